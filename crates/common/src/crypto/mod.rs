@@ -1,0 +1,17 @@
+//! Stored secrets.
+//!
+//! A secret lies in its row as an [`envelope`], sealed by the active key of a
+//! [`keyring`]. The ring's data keys are rows themselves, each wrapped by the
+//! [`master`] key that an operator keeps outside the database; so the master key
+//! can be changed by wrapping a few rows anew, and a data key by sealing secrets
+//! anew while the old one still opens the rest. What an earlier installation left
+//! behind is read by [`legacy`], and only where the row's own [`format`] says so.
+
+mod cipher;
+pub mod envelope;
+pub mod format;
+pub mod keyring;
+pub mod legacy;
+pub mod master;
+
+pub use cipher::NoRandomness;

@@ -1,0 +1,533 @@
+//! The tables, as the migrations make them. `cargo xtask check` compares this
+//! file with a freshly migrated database.
+#![allow(missing_docs, reason = "the migrations document the tables")]
+
+diesel::table! {
+    allocations (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        remote_id -> Nullable<Int8>,
+        node_remote_id -> Int8,
+        node_id -> Nullable<Uuid>,
+        ip -> Text,
+        port -> Int4,
+        alias -> Nullable<Text>,
+        notes -> Nullable<Text>,
+        assigned -> Bool,
+        server_remote_id -> Nullable<Int8>,
+        server_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    config (key) {
+        key -> Text,
+        value -> Text,
+        format -> Text,
+        updated_by -> Text,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    data_keys (kid) {
+        kid -> Text,
+        wrapped -> Text,
+        active -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    database_hosts (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        remote_id -> Nullable<Int8>,
+        name -> Text,
+        host -> Text,
+        port -> Int4,
+        username -> Text,
+        node_remote_id -> Nullable<Int8>,
+        node_id -> Nullable<Uuid>,
+        remote_created_at -> Nullable<Timestamptz>,
+        remote_updated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    egg_variables (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        remote_id -> Nullable<Int8>,
+        egg_remote_id -> Int8,
+        egg_id -> Nullable<Uuid>,
+        name -> Text,
+        description -> Text,
+        env_variable -> Text,
+        default_value -> Text,
+        user_viewable -> Bool,
+        user_editable -> Bool,
+        rules -> Text,
+        remote_created_at -> Nullable<Timestamptz>,
+        remote_updated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    eggs (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        remote_id -> Nullable<Int8>,
+        uuid -> Uuid,
+        nest_remote_id -> Int8,
+        nest_id -> Nullable<Uuid>,
+        author -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        docker_image -> Text,
+        docker_images -> Jsonb,
+        startup -> Nullable<Text>,
+        remote_created_at -> Nullable<Timestamptz>,
+        remote_updated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    inbox (consumer, message_id) {
+        consumer -> Text,
+        message_id -> Uuid,
+        received_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    leases (name) {
+        name -> Text,
+        holder -> Uuid,
+        fence -> Int8,
+        until -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    link_conflicts (panel_id, email) {
+        panel_id -> Uuid,
+        email -> Text,
+        reason -> Text,
+        user_ids -> Array<Text>,
+        panel_user_ids -> Array<Uuid>,
+        detected_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    locations (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        remote_id -> Nullable<Int8>,
+        short -> Text,
+        long -> Nullable<Text>,
+        remote_created_at -> Nullable<Timestamptz>,
+        remote_updated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    nests (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        remote_id -> Nullable<Int8>,
+        uuid -> Uuid,
+        author -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        remote_created_at -> Nullable<Timestamptz>,
+        remote_updated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    nodes (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        remote_id -> Nullable<Int8>,
+        uuid -> Uuid,
+        name -> Text,
+        description -> Nullable<Text>,
+        location_remote_id -> Int8,
+        location_id -> Nullable<Uuid>,
+        fqdn -> Text,
+        scheme -> Text,
+        behind_proxy -> Bool,
+        public -> Bool,
+        maintenance_mode -> Bool,
+        memory -> Int8,
+        memory_overallocate -> Int8,
+        disk -> Int8,
+        disk_overallocate -> Int8,
+        upload_size -> Int8,
+        daemon_listen -> Int4,
+        daemon_sftp -> Int4,
+        daemon_base -> Text,
+        remote_created_at -> Nullable<Timestamptz>,
+        remote_updated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    outbox (seq) {
+        seq -> Int8,
+        id -> Uuid,
+        route -> Text,
+        key -> Text,
+        subject -> Text,
+        body -> Jsonb,
+        headers -> Jsonb,
+        created_at -> Timestamptz,
+        published_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    panel_kinds (panel_id, kind) {
+        panel_id -> Uuid,
+        kind -> Text,
+        first_listed_at -> Timestamptz,
+        last_listed_at -> Timestamptz,
+        last_run_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    panel_users (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        remote_id -> Nullable<Int8>,
+        uuid -> Uuid,
+        external_id -> Nullable<Text>,
+        username -> Text,
+        email -> Text,
+        first_name -> Nullable<Text>,
+        last_name -> Nullable<Text>,
+        language -> Text,
+        root_admin -> Bool,
+        two_factor -> Bool,
+        remote_created_at -> Nullable<Timestamptz>,
+        remote_updated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    panels (id) {
+        id -> Uuid,
+        name -> Text,
+        url -> Text,
+        application_key -> Nullable<Text>,
+        client_key -> Nullable<Text>,
+        application_blocked_until -> Nullable<Timestamptz>,
+        client_blocked_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    server_databases (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        remote_id -> Nullable<Int8>,
+        server_remote_id -> Int8,
+        server_id -> Nullable<Uuid>,
+        host_remote_id -> Int8,
+        host_id -> Nullable<Uuid>,
+        database -> Text,
+        username -> Text,
+        remote -> Text,
+        max_connections -> Nullable<Int8>,
+        remote_created_at -> Nullable<Timestamptz>,
+        remote_updated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    server_subusers (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        remote_id -> Nullable<Int8>,
+        server_remote_id -> Int8,
+        server_id -> Nullable<Uuid>,
+        user_remote_id -> Int8,
+        user_id -> Nullable<Uuid>,
+        permissions -> Array<Text>,
+        remote_created_at -> Nullable<Timestamptz>,
+        remote_updated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    server_variables (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        server_remote_id -> Nullable<Int8>,
+        server_id -> Nullable<Uuid>,
+        egg_variable_remote_id -> Int8,
+        egg_variable_id -> Nullable<Uuid>,
+        server_value -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    servers (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        remote_id -> Nullable<Int8>,
+        uuid -> Uuid,
+        identifier -> Text,
+        external_id -> Nullable<Text>,
+        name -> Text,
+        description -> Text,
+        status -> Nullable<Text>,
+        suspended -> Bool,
+        memory -> Int8,
+        swap -> Int8,
+        disk -> Int8,
+        io -> Int8,
+        cpu -> Int8,
+        threads -> Nullable<Text>,
+        oom_disabled -> Bool,
+        database_limit -> Nullable<Int8>,
+        allocation_limit -> Nullable<Int8>,
+        backup_limit -> Int8,
+        owner_remote_id -> Int8,
+        owner_id -> Nullable<Uuid>,
+        node_remote_id -> Int8,
+        node_id -> Nullable<Uuid>,
+        nest_remote_id -> Int8,
+        nest_id -> Nullable<Uuid>,
+        egg_remote_id -> Int8,
+        egg_id -> Nullable<Uuid>,
+        allocation_remote_id -> Nullable<Int8>,
+        allocation_remote_ids -> Array<Int8>,
+        startup_command -> Text,
+        image -> Text,
+        installed -> Bool,
+        remote_created_at -> Nullable<Timestamptz>,
+        remote_updated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sync_errors (id) {
+        id -> Int8,
+        run_id -> Uuid,
+        kind -> Text,
+        scope -> Int8,
+        position -> Nullable<Int8>,
+        remote_id -> Nullable<Int8>,
+        reason -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sync_held (run_id, resource, row_id) {
+        run_id -> Uuid,
+        resource -> Text,
+        row_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    sync_logs (id) {
+        id -> Int8,
+        run_id -> Uuid,
+        level -> Text,
+        message -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sync_missing (run_id, resource, row_id) {
+        run_id -> Uuid,
+        resource -> Text,
+        row_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    sync_replaced (run_id, resource, row_id) {
+        run_id -> Uuid,
+        resource -> Text,
+        row_id -> Uuid,
+        remote_id -> Int8,
+    }
+}
+
+diesel::table! {
+    sync_runs (id) {
+        id -> Uuid,
+        panel_id -> Uuid,
+        target -> Text,
+        kinds -> Array<Text>,
+        status -> Text,
+        requested_by -> Text,
+        request_id -> Nullable<Text>,
+        confirms_run_id -> Nullable<Uuid>,
+        revision -> Int8,
+        step -> Text,
+        percentage -> Int4,
+        items_total -> Int8,
+        items_synced -> Int8,
+        items_failed -> Int8,
+        requests -> Int8,
+        last_message -> Text,
+        failed_step -> Nullable<Text>,
+        error -> Nullable<Text>,
+        held -> Nullable<Jsonb>,
+        created_at -> Timestamptz,
+        started_at -> Nullable<Timestamptz>,
+        progressed_at -> Nullable<Timestamptz>,
+        updated_at -> Timestamptz,
+        completed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sync_seen (run_id, kind, scope, position) {
+        run_id -> Uuid,
+        kind -> Text,
+        scope -> Int8,
+        position -> Int8,
+        remote_ids -> Array<Int8>,
+        unidentified -> Int4,
+        poisoned -> Int4,
+        total -> Int8,
+        total_constant -> Bool,
+    }
+}
+
+diesel::table! {
+    sync_tasks (id) {
+        id -> Uuid,
+        run_id -> Uuid,
+        kind -> Text,
+        stage -> Int4,
+        ordinal -> Int4,
+        work -> Jsonb,
+        state -> Text,
+        fence -> Int8,
+        worker_id -> Nullable<Uuid>,
+        lease_until -> Nullable<Timestamptz>,
+        lost_leases -> Int4,
+        checkpoint -> Nullable<Jsonb>,
+        items_total -> Int8,
+        items_synced -> Int8,
+        items_failed -> Int8,
+        requests -> Int8,
+        waits_for -> Nullable<Text>,
+        error -> Nullable<Text>,
+        created_at -> Timestamptz,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    user_links (panel_id, user_id) {
+        panel_id -> Uuid,
+        user_id -> Text,
+        panel_user_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        email -> Text,
+        email_verified_at -> Nullable<Timestamptz>,
+        is_active -> Bool,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    workers (id) {
+        id -> Uuid,
+        service -> Text,
+        started_at -> Timestamptz,
+        seen_at -> Timestamptz,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    allocations,
+    config,
+    data_keys,
+    database_hosts,
+    egg_variables,
+    eggs,
+    inbox,
+    leases,
+    link_conflicts,
+    locations,
+    nests,
+    nodes,
+    outbox,
+    panel_kinds,
+    panel_users,
+    panels,
+    server_databases,
+    server_subusers,
+    server_variables,
+    servers,
+    sync_errors,
+    sync_held,
+    sync_logs,
+    sync_missing,
+    sync_replaced,
+    sync_runs,
+    sync_seen,
+    sync_tasks,
+    user_links,
+    users,
+    workers,
+);

@@ -1,0 +1,161 @@
+//! Events: facts that have happened, told to whoever listens, as CloudEvents
+//! 1.0 in structured JSON (<https://github.com/cloudevents/spec>).
+
+use crate::types::id::MessageId;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A CloudEvent. Events of one `subject` are published in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Always `1.0`.
+    pub specversion: String,
+    /// Unique with `source`; repeated deliveries carry the same id.
+    pub id: MessageId,
+    /// Who says it, for example `/nodebyte/sync`.
+    pub source: String,
+    /// One of [`EventType`]'s names.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Our own id of the row that the event is about.
+    pub subject: String,
+    /// When it happened.
+    pub time: DateTime<Utc>,
+    /// Always `application/json`.
+    pub datacontenttype: String,
+    /// What the type's entry in [`EventType`] lists.
+    pub data: Value,
+}
+
+impl Event {
+    /// An event that happens now.
+    #[must_use]
+    pub fn new(
+        event_type: EventType,
+        subject: impl Into<String>,
+        time: DateTime<Utc>,
+        data: Value,
+    ) -> Self {
+        Self {
+            specversion: "1.0".to_owned(),
+            id: MessageId::new(),
+            source: "/nodebyte/sync".to_owned(),
+            event_type: event_type.as_str().to_owned(),
+            subject: subject.into(),
+            time,
+            datacontenttype: "application/json".to_owned(),
+            data,
+        }
+    }
+}
+
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal : $data:expr;)*) => {
+        /// Every event there is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum EventType {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl EventType {
+            /// All types, in the order of the catalogue.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The CloudEvents `type`, which is the routing key too.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// Names of the fields in `data`.
+            #[must_use]
+            pub fn data_fields(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$variant => $data,)*
+                }
+            }
+        }
+    };
+}
+
+const ROW: &[&str] = &["panel_id", "remote_id"];
+const CHANGED_ROW: &[&str] = &["panel_id", "remote_id", "changed"];
+const RUN: &[&str] = &["panel_id", "kind"];
+
+event_types! {
+    /// A location appeared.
+    LocationCreated = "panel.location.created": ROW;
+    /// A location changed.
+    LocationUpdated = "panel.location.updated": CHANGED_ROW;
+    /// A location is gone from the panel.
+    LocationDeleted = "panel.location.deleted": ROW;
+    /// A removed location is back.
+    LocationRestored = "panel.location.restored": ROW;
+    /// A node appeared.
+    NodeCreated = "panel.node.created": ROW;
+    /// A node changed.
+    NodeUpdated = "panel.node.updated": CHANGED_ROW;
+    /// A node is gone from the panel.
+    NodeDeleted = "panel.node.deleted": ROW;
+    /// A removed node is back.
+    NodeRestored = "panel.node.restored": ROW;
+    /// A nest appeared.
+    NestCreated = "panel.nest.created": ROW;
+    /// A nest changed.
+    NestUpdated = "panel.nest.updated": CHANGED_ROW;
+    /// A nest is gone from the panel.
+    NestDeleted = "panel.nest.deleted": ROW;
+    /// A removed nest is back.
+    NestRestored = "panel.nest.restored": ROW;
+    /// An egg appeared.
+    EggCreated = "panel.egg.created": ROW;
+    /// An egg or one of its variables changed.
+    EggUpdated = "panel.egg.updated": CHANGED_ROW;
+    /// An egg is gone from the panel.
+    EggDeleted = "panel.egg.deleted": ROW;
+    /// A removed egg is back.
+    EggRestored = "panel.egg.restored": ROW;
+    /// A server appeared.
+    ServerCreated = "panel.server.created": ROW;
+    /// A server, its variables, allocations or subusers changed.
+    ServerUpdated = "panel.server.updated": CHANGED_ROW;
+    /// A server is gone from the panel.
+    ServerDeleted = "panel.server.deleted": ROW;
+    /// A removed server is back.
+    ServerRestored = "panel.server.restored": ROW;
+    /// A database appeared.
+    DatabaseCreated = "panel.database.created": ROW;
+    /// A database changed.
+    DatabaseUpdated = "panel.database.updated": CHANGED_ROW;
+    /// A database is gone from the panel.
+    DatabaseDeleted = "panel.database.deleted": ROW;
+    /// A removed database is back.
+    DatabaseRestored = "panel.database.restored": ROW;
+    /// A panel user appeared.
+    UserCreated = "panel.user.created": ROW;
+    /// A panel user changed.
+    UserUpdated = "panel.user.updated": CHANGED_ROW;
+    /// A panel user is gone from the panel.
+    UserDeleted = "panel.user.deleted": ROW;
+    /// A removed panel user is back.
+    UserRestored = "panel.user.restored": ROW;
+    /// Allocations of one node changed; one event a transaction.
+    AllocationsChanged = "panel.allocations.changed":
+        &["panel_id", "node_remote_id", "created", "updated", "deleted", "restored"];
+    /// A kind has been listed completely for the first time.
+    Mirrored = "panel.mirrored": &["panel_id", "kind", "rows"];
+    /// A run began to work.
+    SyncStarted = "sync.started": RUN;
+    /// A run ended well.
+    SyncCompleted = "sync.completed":
+        &["panel_id", "kind", "seconds", "items_total", "items_synced", "items_failed"];
+    /// A run ended badly.
+    SyncFailed = "sync.failed": &["panel_id", "kind", "seconds", "failed_step", "error"];
+    /// A run was cancelled.
+    SyncCancelled = "sync.cancelled": RUN;
+    /// A run held removals back; `nodebyte sync confirm` makes them.
+    SyncHeld = "sync.held": &["panel_id", "kind", "held"];
+}

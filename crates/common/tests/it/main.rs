@@ -1,0 +1,11 @@
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod asyncapi;
+mod crypto;
+mod golden;

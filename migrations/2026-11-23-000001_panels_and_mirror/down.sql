@@ -1,0 +1,17 @@
+DROP TABLE link_conflicts;
+DROP TABLE user_links;
+DROP TABLE users;
+DROP TABLE server_databases;
+DROP TABLE database_hosts;
+DROP TABLE server_subusers;
+DROP TABLE server_variables;
+DROP TABLE allocations;
+DROP TABLE servers;
+DROP TABLE panel_users;
+DROP TABLE egg_variables;
+DROP TABLE eggs;
+DROP TABLE nests;
+DROP TABLE nodes;
+DROP TABLE locations;
+DROP TABLE panel_kinds;
+DROP TABLE panels;

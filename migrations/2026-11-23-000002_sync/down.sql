@@ -1,0 +1,9 @@
+DROP TABLE workers;
+DROP TABLE sync_logs;
+DROP TABLE sync_errors;
+DROP TABLE sync_held;
+DROP TABLE sync_replaced;
+DROP TABLE sync_missing;
+DROP TABLE sync_seen;
+DROP TABLE sync_tasks;
+DROP TABLE sync_runs;
