@@ -1,0 +1,26 @@
+//! Panel APIs turned into the panel model of `common`.
+//!
+//! [`Pterodactyl`] asks a panel politely (a shared budget, one breaker, jittered
+//! retries) and answers in our words: [`Chunk`](common::types::panel::Chunk) for a
+//! page of a listing, [`Lookup`](common::types::panel::Lookup) for a row's own
+//! address. It never follows a link that a panel sends, never puts anything but
+//! numbers into an Application API path, and never keeps a body longer than it
+//! takes to read it.
+//!
+//! What is sure and what is not stays apart: a row is `Gone` only where the panel
+//! says so in its own words, a record that cannot be read is reported beside its
+//! siblings, and a panel that is away is an error that [`PanelError::is_transient`]
+//! tells from the rest.
+
+mod breaker;
+mod budget;
+mod error;
+mod pterodactyl;
+mod retry;
+
+pub use budget::{LocalBudget, Window};
+pub use error::PanelError;
+pub use pterodactyl::{
+    CfAccess, LiveAllocation, LiveSubuser, LiveVariable, PanelSettings, Pterodactyl, ServerDetail,
+};
+pub use retry::RetryPolicy;

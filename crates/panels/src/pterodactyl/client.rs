@@ -1,0 +1,328 @@
+//! One request, made polite and patient: taken from the budget, let through by
+//! the breaker, sent with the right headers, its answer told apart, and repeated
+//! where that may help.
+
+use chrono::{DateTime, Utc};
+use common::seams::{Bucket, BudgetUnavailable, PanelApi, Permit, RequestBudget};
+use common::types::id::PanelId;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Response, StatusCode, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use slog::{Logger, debug, o, warn};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use url::Url;
+
+use super::PanelSettings;
+use super::answer;
+use super::question::Question;
+use crate::breaker::{Breaker, Open, Pass};
+use crate::error::PanelError;
+use crate::retry::RetryPolicy;
+
+/// Time to reach the panel at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A body beyond this is not read: 2,000 servers with all relations take 9 MB.
+const LARGEST_BODY: usize = 64 << 20;
+/// What a request for live use waits for the budget; somebody looks at a screen.
+const LIVE_PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    panel: PanelId,
+    application: HeaderValue,
+    client: Option<HeaderValue>,
+    timeout: Duration,
+    retry: RetryPolicy,
+    budget: Arc<dyn RequestBudget>,
+    breaker: Breaker,
+    requests: AtomicU64,
+    log: Logger,
+}
+
+/// What came back, where it was no refusal.
+enum Reply {
+    /// A success, not yet read.
+    Body(Vec<u8>),
+    /// A 429: nothing before this moment.
+    Blocked(DateTime<Utc>),
+}
+
+impl Client {
+    pub(super) fn new(
+        settings: PanelSettings,
+        budget: Arc<dyn RequestBudget>,
+        log: Logger,
+    ) -> Result<Self, PanelError> {
+        check_address(&settings.url)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(access) = &settings.cf_access {
+            let mut add = |name, value: &SecretString| {
+                secret_header(value.expose_secret(), name)
+                    .map(|value| headers.insert(HeaderName::from_static(name), value))
+            };
+            add("cf-access-client-id", &access.id)?;
+            add("cf-access-client-secret", &access.secret)?;
+        }
+        // A process may have chosen its provider already; any choice is ring.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .default_headers(headers)
+            .user_agent(concat!("nodebyte/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(settings.request_timeout)
+            .build()
+            .map_err(PanelError::Client)?;
+        Ok(Self {
+            http,
+            base: settings.url,
+            panel: settings.panel,
+            application: bearer(&settings.application_key, "the application key")?,
+            client: settings
+                .client_key
+                .as_ref()
+                .map(|key| bearer(key, "the client key"))
+                .transpose()?,
+            timeout: settings.request_timeout,
+            retry: settings.retry,
+            budget,
+            breaker: Breaker::default(),
+            requests: AtomicU64::new(0),
+            log: log.new(o!("panel_id" => settings.panel.to_string())),
+        })
+    }
+
+    pub(super) fn requests_made(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Asks until there is an answer that `decode` understands, the panel refuses,
+    /// or the retries are used up. `requests` counts what was sent.
+    pub(super) async fn fetch<T>(
+        &self,
+        question: &Question,
+        requests: &mut u32,
+        decode: impl Fn(&[u8]) -> Result<T, PanelError>,
+    ) -> Result<T, PanelError> {
+        let key = self.key(question.api)?;
+        let mut failures = 0;
+        loop {
+            self.breaker
+                .check(Instant::now())
+                .map_err(breaker_is_open)?;
+            self.wait_for_budget(question.api).await?;
+            let pass = self
+                .breaker
+                .admit(Instant::now())
+                .map_err(breaker_is_open)?;
+            *requests += 1;
+            let outcome = match self.send(question, key, pass).await {
+                Ok(Reply::Body(body)) => decode(&body),
+                Ok(Reply::Blocked(until)) => {
+                    self.obey_block(question.api, until).await?;
+                    continue;
+                }
+                Err(error) => Err(error),
+            };
+            let error = match outcome {
+                Err(error) if question.may_be_repeated_after(&error) => error,
+                settled => return settled,
+            };
+            failures += 1;
+            let Some(pause) = self.retry.random_pause(failures) else {
+                return Err(error);
+            };
+            debug!(self.log, "asking the panel again";
+                "path" => question.path(), "error" => %error, "failures" => failures,
+                "pause_ms" => pause.as_millis());
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Sends one request and tells breaker and measures what came of it.
+    async fn send(
+        &self,
+        question: &Question,
+        key: &HeaderValue,
+        pass: Pass<'_>,
+    ) -> Result<Reply, PanelError> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let started = Instant::now();
+        let reply = self.exchange(question, key).await;
+        metrics::histogram!("panel_request_seconds", "api" => question.api.as_str())
+            .record(started.elapsed().as_secs_f64());
+        match &reply {
+            Err(PanelError::Offline { .. }) => pass.failed(Instant::now()),
+            // Slow is not away: a smaller page may well come in time.
+            Err(PanelError::Timeout { .. }) => drop(pass),
+            _ => pass.succeeded(),
+        }
+        reply
+    }
+
+    async fn exchange(&self, question: &Question, key: &HeaderValue) -> Result<Reply, PanelError> {
+        let response = self
+            .http
+            .get(question.url(&self.base))
+            .header(AUTHORIZATION, key)
+            .send()
+            .await
+            .map_err(|error| {
+                count(question.api, "none");
+                self.transport(error)
+            })?;
+        let status = response.status();
+        count(question.api, status.as_str());
+        if let Some(headers) = answer::rate_headers(response.headers())
+            && let Err(error) = self.budget.learn(self.bucket(question.api), headers).await
+        {
+            // The answer is here all the same; the next one says it again.
+            debug!(self.log, "what the panel said of its limit is lost"; "error" => %error);
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return Ok(Reply::Blocked(answer::blocked_until(
+                response.headers(),
+                Utc::now(),
+            )));
+        }
+        let body = self.read_body(response).await?;
+        if status.is_success() {
+            Ok(Reply::Body(body))
+        } else {
+            Err(answer::refusal(status, &body, question.permission))
+        }
+    }
+
+    async fn read_body(&self, mut response: Response) -> Result<Vec<u8>, PanelError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.transport(error))?
+        {
+            if body.len() + chunk.len() > LARGEST_BODY {
+                return Err(PanelError::Malformed("a body beyond all bounds".into()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn transport(&self, error: reqwest::Error) -> PanelError {
+        // The address holds what was asked, which belongs in no log.
+        let error = error.without_url();
+        if error.is_connect() {
+            PanelError::Offline {
+                what: "no connection".into(),
+                source: Some(error),
+            }
+        } else if error.is_timeout() {
+            PanelError::Timeout {
+                after: self.timeout,
+            }
+        } else if error.is_decode() {
+            PanelError::Malformed("a body that cannot be decompressed or ends early".into())
+        } else {
+            PanelError::Offline {
+                what: "the connection broke".into(),
+                source: Some(error),
+            }
+        }
+    }
+
+    /// Waits until the budget grants a request. The mirror waits as long as it
+    /// takes; live use does not.
+    async fn wait_for_budget(&self, api: PanelApi) -> Result<(), PanelError> {
+        let bucket = self.bucket(api);
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.budget.take(bucket).await.map_err(no_budget)? {
+                Permit::Granted => break,
+                Permit::Wait(pause) => {
+                    if api == PanelApi::Client && waited + pause > LIVE_PATIENCE {
+                        return Err(PanelError::RateLimited { retry_after: pause });
+                    }
+                    waited += pause;
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+        if !waited.is_zero() {
+            metrics::counter!("panel_budget_wait_seconds_total", "api" => api.as_str())
+                .increment(waited.as_secs());
+        }
+        Ok(())
+    }
+
+    async fn obey_block(&self, api: PanelApi, until: DateTime<Utc>) -> Result<(), PanelError> {
+        warn!(self.log, "the panel's rate limit is reached";
+            "api" => api.as_str(), "until" => until.to_rfc3339());
+        self.budget
+            .block(self.bucket(api), until)
+            .await
+            .map_err(no_budget)
+    }
+
+    fn key(&self, api: PanelApi) -> Result<&HeaderValue, PanelError> {
+        match api {
+            PanelApi::Application => Ok(&self.application),
+            PanelApi::Client => self.client.as_ref().ok_or(PanelError::NoClientKey),
+        }
+    }
+
+    fn bucket(&self, api: PanelApi) -> Bucket {
+        Bucket {
+            panel: self.panel,
+            api,
+        }
+    }
+}
+
+fn count(api: PanelApi, status: &str) {
+    metrics::counter!("panel_requests_total", "api" => api.as_str(), "status" => status.to_owned())
+        .increment(1);
+}
+
+fn breaker_is_open(open: Open) -> PanelError {
+    PanelError::offline(format!(
+        "it did not answer lately; next try in {} ms",
+        open.wait.as_millis()
+    ))
+}
+
+fn no_budget(error: BudgetUnavailable) -> PanelError {
+    PanelError::offline(error.to_string())
+}
+
+fn check_address(url: &Url) -> Result<(), PanelError> {
+    let wrong = |what: &str| Err(PanelError::InvalidSettings(what.into()));
+    if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
+        return wrong("the address is not an HTTP URL");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("the address holds a user or password");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("the address holds a query or fragment");
+    }
+    Ok(())
+}
+
+/// The scheme's case matters to the panel: `bearer` is a 401.
+fn bearer(key: &SecretString, what: &str) -> Result<HeaderValue, PanelError> {
+    secret_header(&format!("Bearer {}", key.expose_secret()), what)
+}
+
+fn secret_header(value: &str, what: &str) -> Result<HeaderValue, PanelError> {
+    let mut value = HeaderValue::from_str(value).map_err(|_invalid| {
+        PanelError::InvalidSettings(format!("{what} holds characters that no header can carry"))
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
