@@ -1,0 +1,110 @@
+use crate::management::Management;
+use crate::proxy::Proxy;
+use crate::scripted::Consumer;
+use crate::{PATIENCE, WORK, command, commands, settings, start};
+use broker::{Broker, Outcome, PublishError};
+use reqwest::Url;
+use std::time::Duration;
+use testkit::{TestVhost, test_logger, wait_for};
+
+/// A broker whose connection runs through a proxy.
+async fn behind_proxy(vhost: &TestVhost) -> (Proxy, Broker) {
+    let mut url: Url = vhost.url().parse().unwrap();
+    let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5672));
+    let proxy = Proxy::start(server).await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.address().port())).unwrap();
+    let mut settings = settings(url.as_str());
+    settings.reconnect_longest = Duration::from_millis(500);
+    (
+        proxy,
+        Broker::start(settings, vec![commands(WORK, &[])], &test_logger()),
+    )
+}
+
+async fn disconnected(broker: &Broker) {
+    wait_for("the loss of the connection", PATIENCE, async || {
+        (!broker.is_connected()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cut_connection_is_replaced_and_consumers_resume() {
+    let vhost = TestVhost::new().await;
+    let (proxy, broker) = behind_proxy(&vhost).await;
+    let mut consumer = Consumer::start(&broker, WORK, |_| Outcome::Done).await;
+    for round in ["one", "two", "three"] {
+        broker.publish(command(WORK, round)).await.unwrap();
+        // Of the round before it may see the message again: the cut took the answer.
+        while consumer.next_text().await != round {}
+
+        proxy.cut();
+        disconnected(&broker).await;
+        let error = broker.publish(command(WORK, "lost")).await.unwrap_err();
+        assert!(
+            matches!(error, PublishError::NotConnected | PublishError::Channel(_)),
+            "{error:?}"
+        );
+
+        proxy.mend();
+        assert!(broker.wait_connected(PATIENCE).await, "no new connection");
+    }
+    consumer.stop().await;
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn messages_sent_meanwhile_arrive_after_the_cut() {
+    let vhost = TestVhost::new().await;
+    let (proxy, broker) = behind_proxy(&vhost).await;
+    let mut consumer = Consumer::start(&broker, WORK, |_| Outcome::Done).await;
+    proxy.cut();
+    disconnected(&broker).await;
+    let other = start(&vhost, &[commands(WORK, &[])]).await;
+    other.publish(command(WORK, "meanwhile")).await.unwrap();
+    proxy.mend();
+    assert_eq!(consumer.next_text().await, "meanwhile");
+}
+
+#[tokio::test]
+async fn a_broker_that_starts_before_rabbitmq_connects_later() {
+    let vhost = TestVhost::new().await;
+    let (proxy, broker) = {
+        let (proxy, early) = behind_proxy(&vhost).await;
+        proxy.cut();
+        (proxy, early)
+    };
+    disconnected(&broker).await;
+    proxy.mend();
+    assert!(broker.wait_connected(PATIENCE).await);
+    broker.publish(command(WORK, "{}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deleted_queue_is_declared_again_and_consumed() {
+    let vhost = TestVhost::new().await;
+    let broker = start(&vhost, &[commands(WORK, &[])]).await;
+    let mut consumer = Consumer::start(&broker, WORK, |_| Outcome::Done).await;
+    Management::of(&vhost).delete_queue("p.test.work.v1").await;
+    wait_for("the queue's return", PATIENCE, async || {
+        broker.publish(command(WORK, "again")).await
+    })
+    .await;
+    assert_eq!(consumer.next_text().await, "again");
+}
+
+#[tokio::test]
+async fn closing_ends_consumers_and_says_so() {
+    let vhost = TestVhost::new().await;
+    let broker = start(&vhost, &[commands(WORK, &[])]).await;
+    let consumer = Consumer::start(&broker, WORK, |_| Outcome::Done).await;
+    let other = broker.clone();
+    broker.close().await;
+    assert!(!other.is_connected());
+    assert!(matches!(
+        other.publish(command(WORK, "{}")).await,
+        Err(PublishError::NotConnected)
+    ));
+    consumer.stop().await;
+}

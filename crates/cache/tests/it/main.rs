@@ -1,0 +1,36 @@
+//! Against a real Redis, whose address `REDIS_URL` names.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod budget;
+mod outage;
+mod progress;
+mod properties;
+mod proxy;
+mod rate_limit;
+
+use cache::{Cache, Settings};
+use std::time::Duration;
+use testkit::TestRedis;
+
+/// Long enough for a loaded machine, short enough to notice a hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One process' handle on the test's corner of Redis.
+fn client(redis: &TestRedis) -> Cache {
+    client_at(redis, redis.url())
+}
+
+fn client_at(redis: &TestRedis, url: &str) -> Cache {
+    let settings = Settings {
+        prefix: redis.prefix().to_owned(),
+        // The tests share the machine with each other.
+        operation_timeout: Duration::from_secs(5),
+        ..Settings::new(url.to_owned().into())
+    };
+    Cache::connect(&settings).unwrap()
+}
