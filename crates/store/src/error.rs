@@ -1,0 +1,65 @@
+//! What can go wrong with PostgreSQL.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// A failed operation. Nothing of it has been written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No connection could be had in time.
+    #[error("no database connection")]
+    Pool(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A statement failed.
+    #[error("a database statement failed")]
+    Query(#[source] DieselError),
+    /// Migrating failed.
+    #[error("migrating the database failed")]
+    Migration(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The task was leased anew, cancelled, or its run has ended: its worker
+    /// must stop, and nothing it does is written.
+    #[error("the task is no longer this worker's")]
+    FenceLost,
+    /// A stored value is not what the code expects.
+    #[error("a stored value cannot be understood: {0}")]
+    Corrupt(String),
+    /// The row does not exist.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+}
+
+impl StoreError {
+    /// Whether the same operation may succeed when asked again, unchanged.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Pool(_) => true,
+            Self::Query(error) => !matches!(error, DieselError::NotFound) && !is_refusal(error),
+            Self::Migration(_) | Self::FenceLost | Self::Corrupt(_) | Self::NotFound(_) => false,
+        }
+    }
+
+    /// Whether PostgreSQL refused what was sent, rather than being unable to
+    /// work. The wording is not looked at: servers speak many languages.
+    pub(crate) fn may_be_refusal(&self) -> bool {
+        matches!(self, Self::Query(error) if is_refusal(error))
+    }
+}
+
+fn is_refusal(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(kind, _) => !matches!(
+            kind,
+            DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::SerializationFailure
+                | DatabaseErrorKind::ReadOnlyTransaction
+                | DatabaseErrorKind::UnableToSendCommand
+        ),
+        DieselError::SerializationError(_) => true,
+        _ => false,
+    }
+}
+
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        Self::Query(error)
+    }
+}

@@ -1,0 +1,38 @@
+//! PostgreSQL: the facts. One file per aggregate; every public operation that
+//! changes something is one transaction. Nothing outside this crate names
+//! diesel, so a caller cannot hold a transaction open across other I/O.
+
+mod accounts;
+mod cleanup;
+mod config;
+mod error;
+mod inbox;
+mod leases;
+mod migrate;
+mod mirror;
+mod outbox;
+mod panels;
+mod pool;
+mod reconcile;
+mod runs;
+mod tasks;
+mod wake;
+mod workers;
+
+pub use accounts::{LinkConflict, LinkReport};
+pub use cleanup::{Cleaned, Retention};
+pub use config::{DataKeyRow, SettingRow};
+pub use error::StoreError;
+pub use inbox::Receipt;
+pub use leases::Lease;
+pub use migrate::MigrationReport;
+pub use mirror::{MirrorCounts, PageCommit, PageReport, PageRows, ServerParts};
+pub use outbox::{Outgoing, OutgoingRoute};
+pub use panels::{NewPanel, PanelRow, ServerAddress};
+pub use pool::{Settings, Store};
+pub use reconcile::{Candidate, Evidence, Listing, RemovalScope, Resource, ResourceCounts};
+pub use runs::{
+    CancelOutcome, ConfirmOutcome, Ending, LogLine, NewRun, RunError, RunKind, RunRow, Triggered,
+};
+pub use tasks::{ClaimSettings, NewTask, Progress, TaskLease, TaskRow};
+pub use wake::{OUTBOX_CHANNEL, TASKS_CHANNEL, Wakeups};

@@ -1,0 +1,138 @@
+//! The pool of connections and the handle that everything else hangs on.
+
+use crate::error::StoreError;
+use deadpool::Runtime;
+use diesel::sql_query;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use futures_util::FutureExt;
+use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+
+/// How to reach PostgreSQL.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `postgres://user:password@host:port/database`; `?sslmode=require` turns
+    /// TLS on (verified against the system's certificates).
+    pub url: SecretString,
+    /// Connections at most.
+    pub pool_size: usize,
+    /// How long to wait for a connection.
+    pub connect_timeout: Duration,
+    /// The longest a single statement may take.
+    pub statement_timeout: Duration,
+    /// Shown in `pg_stat_activity`.
+    pub application_name: &'static str,
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool<AsyncPgConnection>,
+    pub(crate) settings: Settings,
+}
+
+pub(crate) type Connection = AsyncPgConnection;
+
+impl Store {
+    /// Makes the pool; connections are opened when they are needed, so that a
+    /// process starts while PostgreSQL is away.
+    ///
+    /// # Errors
+    /// When the pool's settings are refused.
+    pub fn connect(settings: &Settings) -> Result<Self, StoreError> {
+        let session = settings.clone();
+        let mut manager = ManagerConfig::default();
+        manager.custom_setup = Box::new(move |url| {
+            let url = url.to_owned();
+            let session = session.clone();
+            async move { establish(&url, &session).await }.boxed()
+        });
+        let manager =
+            AsyncDieselConnectionManager::new_with_config(settings.url.expose_secret(), manager);
+        let pool = Pool::builder(manager)
+            .max_size(settings.pool_size)
+            .wait_timeout(Some(settings.connect_timeout))
+            .create_timeout(Some(settings.connect_timeout))
+            .recycle_timeout(Some(settings.connect_timeout))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| StoreError::Pool(Box::new(error)))?;
+        Ok(Self {
+            pool,
+            settings: settings.clone(),
+        })
+    }
+
+    /// Proves that PostgreSQL answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sql_query("SELECT 1").execute(&mut conn).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn conn(&self) -> Result<Object<AsyncPgConnection>, StoreError> {
+        self.pool
+            .get()
+            .await
+            .map_err(|error| StoreError::Pool(Box::new(error)))
+    }
+}
+
+async fn establish(
+    url: &str,
+    settings: &Settings,
+) -> diesel::ConnectionResult<AsyncPgConnection> {
+    let bad = |error: &dyn std::error::Error| diesel::ConnectionError::BadConnection(error.to_string());
+    let config = parse(url, settings).map_err(|error| bad(&error))?;
+    let mut connection = match config.get_ssl_mode() {
+        tokio_postgres::config::SslMode::Disable | tokio_postgres::config::SslMode::Prefer => {
+            let (client, driver) = config
+                .connect(tokio_postgres::NoTls)
+                .await
+                .map_err(|error| bad(&error))?;
+            AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+        }
+        _ => {
+            let (client, driver) = config.connect(tls()).await.map_err(|error| bad(&error))?;
+            AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+        }
+    };
+    connection
+        .batch_execute("SET TIME ZONE 'UTC'")
+        .await
+        .map_err(|error| bad(&error))?;
+    Ok(connection)
+}
+
+pub(crate) fn parse(
+    url: &str,
+    settings: &Settings,
+) -> Result<tokio_postgres::Config, tokio_postgres::Error> {
+    let mut config: tokio_postgres::Config = url.parse()?;
+    config
+        .application_name(settings.application_name)
+        .connect_timeout(settings.connect_timeout)
+        .options(format!(
+            "-c statement_timeout={}",
+            settings.statement_timeout.as_millis()
+        ));
+    Ok(config)
+}
+
+pub(crate) fn tls() -> tokio_postgres_rustls::MakeRustlsConnect {
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in rustls_native_certs::load_native_certs().certs {
+        // A certificate that rustls cannot read cannot be trusted either.
+        roots.add(certificate).ok();
+    }
+    tokio_postgres_rustls::MakeRustlsConnect::new(
+        rustls::ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth(),
+    )
+}
