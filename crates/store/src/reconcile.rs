@@ -322,7 +322,7 @@ impl Store {
         let mut conn = self.conn().await?;
         Ok(sql_query(format!(
             "SELECT {columns} FROM sync_replaced n JOIN {table} m ON m.id = n.row_id \
-             WHERE n.run_id = $1 AND n.resource = $2 AND m.removed_at IS NULL ORDER BY m.remote_id",
+             WHERE n.run_id = $1 AND n.resource = $2 AND m.removed_at IS NULL ORDER BY m.id",
             columns = candidate_columns(resource),
             table = resource.table(),
         ))

@@ -421,7 +421,8 @@ impl Store {
                  ORDER BY t.finished_at LIMIT 1) AS failed_error \
              FROM sync_runs r WHERE r.status = 'RUNNING' AND ( \
                GREATEST(COALESCE(r.progressed_at, r.started_at), \
-                 (SELECT LEAST(p.application_blocked_until, now()) FROM panels p WHERE p.id = r.panel_id)) \
+                 (SELECT LEAST(p.application_blocked_until, now()) FROM panels p \
+                   WHERE p.id = r.panel_id AND p.application_blocked_until IS NOT NULL)) \
                  < now() - make_interval(secs => $1) \
                OR NOT EXISTS (SELECT 1 FROM sync_tasks t WHERE t.run_id = r.id AND t.state IN ('open', 'leased')))",
         )

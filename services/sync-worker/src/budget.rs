@@ -1,0 +1,105 @@
+//! The budget that the worker's panel clients use: Redis while it answers, this
+//! worker's share of the limit while it does not. A panel's order to wait stands
+//! in its row as well, so that every worker obeys it even then.
+
+use async_trait::async_trait;
+use cache::RedisBudget;
+use chrono::{DateTime, Utc};
+use common::seams::{Bucket, BudgetUnavailable, PanelApi, Permit, RateHeaders, RequestBudget, SystemClock};
+use panels::LocalBudget;
+use slog::{Logger, warn};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use store::{PanelRow, Store};
+
+/// See the module.
+pub struct SharedBudget {
+    redis: RedisBudget,
+    local: LocalBudget,
+    store: Store,
+    away: AtomicBool,
+    log: Logger,
+}
+
+impl SharedBudget {
+    /// Joins the three.
+    pub fn new(redis: RedisBudget, store: Store, log: Logger) -> Self {
+        Self {
+            redis,
+            local: LocalBudget::new(Arc::new(SystemClock), 1),
+            store,
+            away: AtomicBool::new(false),
+            log,
+        }
+    }
+
+    /// How many workers share the limit while Redis is away.
+    pub fn set_workers(&self, workers: u32) {
+        self.local.set_workers(workers);
+    }
+
+    fn note(&self, error: Option<&BudgetUnavailable>) {
+        let away = error.is_some();
+        if self.away.swap(away, Ordering::Relaxed) != away {
+            match error {
+                Some(error) => warn!(self.log, "Redis is away: each worker takes its share of the panel's limit";
+                    "error" => %error),
+                None => slog::info!(self.log, "Redis is back: the panel's limit is shared"),
+            }
+        }
+    }
+
+    /// What the panel's row orders; asked only while Redis cannot tell.
+    async fn ordered_wait(&self, bucket: Bucket) -> Result<Option<Duration>, BudgetUnavailable> {
+        let row = self
+            .store
+            .panel(bucket.panel)
+            .await
+            .map_err(|error| BudgetUnavailable(error.to_string()))?;
+        Ok(blocked_until(&row, bucket.api)
+            .and_then(|until| (until - Utc::now()).to_std().ok()))
+    }
+}
+
+fn blocked_until(row: &PanelRow, api: PanelApi) -> Option<DateTime<Utc>> {
+    match api {
+        PanelApi::Application => row.application_blocked_until,
+        PanelApi::Client => row.client_blocked_until,
+    }
+}
+
+#[async_trait]
+impl RequestBudget for SharedBudget {
+    async fn take(&self, bucket: Bucket) -> Result<Permit, BudgetUnavailable> {
+        match self.redis.take(bucket).await {
+            Ok(permit) => {
+                self.note(None);
+                Ok(permit)
+            }
+            Err(error) => {
+                self.note(Some(&error));
+                if let Some(wait) = self.ordered_wait(bucket).await? {
+                    return Ok(Permit::Wait(wait));
+                }
+                self.local.take(bucket).await
+            }
+        }
+    }
+
+    async fn learn(&self, bucket: Bucket, headers: RateHeaders) -> Result<(), BudgetUnavailable> {
+        self.local.learn(bucket, headers).await?;
+        // What Redis did not hear it learns from the next answer.
+        self.redis.learn(bucket, headers).await.or(Ok(()))
+    }
+
+    async fn block(&self, bucket: Bucket, until: DateTime<Utc>) -> Result<(), BudgetUnavailable> {
+        self.local.block(bucket, until).await?;
+        let shared = self.redis.block(bucket, until).await;
+        let stored = self.store.panel_block(bucket.panel, bucket.api, until).await;
+        match (shared, stored) {
+            (Err(error), Err(_also)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}

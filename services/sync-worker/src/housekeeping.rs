@@ -1,0 +1,62 @@
+//! What any worker does now and then: start waiting runs, end stuck ones, clean
+//! up. The last belongs to the scheduler as soon as that owns recurring work.
+
+use crate::pace::tell;
+use crate::state::State;
+use slog::{info, warn};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Retention, StoreError};
+use tokio_util::sync::CancellationToken;
+
+/// Name of the lease that keeps clean-ups apart, and rare.
+const CLEANUP_LEASE: &str = "sync-cleanup";
+
+/// Works until `stop`.
+pub async fn run(state: Arc<State>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = round(&state).await {
+            warn!(state.log, "housekeeping failed"; "error" => %error);
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(state.config.sync.poll) => {}
+        }
+    }
+}
+
+async fn round(state: &State) -> Result<(), StoreError> {
+    for run in state.store.run_end_stuck(state.config.sync.stall).await? {
+        warn!(state.log, "run ended"; "run_id" => %run.id, "error" => run.error.as_deref());
+        tell(state, &run).await;
+    }
+    if !state.store.run_start_waiting().await?.is_empty() {
+        state.work.notify_one();
+    }
+    clean_up(state).await
+}
+
+async fn clean_up(state: &State) -> Result<(), StoreError> {
+    let interval = Duration::from_secs(u64::from(state.config.sync.cleanup_interval_minutes) * 60);
+    // The lease is never released: whoever has it keeps others from cleaning
+    // until the interval is over, and so does not take it again itself.
+    let first = state.store.lease_try(CLEANUP_LEASE, state.worker_id, interval).await?;
+    if !first {
+        return Ok(());
+    }
+    let day = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+    let cleaned = state
+        .store
+        .clean_up(Retention {
+            runs: day(state.config.sync.run_retention_days),
+            removed_rows: day(state.config.sync.removed_retention_days),
+            messages: day(state.config.sync.message_retention_days),
+            batch: 1_000,
+        })
+        .await?;
+    let rows: u64 = cleaned.values().sum();
+    if rows > 0 {
+        info!(state.log, "cleaned up"; "rows" => rows);
+    }
+    Ok(())
+}

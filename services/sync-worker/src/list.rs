@@ -1,0 +1,155 @@
+//! Listing: one page after the other goes from the panel into the mirror.
+
+use crate::task::{Task, TaskError};
+use crate::work::{Checkpoint, Source, has_next};
+use common::types::panel::{Chunk, Included, PageRequest, Server};
+use serde_json::json;
+use std::collections::{BTreeSet, HashSet};
+use store::{PageCommit, PageRows, ServerParts};
+
+/// Reads pages `from` to `to`, going on where an earlier worker stopped.
+pub async fn list(
+    task: &Task,
+    source: &Source,
+    size: u32,
+    from: u32,
+    to: Option<u32>,
+) -> Result<(), TaskError> {
+    let checkpoint: Option<Checkpoint> = task
+        .lease
+        .checkpoint
+        .clone()
+        .and_then(|value| serde_json::from_value(value).ok());
+    let mut page = PageRequest { number: checkpoint.map_or(from, |at| at.next), size };
+    let first = PageRequest { number: from, size }.offset();
+    let mut forbidden = BTreeSet::new();
+    // A checkpoint may stand behind the end: then all pages are committed.
+    if checkpoint.is_some_and(|at| to.is_some_and(|to| at.next > to)) {
+        return Ok(task.state.store.task_done(&task.lease).await?);
+    }
+    loop {
+        let read = read(task, source, page).await?;
+        forbidden.extend(read.forbidden.iter().copied());
+        let total = read.chunk.total;
+        let next = has_next(page, to, total);
+        let commit = read.into_commit(source, page, first, to);
+        let report = task.state.store.commit_page(&task.lease, &commit).await?;
+        metrics::counter!("nodebyte_sync_rows_total", "kind" => source.kind().as_str())
+            .increment(report.synced);
+        let shown = (page.offset() + u64::from(size)).min(total);
+        let message = format!("{}: {shown} of {total}", source.kind());
+        task.pace.note(&task.state, task.lease.run_id, source.kind().as_str(), message).await;
+        if !next {
+            break;
+        }
+        page.number += 1;
+    }
+    if forbidden.is_empty() {
+        return Ok(task.state.store.task_done(&task.lease).await?);
+    }
+    let lost: Vec<&str> = forbidden.into_iter().collect();
+    Err(TaskError::Failed(format!("the key lacks the permission to read {}", lost.join(", "))))
+}
+
+/// A page as it was read.
+pub struct Read {
+    rows: PageRows,
+    chunk: Chunk<()>,
+    /// Relations that the key may not read (any more).
+    forbidden: BTreeSet<&'static str>,
+}
+
+/// Reads one page of a listing.
+pub async fn read(task: &Task, source: &Source, page: PageRequest) -> Result<Read, TaskError> {
+    let panel = &task.panel;
+    Ok(match source {
+        Source::Locations => plain(task.ask(|| panel.locations(page)).await?, |row| row.id, PageRows::Locations),
+        Source::Nodes => plain(task.ask(|| panel.nodes(page)).await?, |row| row.id, PageRows::Nodes),
+        Source::Nests => plain(task.ask(|| panel.nests(page)).await?, |row| row.id, PageRows::Nests),
+        Source::Users => plain(task.ask(|| panel.users(page)).await?, |row| row.id, PageRows::Users),
+        Source::Allocations { node } => plain(
+            task.ask(|| panel.allocations(*node, page)).await?,
+            |row| row.id,
+            |rows| PageRows::Allocations { node: *node, rows },
+        ),
+        Source::Servers { include, servers, databases } => {
+            let chunk = task.ask(|| panel.servers(page, *include)).await?;
+            let forbidden = forbidden(&chunk.rows);
+            let parts = ServerParts { servers: *servers, databases: *databases };
+            let read = plain(chunk, |row| row.id, |rows| PageRows::Servers { rows, parts });
+            Read { forbidden, ..read }
+        }
+    })
+}
+
+/// Separates the rows from what is known about them. A page that had to be cut
+/// can show a row twice when rows move meanwhile.
+fn plain<T>(mut chunk: Chunk<T>, id: impl Fn(&T) -> i64, wrap: impl FnOnce(Vec<T>) -> PageRows) -> Read {
+    let mut known = HashSet::with_capacity(chunk.rows.len());
+    chunk.rows.retain(|row| known.insert(id(row)));
+    let rest = Chunk {
+        rows: Vec::new(),
+        bad: chunk.bad,
+        poison: chunk.poison,
+        total: chunk.total,
+        total_constant: chunk.total_constant,
+        requests: chunk.requests,
+    };
+    Read { rows: wrap(chunk.rows), chunk: rest, forbidden: BTreeSet::new() }
+}
+
+fn forbidden(rows: &[Server]) -> BTreeSet<&'static str> {
+    let mut lost = BTreeSet::new();
+    for row in rows {
+        if matches!(row.allocations, Included::Forbidden) {
+            lost.insert("allocations");
+        }
+        if matches!(row.variables, Included::Forbidden) {
+            lost.insert("servers (for variables)");
+        }
+        if matches!(row.subusers, Included::Forbidden) {
+            lost.insert("users (for subusers)");
+        }
+        if matches!(row.databases, Included::Forbidden) {
+            lost.insert("server_databases");
+        }
+    }
+    lost
+}
+
+/// What a page shows of its listing.
+pub struct Shown {
+    /// Ids of all rows that are there, readable or not.
+    pub ids: Vec<i64>,
+    /// The listing's total.
+    pub total: u64,
+    /// Whether all answers behind the page said the same total.
+    pub total_constant: bool,
+}
+
+impl Read {
+    /// The page as a part of its listing.
+    pub fn listing(&self) -> Shown {
+        let mut ids = self.rows.ids();
+        ids.extend(self.chunk.bad.iter().chain(&self.chunk.poison).filter_map(|row| row.id));
+        Shown { ids, total: self.chunk.total, total_constant: self.chunk.total_constant }
+    }
+
+    fn into_commit(self, source: &Source, page: PageRequest, first: u64, to: Option<u32>) -> PageCommit {
+        let end = to.map_or(self.chunk.total, |to| u64::from(to) * u64::from(page.size));
+        PageCommit {
+            rows: self.rows,
+            kind: source.kind(),
+            scope: source.scope(),
+            position: page.offset(),
+            total: self.chunk.total,
+            total_constant: self.chunk.total_constant,
+            bad: self.chunk.bad,
+            poison: self.chunk.poison,
+            listing: true,
+            checkpoint: json!(Checkpoint { next: page.number + 1 }),
+            items_total: end.min(self.chunk.total).saturating_sub(first),
+            requests: self.chunk.requests,
+        }
+    }
+}

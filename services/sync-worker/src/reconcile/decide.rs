@@ -1,0 +1,161 @@
+//! What is removed and what is held, as a pure function of what was proven gone
+//! and what stands in the mirror.
+
+use common::types::sync::HoldRule;
+use std::collections::{BTreeMap, BTreeSet};
+use store::{Resource, ResourceCounts};
+use uuid::Uuid;
+
+/// Rows of one resource that are proven gone, and what they are judged by.
+#[derive(Debug, Clone, Default)]
+pub struct Proven {
+    /// The rows.
+    pub gone: BTreeSet<Uuid>,
+    /// Live rows and rows removed lately, on the whole panel.
+    pub counts: ResourceCounts,
+    /// For allocations of nodes that are still there: the rows by node, judged
+    /// node by node instead.
+    pub by_node: BTreeMap<i64, (BTreeSet<Uuid>, ResourceCounts)>,
+    /// Rows that would go with a parent that is proven gone: row to parent.
+    pub with_parent: BTreeMap<Uuid, Uuid>,
+}
+
+/// Rows of one resource that stay for a human to confirm.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The rows.
+    pub rows: BTreeSet<Uuid>,
+    /// Live rows that they were judged by.
+    pub live: u64,
+    /// Rows removed in the window before.
+    pub recent: u64,
+}
+
+/// The outcome.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// Rows to remove, by resource.
+    pub remove: BTreeMap<Resource, BTreeSet<Uuid>>,
+    /// Rows to hold, by resource.
+    pub held: BTreeMap<Resource, Held>,
+}
+
+/// Judges every resource, children before parents: a parent that would take
+/// held rows along is held with them.
+#[must_use]
+pub fn decide(rule: &HoldRule, proven: &BTreeMap<Resource, Proven>) -> Decision {
+    let mut decision = Decision::default();
+    let mut held_parents: BTreeSet<Uuid> = BTreeSet::new();
+    for resource in Resource::ALL {
+        let Some(found) = proven.get(&resource) else { continue };
+        let mut held = Held { live: found.counts.live, recent: found.counts.recent, ..Held::default() };
+        let mut remove = BTreeSet::new();
+
+        let whole: BTreeSet<Uuid> = found.gone.iter().chain(found.with_parent.keys()).copied().collect();
+        let holds = rule.holds(whole.len() as u64, found.counts.live, found.counts.recent);
+        for row in &found.gone {
+            if holds || held_parents.contains(row) {
+                held.rows.insert(*row);
+            } else {
+                remove.insert(*row);
+            }
+        }
+        if holds {
+            held_parents.extend(found.with_parent.values());
+        }
+        for (rows, counts) in found.by_node.values() {
+            if rule.holds(rows.len() as u64, counts.live, counts.recent) {
+                held.rows.extend(rows);
+                held.live = counts.live;
+                held.recent = counts.recent;
+            } else {
+                remove.extend(rows);
+            }
+        }
+        if !remove.is_empty() {
+            decision.remove.insert(resource, remove);
+        }
+        if !held.rows.is_empty() {
+            decision.held.insert(resource, held);
+        }
+    }
+    decision
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: usize) -> BTreeSet<Uuid> {
+        (0..count).map(|_| Uuid::now_v7()).collect()
+    }
+
+    fn proven(count: usize, live: u64, recent: u64) -> Proven {
+        Proven { gone: rows(count), counts: ResourceCounts { live, recent }, ..Proven::default() }
+    }
+
+    fn judge(resource: Resource, found: Proven) -> Decision {
+        decide(&HoldRule::default(), &BTreeMap::from([(resource, found)]))
+    }
+
+    #[test]
+    fn few_removals_are_made() {
+        let decision = judge(Resource::Server, proven(10, 12, 0));
+        assert!(decision.held.is_empty());
+        assert_eq!(decision.remove[&Resource::Server].len(), 10);
+    }
+
+    #[test]
+    fn removing_everything_is_held_even_when_that_is_two_rows() {
+        let decision = judge(Resource::Server, proven(2, 2, 0));
+        assert!(decision.remove.is_empty());
+        assert_eq!(decision.held[&Resource::Server].rows.len(), 2);
+    }
+
+    #[test]
+    fn the_only_row_may_go() {
+        assert!(judge(Resource::Server, proven(1, 1, 0)).held.is_empty());
+    }
+
+    #[test]
+    fn removals_of_the_window_before_count_along() {
+        // 100 rows a day ago, 18 gone since; three more make 21 of 100.
+        assert!(judge(Resource::Server, proven(2, 82, 18)).held.is_empty());
+        assert_eq!(judge(Resource::Server, proven(3, 82, 18)).held[&Resource::Server].rows.len(), 3);
+    }
+
+    #[test]
+    fn allocations_are_judged_node_by_node() {
+        let found = Proven {
+            by_node: BTreeMap::from([
+                (1, (rows(50), ResourceCounts { live: 100, recent: 0 })),
+                (2, (rows(5), ResourceCounts { live: 100, recent: 0 })),
+            ]),
+            ..Proven::default()
+        };
+        let decision = judge(Resource::Allocation, found);
+        assert_eq!(decision.held[&Resource::Allocation].rows.len(), 50);
+        assert_eq!(decision.remove[&Resource::Allocation].len(), 5);
+    }
+
+    #[test]
+    fn a_parent_that_would_take_held_rows_along_is_held() {
+        let (server, other) = (Uuid::now_v7(), Uuid::now_v7());
+        let databases = Proven {
+            with_parent: rows(12).into_iter().map(|row| (row, server)).collect(),
+            counts: ResourceCounts { live: 20, recent: 0 },
+            ..Proven::default()
+        };
+        let servers = Proven {
+            gone: BTreeSet::from([server, other]),
+            counts: ResourceCounts { live: 100, recent: 0 },
+            ..Proven::default()
+        };
+        let decision = decide(
+            &HoldRule::default(),
+            &BTreeMap::from([(Resource::Database, databases), (Resource::Server, servers)]),
+        );
+        assert_eq!(decision.held[&Resource::Server].rows, BTreeSet::from([server]));
+        assert_eq!(decision.remove[&Resource::Server], BTreeSet::from([other]));
+    }
+}

@@ -1,0 +1,130 @@
+//! The first look: which live rows did the run's listings not show?
+
+use super::look;
+use crate::task::{Task, TaskError};
+use common::types::sync::Kind;
+use std::collections::BTreeSet;
+use store::{Candidate, Listing, RemovalScope, Resource};
+
+/// Rows that one listing did not show.
+pub struct Missing {
+    /// The listing.
+    pub scope: RemovalScope,
+    /// The rows.
+    pub candidates: Vec<Candidate>,
+    /// Whether a second listing can prove anything.
+    pub may_list: bool,
+}
+
+/// What a listing says about the rows that it does not show.
+#[derive(Debug, PartialEq, Eq)]
+enum Worth {
+    /// It is complete.
+    Complete,
+    /// Only rows that the panel cannot send are missing from it.
+    AllButPoison,
+    /// It changed while it was read.
+    Moved,
+    /// Rows were sent whose id could not be told.
+    Unidentified,
+}
+
+fn worth(listing: &Listing) -> Worth {
+    if listing.unidentified > 0 {
+        return Worth::Unidentified;
+    }
+    if !listing.constant {
+        return Worth::Moved;
+    }
+    if listing.distinct == listing.total {
+        return Worth::Complete;
+    }
+    if listing.poisoned > 0 && listing.distinct + listing.poisoned == listing.total {
+        return Worth::AllButPoison;
+    }
+    Worth::Moved
+}
+
+/// Live rows of a resource that the run has not seen, listing by listing.
+/// Kinds with a failed task lack nothing, but for allocations, whose nodes are
+/// listed one by one.
+pub async fn missing(
+    task: &Task,
+    resource: Resource,
+    failed: &BTreeSet<Kind>,
+) -> Result<Vec<Missing>, TaskError> {
+    let store = &task.state.store;
+    let (run, panel) = (task.lease.run_id, task.lease.panel_id);
+    let kind = resource.kind();
+    match resource {
+        Resource::ServerVariable
+        | Resource::Subuser
+        | Resource::Database
+        | Resource::Egg
+        | Resource::EggVariable => {
+            if failed.contains(&kind) {
+                return Ok(Vec::new());
+            }
+            let candidates = store.noted_missing(run, resource).await?;
+            return Ok(vec![Missing { scope: RemovalScope::Panel, candidates, may_list: false }]);
+        }
+        Resource::Allocation => {}
+        _ if failed.contains(&kind) => return Ok(Vec::new()),
+        _ => {}
+    }
+    let mut missing = Vec::new();
+    for listing in store.listings(run, kind).await? {
+        let scope = if resource == Resource::Allocation {
+            RemovalScope::Node(listing.scope)
+        } else {
+            RemovalScope::Panel
+        };
+        let (mut candidates, may_list) = match worth(&listing) {
+            Worth::Complete => (store.unseen(run, panel, resource, scope).await?, true),
+            Worth::AllButPoison => (store.unseen(run, panel, resource, scope).await?, false),
+            Worth::Moved => {
+                let Some(ids) = look::all_ids(task, resource, listing.scope).await? else {
+                    let sentence = format!(
+                        "{}: the listing changed each time it was read; nothing of it is removed",
+                        resource.table()
+                    );
+                    store.run_log(run, "warning", &sentence).await?;
+                    continue;
+                };
+                let mut unseen = store.unseen(run, panel, resource, scope).await?;
+                unseen.retain(|row| !ids.contains(&row.remote_id));
+                (unseen, true)
+            }
+            Worth::Unidentified => {
+                let sentence = format!(
+                    "{}: rows that cannot be identified stand in the listing; nothing of it is removed",
+                    resource.table()
+                );
+                store.run_log(run, "warning", &sentence).await?;
+                continue;
+            }
+        };
+        if !may_list {
+            candidates.truncate(task.state.config.sync.second_look_rows as usize);
+        }
+        missing.push(Missing { scope, candidates, may_list });
+    }
+    Ok(missing)
+}
+
+/// Whether every page of a kind's listings was read. Databases are listed with
+/// their servers.
+pub async fn was_read(task: &Task, kind: Kind) -> Result<bool, TaskError> {
+    let listings = match kind {
+        Kind::Databases if task.lease.kinds.contains(&Kind::Servers) => Kind::Servers,
+        other => other,
+    };
+    let listings = task.state.store.listings(task.lease.run_id, listings).await?;
+    if listings.is_empty() {
+        // A panel without nodes has no listing of allocations.
+        return Ok(kind == Kind::Allocations);
+    }
+    Ok(listings
+        .iter()
+        .all(|listing| listing.distinct + listing.unidentified + listing.poisoned >= listing.total))
+}

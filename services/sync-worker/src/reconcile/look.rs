@@ -1,0 +1,145 @@
+//! The second look: the panel is asked anew about rows that a listing did not
+//! show. A few are asked for at their own address; for many a second complete
+//! listing is read.
+
+use crate::list::{Read, read};
+use crate::task::{Task, TaskError};
+use crate::work::{Source, has_next};
+use common::types::panel::{Lookup, PageRequest, ServerIncludes};
+use std::collections::BTreeSet;
+use store::{Candidate, PageRows, Resource, ServerParts};
+use uuid::Uuid;
+
+/// What a row's own address says.
+pub enum Answer {
+    /// It is gone.
+    Gone,
+    /// It is there, the same row.
+    There(PageRows),
+    /// Another row stands under its id.
+    Another(PageRows),
+    /// It is there and cannot be read, or was not asked for.
+    Unclear,
+}
+
+/// Includes of a server that is merged by itself.
+fn include(task: &Task) -> ServerIncludes {
+    use common::types::sync::Kind;
+    let servers = task.lease.kinds.contains(&Kind::Servers);
+    ServerIncludes {
+        allocations: servers,
+        variables: servers,
+        subusers: servers,
+        databases: task.lease.kinds.contains(&Kind::Databases),
+    }
+}
+
+fn parts(task: &Task) -> ServerParts {
+    use common::types::sync::Kind;
+    ServerParts {
+        servers: task.lease.kinds.contains(&Kind::Servers),
+        databases: task.lease.kinds.contains(&Kind::Databases),
+    }
+}
+
+/// Asks for a row at its own address.
+pub async fn own_address(
+    task: &Task,
+    resource: Resource,
+    candidate: &Candidate,
+) -> Result<Answer, TaskError> {
+    let panel = &task.panel;
+    let id = candidate.remote_id;
+    let answer = match resource {
+        Resource::Location => judge(task.ask(|| panel.location(id)).await?, None, |_| None, PageRows::Locations),
+        Resource::Node => {
+            judge(task.ask(|| panel.node(id)).await?, candidate.uuid, |row| Some(row.uuid), PageRows::Nodes)
+        }
+        Resource::Nest => {
+            judge(task.ask(|| panel.nest(id)).await?, candidate.uuid, |row| Some(row.uuid), PageRows::Nests)
+        }
+        Resource::User => {
+            judge(task.ask(|| panel.user(id)).await?, candidate.uuid, |row| Some(row.uuid), PageRows::Users)
+        }
+        Resource::Server => {
+            let include = include(task);
+            let parts = parts(task);
+            judge(
+                task.ask(|| panel.server(id, include)).await?,
+                candidate.uuid,
+                |row| Some(row.uuid),
+                |rows| PageRows::Servers { rows, parts },
+            )
+        }
+        Resource::Allocation => {
+            let node = candidate.scope;
+            let (ip, port) = (candidate.ip.as_deref().unwrap_or_default(), candidate.port.unwrap_or_default());
+            let found = task.ask(|| panel.allocation(node, ip, port)).await?;
+            match found {
+                // The address may have been given to a new row meanwhile.
+                Lookup::Found(row) if row.id != id => Answer::Gone,
+                found => judge(found, None, |_| None, |rows| PageRows::Allocations { node, rows }),
+            }
+        }
+        // Listed whole by one good answer: needs no second look.
+        Resource::ServerVariable
+        | Resource::Subuser
+        | Resource::Database
+        | Resource::Egg
+        | Resource::EggVariable => Answer::Gone,
+    };
+    Ok(answer)
+}
+
+fn judge<T>(
+    found: Lookup<T>,
+    known: Option<Uuid>,
+    uuid: impl Fn(&T) -> Option<Uuid>,
+    wrap: impl FnOnce(Vec<T>) -> PageRows,
+) -> Answer {
+    match found {
+        Lookup::Gone => Answer::Gone,
+        Lookup::Unreadable(_) => Answer::Unclear,
+        Lookup::Found(row) => {
+            let same = known.is_none() || uuid(&row).is_none() || uuid(&row) == known;
+            if same { Answer::There(wrap(vec![row])) } else { Answer::Another(wrap(vec![row])) }
+        }
+    }
+}
+
+/// Reads a listing once more, for its ids only. `None`: it was not complete, so
+/// it proves nothing.
+pub async fn all_ids(task: &Task, resource: Resource, node: i64) -> Result<Option<BTreeSet<i64>>, TaskError> {
+    let config = &task.state.config.panel;
+    let (source, size) = match resource {
+        Resource::Location => (Source::Locations, config.page_size),
+        Resource::Node => (Source::Nodes, config.page_size),
+        Resource::Nest => (Source::Nests, config.page_size),
+        Resource::User => (Source::Users, config.page_size),
+        Resource::Server => (
+            Source::Servers { include: ServerIncludes::default(), servers: true, databases: false },
+            config.page_size,
+        ),
+        Resource::Allocation => (Source::Allocations { node }, config.allocation_page_size),
+        _ => return Ok(None),
+    };
+    let mut ids = BTreeSet::new();
+    let mut first_total = None;
+    let mut page = PageRequest { number: 1, size };
+    loop {
+        let answer: Read = read(task, &source, page).await?;
+        let listing = answer.listing();
+        ids.extend(listing.ids);
+        let constant = listing.total_constant && *first_total.get_or_insert(listing.total) == listing.total;
+        if !constant {
+            return Ok(None);
+        }
+        task.pace
+            .note(&task.state, task.lease.run_id, "reconcile", format!("{}: second look", resource.table()))
+            .await;
+        if !has_next(page, None, listing.total) {
+            return Ok((ids.len() as u64 == listing.total).then_some(ids));
+        }
+        page.number += 1;
+    }
+}

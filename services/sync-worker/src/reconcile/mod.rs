@@ -1,0 +1,312 @@
+//! The last task of a run: what is missing, is it gone, may it be removed; which
+//! links can be resolved; how did the run end.
+//!
+//! 1. *First look.* A complete listing lacks the row. A listing that changed
+//!    while it was read is read once more for its ids; if that changes too,
+//!    nothing of it is removed.
+//! 2. *Second look* ([`look`]): the panel is asked anew.
+//! 3. *Decision* ([`decide`]): removed or held, counted before the first removal.
+//! 4. Removals, children first; then another uuid takes the place of a replaced
+//!    row; then links, accounts, the end.
+//!
+//! Every step can be repeated: after a crash another worker begins anew.
+
+pub mod decide;
+mod first_look;
+mod look;
+
+use crate::plan::hold_rule;
+use crate::task::{Task, TaskError};
+use crate::work::RECONCILE;
+use common::types::panel::Lookup;
+use common::types::sync::Kind;
+use decide::{Decision, Held, Proven};
+use first_look::Missing;
+use look::Answer;
+use serde_json::{Value, json};
+use slog::info;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use store::{Candidate, Ending, PageCommit, PageRows, RemovalScope, Resource, RunKind};
+use uuid::Uuid;
+
+/// Rows removed in one transaction.
+const CHUNK: usize = 500;
+
+/// Reconciles and ends the run.
+pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
+    let store = &task.state.store;
+    let steps = store.run_kinds(task.lease.run_id).await?;
+    let failed: BTreeSet<Kind> = steps
+        .iter()
+        .filter(|step| step.failed_tasks > 0)
+        .filter_map(|step| step.kind.parse().ok())
+        .collect();
+    note(task, "looking for what is gone").await;
+    let asked = task.panel.requests_made();
+
+    let mut proven = BTreeMap::new();
+    let mut replaced = BTreeMap::new();
+    let mut looks = BTreeMap::new();
+    for resource in Resource::ALL {
+        if !task.lease.kinds.contains(&resource.kind()) {
+            continue;
+        }
+        let missing = first_look::missing(task, resource, &failed).await?;
+        let found = second_look(task, resource, missing).await?;
+        looks.insert(resource, found.evidence);
+        if !found.replaced.is_empty() {
+            replaced.insert(resource, found.replaced);
+        }
+        proven.insert(resource, found.proven);
+    }
+    count_with_parents(task, &mut proven).await?;
+    let decision = decide_within(task, &proven).await?;
+    remove(task, &decision, &replaced).await?;
+    let held = hold(task, &decision, &looks).await?;
+
+    note(task, "resolving links").await;
+    store.link(&task.lease).await?;
+    let links = store.link_accounts(&task.lease).await?;
+    info!(task.log, "accounts linked"; "linked" => links.linked, "conflicts" => links.conflicts);
+    for kind in &task.lease.kinds {
+        let complete = !failed.contains(kind) && first_look::was_read(task, *kind).await?;
+        store.kind_listed(&task.lease, *kind, complete).await?;
+    }
+    let requests = u32::try_from(task.panel.requests_made() - asked).unwrap_or(u32::MAX);
+    let run = store.run_finish(&task.lease, &ending(&steps, held), requests).await?;
+    task.pace.forget(task.lease.run_id);
+    crate::pace::tell(&task.state, &run).await;
+    info!(task.log, "run ended"; "status" => &run.status, "items" => run.items_synced, "requests" => run.requests);
+    Ok(())
+}
+
+async fn note(task: &Task, message: &str) {
+    task.pace.note(&task.state, task.lease.run_id, RECONCILE, message.to_owned()).await;
+}
+
+fn ending(steps: &[RunKind], held: Option<Value>) -> Ending {
+    let failed: Vec<&RunKind> = steps.iter().filter(|step| step.failed_tasks > 0).collect();
+    match failed.first() {
+        None => Ending::Completed { held },
+        Some(first) => Ending::Failed {
+            step: first.kind.clone(),
+            error: failed
+                .iter()
+                .map(|step| format!("{}: {}", step.kind, step.error.as_deref().unwrap_or("failed")))
+                .collect::<Vec<_>>()
+                .join("; "),
+            held,
+        },
+    }
+}
+
+/// What the second look found.
+#[derive(Default)]
+struct SecondLook {
+    proven: Proven,
+    replaced: Vec<Candidate>,
+    evidence: Vec<Value>,
+}
+
+async fn second_look(task: &Task, resource: Resource, missing: Vec<Missing>) -> Result<SecondLook, TaskError> {
+    let mut result = SecondLook::default();
+    let window = Duration::from_secs(u64::from(task.state.config.sync.hold_window_hours) * 3600);
+    let panel = task.lease.panel_id;
+    for Missing { scope, candidates, may_list } in missing {
+        if candidates.is_empty() {
+            continue;
+        }
+        let few = candidates.len() <= task.state.config.sync.second_look_rows as usize;
+        let by_answer = matches!(
+            resource,
+            Resource::ServerVariable | Resource::Subuser | Resource::Database | Resource::Egg | Resource::EggVariable
+        );
+        let mut gone = BTreeSet::new();
+        let how = if by_answer {
+            gone.extend(candidates.iter().map(|row| row.id));
+            "the answer that lists them whole"
+        } else if few {
+            for candidate in &candidates {
+                match look::own_address(task, resource, candidate).await? {
+                    Answer::Gone => {
+                        gone.insert(candidate.id);
+                    }
+                    Answer::Another(_) => {
+                        gone.insert(candidate.id);
+                        result.replaced.push(candidate.clone());
+                    }
+                    Answer::There(rows) => merge_alone(task, resource, rows).await?,
+                    Answer::Unclear => {}
+                }
+            }
+            "each row's own address"
+        } else if may_list {
+            let node = match scope {
+                RemovalScope::Node(node) => node,
+                RemovalScope::Panel => 0,
+            };
+            if let Some(ids) = look::all_ids(task, resource, node).await? {
+                gone.extend(candidates.iter().filter(|row| !ids.contains(&row.remote_id)).map(|row| row.id));
+            }
+            "a second complete listing"
+        } else {
+            "nothing: too many rows to ask for one by one"
+        };
+        result.evidence.push(json!({
+            "scope": match scope { RemovalScope::Panel => json!("panel"), RemovalScope::Node(node) => json!({ "node": node }) },
+            "first_look": candidates.len(), "second_look": gone.len(), "asked": how,
+            "at": chrono::Utc::now(),
+        }));
+        match scope {
+            RemovalScope::Panel => result.proven.gone.extend(gone),
+            RemovalScope::Node(node) => {
+                let counts = task.state.store.resource_counts(panel, resource, scope, window).await?;
+                result.proven.by_node.insert(node, (gone, counts));
+            }
+        }
+    }
+    let replaced = task.state.store.replaced(task.lease.run_id, resource).await?;
+    for candidate in replaced {
+        if result.proven.gone.insert(candidate.id) {
+            result.replaced.push(candidate);
+        }
+    }
+    result.proven.counts =
+        task.state.store.resource_counts(panel, resource, RemovalScope::Panel, window).await?;
+    Ok(result)
+}
+
+/// Rows that would go along are counted with their own kind.
+async fn count_with_parents(
+    task: &Task,
+    proven: &mut BTreeMap<Resource, Proven>,
+) -> Result<(), TaskError> {
+    for parent in [Resource::Server, Resource::Nest] {
+        let Some(parents) = proven.get(&parent).map(|found| found.gone.iter().copied().collect::<Vec<Uuid>>()) else {
+            continue;
+        };
+        if parents.is_empty() {
+            continue;
+        }
+        let window = Duration::from_secs(u64::from(task.state.config.sync.hold_window_hours) * 3600);
+        for (child, rows) in task.state.store.children_of(parent, &parents).await? {
+            if !matches!(child, Resource::Database | Resource::Egg) {
+                continue;
+            }
+            if !proven.contains_key(&child) {
+                let counts = task
+                    .state
+                    .store
+                    .resource_counts(task.lease.panel_id, child, RemovalScope::Panel, window)
+                    .await?;
+                proven.insert(child, Proven { counts, ..Proven::default() });
+            }
+            if let Some(found) = proven.get_mut(&child) {
+                found.with_parent.extend(rows);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The hold rule for a usual run; for one that confirms, what was held and is
+/// still missing.
+async fn decide_within(task: &Task, proven: &BTreeMap<Resource, Proven>) -> Result<Decision, TaskError> {
+    let Some(confirmed) = task.lease.confirms else {
+        return Ok(decide::decide(&hold_rule(task), proven));
+    };
+    let held = task.state.store.held(confirmed).await?;
+    let mut decision = Decision::default();
+    for (resource, found) in proven {
+        let Some(allowed) = held.get(resource) else { continue };
+        let gone = found.gone.iter().chain(found.by_node.values().flat_map(|(rows, _)| rows));
+        let remove: BTreeSet<Uuid> = gone.filter(|row| allowed.contains(row)).copied().collect();
+        if !remove.is_empty() {
+            decision.remove.insert(*resource, remove);
+        }
+    }
+    Ok(decision)
+}
+
+async fn remove(
+    task: &Task,
+    decision: &Decision,
+    replaced: &BTreeMap<Resource, Vec<Candidate>>,
+) -> Result<(), TaskError> {
+    let store = &task.state.store;
+    for resource in Resource::ALL {
+        let Some(rows) = decision.remove.get(&resource) else { continue };
+        let others: BTreeSet<Uuid> =
+            replaced.get(&resource).into_iter().flatten().map(|candidate| candidate.id).collect();
+        let (giving_way, gone): (Vec<Uuid>, Vec<Uuid>) = rows.iter().partition(|row| others.contains(row));
+        for (rows, replaced) in [(gone, false), (giving_way, true)] {
+            for chunk in rows.chunks(CHUNK) {
+                let removed = store.remove(&task.lease, resource, chunk, replaced).await?;
+                metrics::counter!("nodebyte_sync_removed_total", "resource" => resource.table()).increment(removed);
+            }
+        }
+        for candidate in replaced.get(&resource).into_iter().flatten() {
+            if rows.contains(&candidate.id) {
+                merge_replacement(task, resource, candidate).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the row that took a removed one's id, and merges it.
+async fn merge_replacement(task: &Task, resource: Resource, candidate: &Candidate) -> Result<(), TaskError> {
+    if resource == Resource::Egg {
+        let nest = task.ask(|| task.panel.nest(candidate.scope)).await?;
+        if let Lookup::Found(nest) = nest {
+            merge_alone(task, Resource::Nest, PageRows::Nests(vec![nest])).await?;
+        }
+        return Ok(());
+    }
+    match look::own_address(task, resource, candidate).await? {
+        Answer::There(rows) | Answer::Another(rows) => merge_alone(task, resource, rows).await,
+        Answer::Gone | Answer::Unclear => Ok(()),
+    }
+}
+
+/// Merges a row that was read by itself; it is no part of a listing.
+async fn merge_alone(task: &Task, resource: Resource, rows: PageRows) -> Result<(), TaskError> {
+    let commit = PageCommit {
+        rows,
+        kind: resource.kind(),
+        scope: 0,
+        position: 0,
+        total: 0,
+        total_constant: true,
+        bad: Vec::new(),
+        poison: Vec::new(),
+        listing: false,
+        checkpoint: Value::Null,
+        items_total: 0,
+        requests: 0,
+    };
+    task.state.store.commit_page(&task.lease, &commit).await?;
+    Ok(())
+}
+
+/// Remembers what is held, and tells it in the run: kind by kind, with the
+/// evidence.
+async fn hold(
+    task: &Task,
+    decision: &Decision,
+    looks: &BTreeMap<Resource, Vec<Value>>,
+) -> Result<Option<Value>, TaskError> {
+    let mut told: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
+    for (resource, Held { rows, live, recent }) in &decision.held {
+        let rows: Vec<Uuid> = rows.iter().copied().collect();
+        task.state.store.hold(&task.lease, *resource, &rows).await?;
+        let entry = json!({
+            "rows": rows.len(), "live": live, "removed_before": recent, "looks": looks.get(resource),
+        });
+        told.entry(resource.kind().as_str()).or_default().insert(resource.table(), entry);
+        let sentence = format!("{} removals of {} are held for confirmation", rows.len(), resource.table());
+        task.state.store.run_log(task.lease.run_id, "warning", &sentence).await?;
+    }
+    Ok((!told.is_empty()).then(|| json!(told)))
+}

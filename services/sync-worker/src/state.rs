@@ -1,0 +1,90 @@
+//! What every part of the worker uses; built once.
+
+use crate::panel::Panels;
+use broker::Broker;
+use cache::Cache;
+use common::types::id::WorkerId;
+use runtime::config::Config;
+use runtime::process::BoxError;
+use secrecy::ExposeSecret;
+use slog::Logger;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use store::{ClaimSettings, Store};
+use tokio::sync::Notify;
+
+/// The worker's neighbours and itself.
+pub struct State {
+    /// The checked configuration.
+    pub config: Arc<Config>,
+    /// PostgreSQL.
+    pub store: Store,
+    /// RabbitMQ.
+    pub broker: Broker,
+    /// Redis.
+    pub cache: Cache,
+    /// Clients of the mirrored panels.
+    pub panels: Panels,
+    /// This process.
+    pub worker_id: WorkerId,
+    /// Workers known to be alive, this one among them.
+    pub live_workers: AtomicU32,
+    /// Woken when tasks may have become claimable.
+    pub work: Notify,
+    /// Root logger.
+    pub log: Logger,
+}
+
+impl State {
+    /// Makes the pools; nothing has to be reachable yet.
+    pub fn connect(config: &Arc<Config>, log: &Logger) -> Result<Arc<Self>, BoxError> {
+        let store = Store::connect(&store::Settings {
+            url: config.database.url.clone(),
+            pool_size: config.database.pool_size,
+            connect_timeout: config.database.acquire,
+            statement_timeout: Duration::from_secs(60),
+            application_name: "sync-worker",
+        })?;
+        let cache = Cache::connect(&cache::Settings {
+            prefix: config.redis.prefix.clone(),
+            ..cache::Settings::new(config.redis.url.expose_secret().into())
+        })?;
+        let broker = Broker::start(
+            broker::Settings {
+                prefix: config.amqp.prefix.clone(),
+                ..broker::Settings::new(config.amqp.url.clone(), "sync-worker")
+            },
+            relay::queues::all(),
+            log,
+        );
+        let panels = Panels::new(config, &store, &cache, log)?;
+        Ok(Arc::new(Self {
+            config: Arc::clone(config),
+            store,
+            broker,
+            cache,
+            panels,
+            worker_id: WorkerId::new(),
+            live_workers: AtomicU32::new(1),
+            work: Notify::new(),
+            log: log.clone(),
+        }))
+    }
+
+    /// The rules of claiming.
+    pub fn claim_settings(&self) -> ClaimSettings {
+        ClaimSettings {
+            lease: self.config.sync.lease,
+            concurrency: self.config.panel.concurrency,
+            max_lost_leases: self.config.sync.max_lost_leases,
+        }
+    }
+
+    /// Tasks that this worker may hold at once: its part of the panel's
+    /// concurrency, so that those who wake first do not take all.
+    pub fn share_of_tasks(&self) -> usize {
+        let live = self.live_workers.load(Ordering::Relaxed).max(1);
+        self.config.panel.concurrency.div_ceil(live).max(1) as usize
+    }
+}

@@ -1,0 +1,37 @@
+//! The context that a task's work runs in, and how it ends.
+
+use crate::pace::Pace;
+use crate::state::State;
+use panels::{PanelError, Pterodactyl};
+use slog::Logger;
+use std::sync::Arc;
+use store::{StoreError, TaskLease};
+
+/// What a task's work needs.
+#[derive(Clone)]
+pub struct Task {
+    /// The worker.
+    pub state: Arc<State>,
+    /// The right to write.
+    pub lease: TaskLease,
+    /// The run's panel.
+    pub panel: Pterodactyl,
+    /// Throttles the run's progress.
+    pub pace: Arc<Pace>,
+    /// With run and task.
+    pub log: Logger,
+}
+
+/// Why a task's work ended without being done.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// The panel refuses: asking again will not help.
+    #[error("{0}")]
+    Panel(#[from] PanelError),
+    /// PostgreSQL failed, or the lease is lost.
+    #[error("the mirror could not be written")]
+    Store(#[from] StoreError),
+    /// The work itself came to a bad end.
+    #[error("{0}")]
+    Failed(String),
+}

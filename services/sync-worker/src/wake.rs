@@ -1,0 +1,43 @@
+//! The queue's side: a command only wakes.
+
+use crate::state::State;
+use async_trait::async_trait;
+use broker::{Delivery, Handler, Outcome};
+use common::types::message::Command;
+use relay::Guarded;
+use slog::{info, warn};
+use std::sync::Arc;
+
+/// The handler of the worker's queue. It is acknowledged once every run that
+/// may start has been started; what is done then follows from PostgreSQL alone.
+pub fn handler(state: &Arc<State>) -> Arc<dyn Handler> {
+    let wake = Wake { state: Arc::clone(state) };
+    Arc::new(Guarded::new(state.store.clone(), "sync-worker", wake, state.log.clone()))
+}
+
+struct Wake {
+    state: Arc<State>,
+}
+
+#[async_trait]
+impl Handler for Wake {
+    async fn handle(&self, delivery: &Delivery) -> Outcome {
+        let Command::SyncRunV1 { run_id } = match serde_json::from_slice(&delivery.body) {
+            Ok(command) => command,
+            Err(error) => return Outcome::Dead(format!("not a known command: {error}")),
+        };
+        info!(self.state.log, "woken";
+            "run_id" => %run_id,
+            "request_id" => delivery.headers.get("x-request-id"));
+        match self.state.store.run_start_waiting().await {
+            Ok(_started) => {
+                self.state.work.notify_one();
+                Outcome::Done
+            }
+            Err(error) => {
+                warn!(self.state.log, "runs could not be started"; "error" => %error);
+                Outcome::Retry(error.to_string())
+            }
+        }
+    }
+}

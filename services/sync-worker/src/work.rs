@@ -1,0 +1,139 @@
+//! What a task is to do, as it stands in the task's row.
+
+use common::types::panel::{PageRequest, ServerIncludes};
+use common::types::sync::Kind;
+use serde::{Deserialize, Serialize};
+
+/// The three stages of a run.
+pub const STAGE_LIST: i32 = 1;
+/// See [`STAGE_LIST`].
+pub const STAGE_RECONCILE: i32 = 2;
+
+/// Name of the last task's kind.
+pub const RECONCILE: &str = "reconcile";
+
+/// One listing: what is asked for, page by page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum Source {
+    /// All locations.
+    Locations,
+    /// All nodes.
+    Nodes,
+    /// All nests with eggs and variables.
+    Nests,
+    /// All users.
+    Users,
+    /// The allocations of one node.
+    Allocations {
+        /// The node's id on the panel.
+        node: i64,
+    },
+    /// Servers, with what hangs on them.
+    Servers {
+        /// Relations to bring along.
+        include: ServerIncludes,
+        /// Whether servers themselves are mirrored.
+        servers: bool,
+        /// Whether their databases are.
+        databases: bool,
+    },
+}
+
+impl Source {
+    /// The kind that the listing counts for.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Locations => Kind::Locations,
+            Self::Nodes => Kind::Nodes,
+            Self::Nests => Kind::Nests,
+            Self::Users => Kind::Users,
+            Self::Allocations { .. } => Kind::Allocations,
+            Self::Servers { servers: true, .. } => Kind::Servers,
+            Self::Servers { servers: false, .. } => Kind::Databases,
+        }
+    }
+
+    /// The node of allocations, else 0.
+    pub fn scope(&self) -> i64 {
+        match self {
+            Self::Allocations { node } => *node,
+            _ => 0,
+        }
+    }
+}
+
+/// A task's work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Work {
+    /// Read pages `from` to `to` of a listing.
+    List {
+        /// What is listed.
+        source: Source,
+        /// Rows a page.
+        size: u32,
+        /// First page, counted from 1.
+        from: u32,
+        /// Last page; none: to the end, however far that moves.
+        to: Option<u32>,
+    },
+    /// Fail, for a reason that planning found: the kind cannot be read.
+    Denied {
+        /// The reason, which names the missing permission.
+        reason: String,
+    },
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The next page.
+    pub next: u32,
+}
+
+/// Splits `total` rows into ranges of pages for `parallel` tasks at a time. The
+/// last range is open, so that rows added meanwhile are read too.
+pub fn ranges(total: u64, size: u32, parallel: u32) -> Vec<(u32, Option<u32>)> {
+    let pages = u32::try_from(total.div_ceil(u64::from(size.max(1)))).unwrap_or(u32::MAX).max(1);
+    // Several ranges a worker keep the last ones from being waited for alone.
+    let length = (pages / (parallel.max(1) * 5)).clamp(1, 20);
+    let mut ranges = Vec::new();
+    let mut from = 1;
+    while from <= pages {
+        let to = from.saturating_add(length - 1);
+        ranges.push((from, (to < pages).then_some(to)));
+        from = to.saturating_add(1);
+    }
+    ranges
+}
+
+/// Whether a listing goes on after `page`, of which the panel said `total`.
+pub fn has_next(page: PageRequest, to: Option<u32>, total: u64) -> bool {
+    match to {
+        Some(to) => page.number < to,
+        None => page.offset() + u64::from(page.size) < total,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ranges_cover_every_page_once(total in 0u64..2_000_000, size in 1u32..3_000, parallel in 1u32..16) {
+            let ranges = ranges(total, size, parallel);
+            let pages = total.div_ceil(u64::from(size)).max(1);
+            let mut next = 1u64;
+            for (index, (from, to)) in ranges.iter().enumerate() {
+                prop_assert_eq!(u64::from(*from), next);
+                let last = index + 1 == ranges.len();
+                prop_assert_eq!(to.is_none(), last);
+                next = to.map_or(pages, u64::from) + 1;
+            }
+            prop_assert_eq!(next, pages + 1);
+        }
+    }
+}

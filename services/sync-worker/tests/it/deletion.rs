@@ -1,0 +1,169 @@
+//! Deletion needs proof, and is held when there is too much of it.
+
+use crate::stage::Stage;
+use common::types::sync::{Kind, Target};
+use simulators::panel::{Fault, Resource, State};
+use store::ConfirmOutcome;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_from_the_panel_is_removed_softly_and_restored_under_its_own_id() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    let before = stage.panel.state(|state| state.clone());
+    stage.panel.state(|state| {
+        state.remove_server(3);
+        let free = state.allocations.values().find(|row| row.server_id.is_none()).unwrap().id;
+        state.remove_allocation(free);
+    });
+    stage.full().await;
+    stage.assert_mirrored().await;
+    assert_eq!(stage.number("SELECT count(*) FROM servers WHERE remote_id = 3 AND removed_at IS NOT NULL").await, 1);
+    let id = "SELECT id::text FROM servers WHERE remote_id = 3";
+    let db = stage.database.connect().await;
+    let old: String = db.query_one(id, &[]).await.unwrap().get(0);
+    stage.panel.state(|state| *state = before);
+    stage.full().await;
+    stage.assert_mirrored().await;
+    let restored: String = db.query_one(id, &[]).await.unwrap().get(0);
+    assert_eq!(old, restored);
+    let events = stage.events().await;
+    assert_eq!(events.get("panel.server.deleted"), Some(&1));
+    assert_eq!(events.get("panel.server.restored"), Some(&1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panel_that_suddenly_lists_nothing_loses_nothing() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    let before = stage.panel.state(|state| state.clone());
+    // It really holds nothing: even the second look finds nothing.
+    stage.panel.state(|state| {
+        let servers: Vec<u32> = state.servers.keys().copied().collect();
+        for id in servers {
+            state.remove_server(id);
+        }
+    });
+    let run = stage.full().await;
+    let held = run.held.clone().expect("removals are held");
+    assert_eq!(held["servers"]["servers"]["rows"], 60);
+    assert_eq!(stage.number("SELECT count(*) FROM servers WHERE removed_at IS NULL").await, 60);
+    assert_eq!(stage.number("SELECT count(*) FROM server_databases WHERE removed_at IS NULL").await, 12);
+    assert_eq!(stage.events().await.get("sync.held"), Some(&1));
+
+    let confirmed = stage.confirm(run.run_id()).await;
+    assert_eq!(confirmed.status, "COMPLETED");
+    stage.assert_mirrored().await;
+    assert!(matches!(
+        stage.store.run_confirm(run.run_id(), "test", None).await.unwrap(),
+        ConfirmOutcome::Superseded
+    ));
+    stage.panel.state(|state| *state = before);
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_lies_is_contradicted_by_the_rows_own_address() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    stage.panel.faults(|faults| {
+        faults.empty.insert(Resource::Locations);
+        faults.empty.insert(Resource::Users);
+    });
+    let run = stage.full().await;
+    assert!(run.held.is_none(), "{:?}", run.held);
+    stage.panel.faults(simulators::panel::Faults::clear);
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifteen_runs_that_each_lose_five_per_cent_end_in_a_hold() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    let mut held = None;
+    for _ in 0..15 {
+        stage.panel.state(|state| state.remove_servers(3));
+        let run = stage.sync(Target::One(Kind::Servers)).await;
+        if run.held.is_some() {
+            held = Some(run);
+            break;
+        }
+        assert!(stage.number("SELECT count(*) FROM servers WHERE removed_at IS NULL").await >= 48);
+    }
+    let held = held.expect("a hold");
+    let live = stage.number("SELECT count(*) FROM servers WHERE removed_at IS NULL").await;
+    assert_eq!(live, 48, "20 % of 60 went, no more");
+    stage.confirm(held.run_id()).await;
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_removed_and_one_added_while_paging_costs_no_innocent_row() {
+    let stage = Stage::with(State::small(), &[("PANEL_PAGE_SIZE", "25")]).await;
+    stage.full().await;
+    let hook = Fault::hook(|state, _| {
+        state.remove_server(1);
+        state.add_server("arrived meanwhile");
+    });
+    stage.panel.faults(|faults| {
+        faults.add(hook.on("/api/application/servers").with_query("page=1").with_query("per_page=25"));
+    });
+    stage.full().await;
+    stage.full().await;
+    stage.assert_mirrored().await;
+    assert_eq!(stage.number("SELECT count(*) FROM servers WHERE removed_at IS NOT NULL").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_come_and_go_while_paging_leave_the_mirror_right() {
+    let stage = Stage::with(State::small(), &[("PANEL_PAGE_SIZE", "25")]).await;
+    stage.full().await;
+    let hook = Fault::hook(|state, _| {
+        state.remove_servers(2);
+        state.add_server("one");
+    });
+    stage.panel.faults(|faults| faults.add(hook.on("/api/application/servers").with_query("page=2")));
+    stage.full().await;
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_comes_back_with_another_uuid_is_another_row() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    let db = stage.database.connect().await;
+    let old: String = db.query_one("SELECT id::text FROM servers WHERE remote_id = 4", &[]).await.unwrap().get(0);
+    stage.panel.state(|state| state.replace_server_uuid(4).unwrap());
+    stage.full().await;
+    stage.assert_mirrored().await;
+    let new: String = db.query_one("SELECT id::text FROM servers WHERE remote_id = 4", &[]).await.unwrap().get(0);
+    assert_ne!(old, new);
+    assert_eq!(stage.number(&format!("SELECT count(*) FROM servers WHERE id = '{old}' AND removed_at IS NOT NULL AND remote_id IS NULL")).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_gone_takes_its_allocations_along() {
+    let stage = Stage::new(State::small()).await;
+    stage.panel.state(|state| {
+        let mut node = state.nodes[&1].clone();
+        node.id = 6;
+        node.uuid = uuid::Uuid::new_v4();
+        state.nodes.insert(6, node);
+        let mut allocation = state.allocations.values().next().unwrap().clone();
+        allocation.node_id = 6;
+        allocation.server_id = None;
+        for offset in 0..30 {
+            allocation.id = 9_000 + offset;
+            allocation.port = 20_000 + u16::try_from(offset).unwrap();
+            state.allocations.insert(allocation.id, allocation.clone());
+        }
+    });
+    stage.full().await;
+    stage.assert_mirrored().await;
+    stage.panel.state(|state| state.remove_node(6));
+    let run = stage.full().await;
+    assert!(run.held.is_none(), "{:?}", run.held);
+    stage.assert_mirrored().await;
+}

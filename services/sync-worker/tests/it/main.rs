@@ -1,0 +1,15 @@
+//! The worker against a simulated panel, and real PostgreSQL, Redis and RabbitMQ.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::large_futures,
+    reason = "tests fail by panicking and run alone"
+)]
+
+mod deletion;
+mod faults;
+mod identity;
+mod merge;
+mod runs;
+mod stage;

@@ -1,0 +1,141 @@
+//! What the panel holds arrives, whatever is asked for and in whatever order.
+
+use crate::stage::Stage;
+use common::types::sync::{Kind, Target};
+use simulators::panel::State;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_sync_mirrors_every_row_and_resolves_every_link() {
+    let stage = Stage::new(State::small()).await;
+    let run = stage.full().await;
+    stage.assert_mirrored().await;
+    assert_eq!(run.percentage, 100);
+    assert_eq!(run.items_failed, 0);
+    assert!(run.requests > 0 && run.requests < 30, "{} requests", run.requests);
+    assert!(run.completed_at.is_some());
+    let events = stage.events().await;
+    assert_eq!(events.get("panel.mirrored"), Some(&7), "one for each kind: {events:?}");
+    assert!(!events.contains_key("panel.server.created"), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_sync_of_an_unchanged_panel_writes_no_row() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    let written = "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_user_tables \
+        WHERE relname IN ('locations', 'nodes', 'allocations', 'nests', 'eggs', 'egg_variables', 'panel_users', \
+        'servers', 'server_variables', 'server_subusers', 'database_hosts', 'server_databases')";
+    let db = stage.database.connect().await;
+    let settle = async || {
+        // Counters are told when a backend is idle; our own flush asks for them.
+        db.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
+        let count: i64 = db.query_one(written, &[]).await.unwrap().get(0);
+        count
+    };
+    let mut before = settle().await;
+    testkit::wait_for("the counters to settle", crate::stage::PATIENCE, async || {
+        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+        let now = settle().await;
+        let settled = now == before && now > 0;
+        before = now;
+        settled.then_some(()).ok_or_else(|| now.to_string())
+    })
+    .await;
+    let xmins = "SELECT md5(string_agg(xmin::text, ',' ORDER BY id))::text FROM servers";
+    let servers: String = db.query_one(xmins, &[]).await.unwrap().get(0);
+    stage.full().await;
+    let after: String = db.query_one(xmins, &[]).await.unwrap().get(0);
+    assert_eq!(servers, after, "servers were written");
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    assert_eq!(settle().await, before);
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kinds_arrive_in_any_order_with_the_same_end() {
+    let stage = Stage::new(State::small()).await;
+    for kind in [
+        Kind::Databases,
+        Kind::Servers,
+        Kind::Allocations,
+        Kind::Nests,
+        Kind::Users,
+        Kind::Nodes,
+        Kind::Locations,
+    ] {
+        stage.sync(Target::One(kind)).await;
+    }
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_told_with_the_names_of_what_changed() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    stage.panel.state(|state| {
+        state.servers.get_mut(&1).unwrap().name = "renamed".to_owned();
+        state.locations.get_mut(&1).unwrap().long = None;
+        state.add_server("brand new").unwrap();
+        let key = *state.server_variables.keys().find(|(server, _)| *server == 2).unwrap();
+        state.server_variables.insert(key, "another value".to_owned());
+        state.remove_database(1);
+    });
+    stage.full().await;
+    stage.assert_mirrored().await;
+    let db = stage.database.connect().await;
+    let changed = async |key: &str| {
+        let rows = db
+            .query("SELECT body->'data' FROM outbox WHERE key = $1 ORDER BY seq", &[&key])
+            .await
+            .unwrap();
+        rows.iter().map(|row| row.get::<_, serde_json::Value>(0)).collect::<Vec<_>>()
+    };
+    let servers = changed("panel.server.updated").await;
+    assert!(servers.iter().any(|data| data["remote_id"] == 1 && data["changed"] == serde_json::json!(["name"])), "{servers:?}");
+    assert!(servers.iter().any(|data| data["remote_id"] == 2 && data["changed"] == serde_json::json!(["variables"])), "{servers:?}");
+    assert_eq!(changed("panel.server.created").await.len(), 1);
+    assert_eq!(changed("panel.location.updated").await.len(), 1);
+    assert_eq!(changed("panel.database.deleted").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_changes_hands_takes_its_links_along() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    stage.panel.state(|state| {
+        let (from, to) = (1, 2);
+        let spare = state.allocations.values().find(|row| row.server_id.is_none()).unwrap().id;
+        state.allocations.get_mut(&spare).unwrap().server_id = Some(to);
+        let owner = state.servers[&to].user;
+        state.servers.get_mut(&from).unwrap().user = owner;
+        for row in state.allocations.values_mut() {
+            if row.server_id == Some(from) && row.id != state.servers[&from].allocation {
+                row.server_id = Some(to);
+            }
+        }
+    });
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_postgresql_cannot_store_costs_one_record() {
+    let stage = Stage::new(State::small()).await;
+    stage.panel.state(|state| {
+        state.servers.get_mut(&17).unwrap().description = "nul \u{0} byte".to_owned();
+        state.users.get_mut(&5).unwrap().first_name = Some("\u{0}".to_owned());
+    });
+    let run = stage.full().await;
+    assert_eq!(run.items_failed, 2);
+    let errors = stage.store.run_errors(run.run_id(), 10).await.unwrap();
+    let mut bad: Vec<_> = errors.iter().map(|error| (error.kind.as_str(), error.remote_id)).collect();
+    bad.sort_unstable();
+    assert_eq!(bad, [("servers", Some(17)), ("users", Some(5))]);
+    // Its neighbours are there, and what was stored of it stays.
+    stage.panel.state(|state| {
+        state.servers.get_mut(&17).unwrap().description.clear();
+        state.users.get_mut(&5).unwrap().first_name = None;
+    });
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
