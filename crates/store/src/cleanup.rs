@@ -42,18 +42,41 @@ impl Store {
             cleaned.insert(table.to_owned(), rows);
         }
         for (table, condition, keep) in [
-            ("sync_tasks", "run_id IN (SELECT id FROM sync_runs WHERE completed_at < now() - make_interval(secs => $1))", retention.runs),
-            ("sync_runs", "completed_at < now() - make_interval(secs => $1)", retention.runs),
-            ("outbox", "published_at < now() - make_interval(secs => $1)", retention.messages),
-            ("inbox", "received_at < now() - make_interval(secs => $1)", retention.messages),
+            (
+                "sync_tasks",
+                "run_id IN (SELECT id FROM sync_runs WHERE completed_at < now() - make_interval(secs => $1))",
+                retention.runs,
+            ),
+            (
+                "sync_runs",
+                "completed_at < now() - make_interval(secs => $1)",
+                retention.runs,
+            ),
+            (
+                "outbox",
+                "published_at < now() - make_interval(secs => $1)",
+                retention.messages,
+            ),
+            (
+                "inbox",
+                "received_at < now() - make_interval(secs => $1)",
+                retention.messages,
+            ),
         ] {
-            let rows = self.delete_where(table, condition, keep, retention.batch).await?;
+            let rows = self
+                .delete_where(table, condition, keep, retention.batch)
+                .await?;
             cleaned.insert(table.to_owned(), rows);
         }
         for table in ALL.iter().rev() {
             let condition = "removed_at < now() - make_interval(secs => $1)";
             let rows = self
-                .delete_where(table.name, condition, retention.removed_rows, retention.batch)
+                .delete_where(
+                    table.name,
+                    condition,
+                    retention.removed_rows,
+                    retention.batch,
+                )
                 .await?;
             cleaned.insert(table.name.to_owned(), rows);
         }

@@ -47,9 +47,11 @@ impl Store {
     /// When PostgreSQL cannot be asked.
     pub async fn settings(&self) -> Result<Vec<SettingRow>, StoreError> {
         let mut conn = self.conn().await?;
-        Ok(sql_query("SELECT key, value, format, updated_at FROM config ORDER BY key")
-            .load(&mut conn)
-            .await?)
+        Ok(
+            sql_query("SELECT key, value, format, updated_at FROM config ORDER BY key")
+                .load(&mut conn)
+                .await?,
+        )
     }
 
     /// Stores a setting.
@@ -84,9 +86,11 @@ impl Store {
     /// When PostgreSQL cannot be asked.
     pub async fn data_keys(&self) -> Result<Vec<DataKeyRow>, StoreError> {
         let mut conn = self.conn().await?;
-        Ok(sql_query("SELECT kid, wrapped, active FROM data_keys ORDER BY created_at")
-            .load(&mut conn)
-            .await?)
+        Ok(
+            sql_query("SELECT kid, wrapped, active FROM data_keys ORDER BY created_at")
+                .load(&mut conn)
+                .await?,
+        )
     }
 
     /// Adds a data key; an active one replaces the active one.
@@ -98,7 +102,9 @@ impl Store {
         let key = key.clone();
         diesel_async::AsyncConnection::transaction(&mut *conn, async move |conn| {
             if key.active {
-                sql_query("UPDATE data_keys SET active = false WHERE active").execute(conn).await?;
+                sql_query("UPDATE data_keys SET active = false WHERE active")
+                    .execute(conn)
+                    .await?;
             }
             sql_query("INSERT INTO data_keys (kid, wrapped, active) VALUES ($1, $2, $3)")
                 .bind::<Text, _>(&key.kid)

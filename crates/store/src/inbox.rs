@@ -36,6 +36,10 @@ impl Store {
         .bind::<SqlUuid, _>(message.0)
         .execute(&mut conn)
         .await?;
-        Ok(if rows == 1 { Receipt::New } else { Receipt::Repeated })
+        Ok(if rows == 1 {
+            Receipt::New
+        } else {
+            Receipt::Repeated
+        })
     }
 }

@@ -49,7 +49,10 @@ impl Store {
         .bind::<Double, _>(duration.as_secs_f64())
         .load(&mut conn)
         .await?;
-        Ok(rows.into_iter().next().map(|row| Lease { name: name.to_owned(), fence: row.fence }))
+        Ok(rows.into_iter().next().map(|row| Lease {
+            name: name.to_owned(),
+            fence: row.fence,
+        }))
     }
 
     /// Takes a lease only when nobody has it, the caller included: for work that

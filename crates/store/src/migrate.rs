@@ -54,7 +54,9 @@ impl Store {
         work: impl FnOnce(&mut Harness) -> diesel::migration::Result<Vec<String>> + Send + 'static,
     ) -> Result<MigrationReport, StoreError> {
         let mut conn = self.conn().await?;
-        sql_query("SET statement_timeout = 0").execute(&mut conn).await?;
+        sql_query("SET statement_timeout = 0")
+            .execute(&mut conn)
+            .await?;
         sql_query("SELECT pg_advisory_lock($1)")
             .bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK)
             .execute(&mut conn)
@@ -71,7 +73,9 @@ impl Store {
             .bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK)
             .execute(&mut conn)
             .await?;
-        sql_query("RESET statement_timeout").execute(&mut conn).await?;
+        sql_query("RESET statement_timeout")
+            .execute(&mut conn)
+            .await?;
         Ok(MigrationReport {
             versions: outcome.map_err(StoreError::Migration)?,
         })

@@ -153,7 +153,11 @@ impl Store {
             .map(|row| Outgoing {
                 seq: row.seq,
                 id: MessageId(row.id),
-                route: if row.route == "command" { OutgoingRoute::Command } else { OutgoingRoute::Event },
+                route: if row.route == "command" {
+                    OutgoingRoute::Command
+                } else {
+                    OutgoingRoute::Event
+                },
                 key: row.key,
                 subject: row.subject,
                 body: row.body,

@@ -73,7 +73,8 @@ pub struct ServerAddress {
     pub uuid: Uuid,
 }
 
-const COLUMNS: &str = "id, name, url, application_key, client_key, application_blocked_until, client_blocked_until";
+const COLUMNS: &str =
+    "id, name, url, application_key, client_key, application_blocked_until, client_blocked_until";
 
 #[derive(QueryableByName)]
 struct KindRow {
@@ -88,7 +89,11 @@ impl Store {
     /// When PostgreSQL cannot be asked.
     pub async fn panels(&self) -> Result<Vec<PanelRow>, StoreError> {
         let mut conn = self.conn().await?;
-        Ok(sql_query(format!("SELECT {COLUMNS} FROM panels ORDER BY name")).load(&mut conn).await?)
+        Ok(
+            sql_query(format!("SELECT {COLUMNS} FROM panels ORDER BY name"))
+                .load(&mut conn)
+                .await?,
+        )
     }
 
     /// A panel by its name.
@@ -97,10 +102,11 @@ impl Store {
     /// [`StoreError::NotFound`] when there is none.
     pub async fn panel_by_name(&self, name: &str) -> Result<PanelRow, StoreError> {
         let mut conn = self.conn().await?;
-        let rows: Vec<PanelRow> = sql_query(format!("SELECT {COLUMNS} FROM panels WHERE name = $1"))
-            .bind::<Text, _>(name)
-            .load(&mut conn)
-            .await?;
+        let rows: Vec<PanelRow> =
+            sql_query(format!("SELECT {COLUMNS} FROM panels WHERE name = $1"))
+                .bind::<Text, _>(name)
+                .load(&mut conn)
+                .await?;
         rows.into_iter().next().ok_or(StoreError::NotFound("panel"))
     }
 
@@ -193,7 +199,10 @@ impl Store {
             .bind::<SqlUuid, _>(id.0)
             .load(&mut conn)
             .await?;
-        Ok(rows.iter().filter_map(|row| row.kind.parse().ok()).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|row| row.kind.parse().ok())
+            .collect())
     }
 
     /// Where the live server of our id stands. `id` may also be the panel's
@@ -210,7 +219,9 @@ impl Store {
         .bind::<SqlUuid, _>(id)
         .load(&mut conn)
         .await?;
-        rows.into_iter().next().ok_or(StoreError::NotFound("server"))
+        rows.into_iter()
+            .next()
+            .ok_or(StoreError::NotFound("server"))
     }
 
     /// The uuids that the mirror knows under given panel ids, for telling
@@ -247,6 +258,9 @@ impl Store {
         .bind::<diesel::sql_types::Array<BigInt>, _>(remote_ids)
         .load(&mut conn)
         .await?;
-        Ok(rows.into_iter().map(|row| (row.remote_id, row.uuid)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.remote_id, row.uuid))
+            .collect())
     }
 }

@@ -83,11 +83,9 @@ impl Store {
     }
 }
 
-async fn establish(
-    url: &str,
-    settings: &Settings,
-) -> diesel::ConnectionResult<AsyncPgConnection> {
-    let bad = |error: &dyn std::error::Error| diesel::ConnectionError::BadConnection(error.to_string());
+async fn establish(url: &str, settings: &Settings) -> diesel::ConnectionResult<AsyncPgConnection> {
+    let bad =
+        |error: &dyn std::error::Error| diesel::ConnectionError::BadConnection(error.to_string());
     let config = parse(url, settings).map_err(|error| bad(&error))?;
     let mut connection = match config.get_ssl_mode() {
         tokio_postgres::config::SslMode::Disable | tokio_postgres::config::SslMode::Prefer => {

@@ -45,7 +45,9 @@ impl Wakeups {
 
     /// Waits for a notification, `longest` at most.
     pub async fn wait(&self, longest: Duration) {
-        tokio::time::timeout(longest, self.notify.notified()).await.ok();
+        tokio::time::timeout(longest, self.notify.notified())
+            .await
+            .ok();
     }
 }
 

@@ -25,7 +25,10 @@ impl Task {
                 Err(error) => return Err(TaskError::Panel(error)),
             };
             warn!(self.log, "the panel is waited for"; "error" => %error);
-            self.state.store.task_waits(&self.lease, &error.to_string()).await?;
+            self.state
+                .store
+                .task_waits(&self.lease, &error.to_string())
+                .await?;
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -35,5 +38,8 @@ impl Task {
 /// Whether a failure can pass by itself; a panel in trouble also answers 500.
 fn may_pass(error: &PanelError) -> bool {
     error.is_transient()
-        || matches!(error, PanelError::ServerError { .. } | PanelError::Unexpected { .. })
+        || matches!(
+            error,
+            PanelError::ServerError { .. } | PanelError::Unexpected { .. }
+        )
 }

@@ -5,7 +5,9 @@
 use async_trait::async_trait;
 use cache::RedisBudget;
 use chrono::{DateTime, Utc};
-use common::seams::{Bucket, BudgetUnavailable, PanelApi, Permit, RateHeaders, RequestBudget, SystemClock};
+use common::seams::{
+    Bucket, BudgetUnavailable, PanelApi, Permit, RateHeaders, RequestBudget, SystemClock,
+};
 use panels::LocalBudget;
 use slog::{Logger, warn};
 use std::sync::Arc;
@@ -43,8 +45,10 @@ impl SharedBudget {
         let away = error.is_some();
         if self.away.swap(away, Ordering::Relaxed) != away {
             match error {
-                Some(error) => warn!(self.log, "Redis is away: each worker takes its share of the panel's limit";
-                    "error" => %error),
+                Some(error) => {
+                    warn!(self.log, "Redis is away: each worker takes its share of the panel's limit";
+                    "error" => %error)
+                }
                 None => slog::info!(self.log, "Redis is back: the panel's limit is shared"),
             }
         }
@@ -57,8 +61,7 @@ impl SharedBudget {
             .panel(bucket.panel)
             .await
             .map_err(|error| BudgetUnavailable(error.to_string()))?;
-        Ok(blocked_until(&row, bucket.api)
-            .and_then(|until| (until - Utc::now()).to_std().ok()))
+        Ok(blocked_until(&row, bucket.api).and_then(|until| (until - Utc::now()).to_std().ok()))
     }
 }
 
@@ -96,7 +99,10 @@ impl RequestBudget for SharedBudget {
     async fn block(&self, bucket: Bucket, until: DateTime<Utc>) -> Result<(), BudgetUnavailable> {
         self.local.block(bucket, until).await?;
         let shared = self.redis.block(bucket, until).await;
-        let stored = self.store.panel_block(bucket.panel, bucket.api, until).await;
+        let stored = self
+            .store
+            .panel_block(bucket.panel, bucket.api, until)
+            .await;
         match (shared, stored) {
             (Err(error), Err(_also)) => Err(error),
             _ => Ok(()),

@@ -40,7 +40,10 @@ async fn clean_up(state: &State) -> Result<(), StoreError> {
     let interval = Duration::from_secs(u64::from(state.config.sync.cleanup_interval_minutes) * 60);
     // The lease is never released: whoever has it keeps others from cleaning
     // until the interval is over, and so does not take it again itself.
-    let first = state.store.lease_try(CLEANUP_LEASE, state.worker_id, interval).await?;
+    let first = state
+        .store
+        .lease_try(CLEANUP_LEASE, state.worker_id, interval)
+        .await?;
     if !first {
         return Ok(());
     }

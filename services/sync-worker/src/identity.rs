@@ -43,7 +43,10 @@ impl Sample {
     #[must_use]
     pub fn verdict(&self, rule: &HoldRule) -> Identity {
         if self.different > 0 && rule.exceeds_share(self.different, self.compared) {
-            Identity::Other { compared: self.compared, different: self.different }
+            Identity::Other {
+                compared: self.compared,
+                different: self.different,
+            }
         } else {
             Identity::Same
         }

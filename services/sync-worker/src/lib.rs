@@ -53,11 +53,19 @@ pub struct SyncWorker {
 ///
 /// # Errors
 /// When an address in the configuration is none, or the port cannot be served.
-pub fn build(config: &Arc<Config>, listener: TcpListener, log: &Logger) -> Result<SyncWorker, BoxError> {
+pub fn build(
+    config: &Arc<Config>,
+    listener: TcpListener,
+    log: &Logger,
+) -> Result<SyncWorker, BoxError> {
     let state = State::connect(config, log)?;
     let health = Health::new("sync-worker", probes(&state), log);
     let ops = OpsServer::start(listener, health, log)?;
-    Ok(SyncWorker { state, ops, log: log.clone() })
+    Ok(SyncWorker {
+        state,
+        ops,
+        log: log.clone(),
+    })
 }
 
 fn probes(state: &Arc<State>) -> Vec<Probe> {
@@ -69,7 +77,13 @@ fn probes(state: &Arc<State>) -> Vec<Probe> {
         }),
         Probe::new("queue", move || {
             let connected = broker.broker.is_connected();
-            async move { if connected { Ok(()) } else { Err("not connected".to_owned()) } }
+            async move {
+                if connected {
+                    Ok(())
+                } else {
+                    Err("not connected".to_owned())
+                }
+            }
         }),
         Probe::new("redis", move || {
             let state = Arc::clone(&cache);
@@ -103,7 +117,10 @@ impl SyncWorker {
             wake::handler(&self.state),
             stop.child_token(),
         );
-        let keeping = tokio::spawn(housekeeping::run(Arc::clone(&self.state), stop.child_token()));
+        let keeping = tokio::spawn(housekeeping::run(
+            Arc::clone(&self.state),
+            stop.child_token(),
+        ));
         let working = tokio::spawn(worker::run(Arc::clone(&self.state), stop.child_token()));
         shutdown.requested().await;
         info!(self.log, "stopping");

@@ -20,7 +20,10 @@ pub async fn list(
         .checkpoint
         .clone()
         .and_then(|value| serde_json::from_value(value).ok());
-    let mut page = PageRequest { number: checkpoint.map_or(from, |at| at.next), size };
+    let mut page = PageRequest {
+        number: checkpoint.map_or(from, |at| at.next),
+        size,
+    };
     let first = PageRequest { number: from, size }.offset();
     let mut forbidden = BTreeSet::new();
     // A checkpoint may stand behind the end: then all pages are committed.
@@ -38,7 +41,14 @@ pub async fn list(
             .increment(report.synced);
         let shown = (page.offset() + u64::from(size)).min(total);
         let message = format!("{}: {shown} of {total}", source.kind());
-        task.pace.note(&task.state, task.lease.run_id, source.kind().as_str(), message).await;
+        task.pace
+            .note(
+                &task.state,
+                task.lease.run_id,
+                source.kind().as_str(),
+                message,
+            )
+            .await;
         if !next {
             break;
         }
@@ -48,7 +58,10 @@ pub async fn list(
         return Ok(task.state.store.task_done(&task.lease).await?);
     }
     let lost: Vec<&str> = forbidden.into_iter().collect();
-    Err(TaskError::Failed(format!("the key lacks the permission to read {}", lost.join(", "))))
+    Err(TaskError::Failed(format!(
+        "the key lacks the permission to read {}",
+        lost.join(", ")
+    )))
 }
 
 /// A page as it was read.
@@ -63,20 +76,47 @@ pub struct Read {
 pub async fn read(task: &Task, source: &Source, page: PageRequest) -> Result<Read, TaskError> {
     let panel = &task.panel;
     Ok(match source {
-        Source::Locations => plain(task.ask(|| panel.locations(page)).await?, |row| row.id, PageRows::Locations),
-        Source::Nodes => plain(task.ask(|| panel.nodes(page)).await?, |row| row.id, PageRows::Nodes),
-        Source::Nests => plain(task.ask(|| panel.nests(page)).await?, |row| row.id, PageRows::Nests),
-        Source::Users => plain(task.ask(|| panel.users(page)).await?, |row| row.id, PageRows::Users),
+        Source::Locations => plain(
+            task.ask(|| panel.locations(page)).await?,
+            |row| row.id,
+            PageRows::Locations,
+        ),
+        Source::Nodes => plain(
+            task.ask(|| panel.nodes(page)).await?,
+            |row| row.id,
+            PageRows::Nodes,
+        ),
+        Source::Nests => plain(
+            task.ask(|| panel.nests(page)).await?,
+            |row| row.id,
+            PageRows::Nests,
+        ),
+        Source::Users => plain(
+            task.ask(|| panel.users(page)).await?,
+            |row| row.id,
+            PageRows::Users,
+        ),
         Source::Allocations { node } => plain(
             task.ask(|| panel.allocations(*node, page)).await?,
             |row| row.id,
             |rows| PageRows::Allocations { node: *node, rows },
         ),
-        Source::Servers { include, servers, databases } => {
+        Source::Servers {
+            include,
+            servers,
+            databases,
+        } => {
             let chunk = task.ask(|| panel.servers(page, *include)).await?;
             let forbidden = forbidden(&chunk.rows);
-            let parts = ServerParts { servers: *servers, databases: *databases };
-            let read = plain(chunk, |row| row.id, |rows| PageRows::Servers { rows, parts });
+            let parts = ServerParts {
+                servers: *servers,
+                databases: *databases,
+            };
+            let read = plain(
+                chunk,
+                |row| row.id,
+                |rows| PageRows::Servers { rows, parts },
+            );
             Read { forbidden, ..read }
         }
     })
@@ -84,7 +124,11 @@ pub async fn read(task: &Task, source: &Source, page: PageRequest) -> Result<Rea
 
 /// Separates the rows from what is known about them. A page that had to be cut
 /// can show a row twice when rows move meanwhile.
-fn plain<T>(mut chunk: Chunk<T>, id: impl Fn(&T) -> i64, wrap: impl FnOnce(Vec<T>) -> PageRows) -> Read {
+fn plain<T>(
+    mut chunk: Chunk<T>,
+    id: impl Fn(&T) -> i64,
+    wrap: impl FnOnce(Vec<T>) -> PageRows,
+) -> Read {
     let mut known = HashSet::with_capacity(chunk.rows.len());
     chunk.rows.retain(|row| known.insert(id(row)));
     let rest = Chunk {
@@ -95,7 +139,11 @@ fn plain<T>(mut chunk: Chunk<T>, id: impl Fn(&T) -> i64, wrap: impl FnOnce(Vec<T
         total_constant: chunk.total_constant,
         requests: chunk.requests,
     };
-    Read { rows: wrap(chunk.rows), chunk: rest, forbidden: BTreeSet::new() }
+    Read {
+        rows: wrap(chunk.rows),
+        chunk: rest,
+        forbidden: BTreeSet::new(),
+    }
 }
 
 fn forbidden(rows: &[Server]) -> BTreeSet<&'static str> {
@@ -131,11 +179,27 @@ impl Read {
     /// The page as a part of its listing.
     pub fn listing(&self) -> Shown {
         let mut ids = self.rows.ids();
-        ids.extend(self.chunk.bad.iter().chain(&self.chunk.poison).filter_map(|row| row.id));
-        Shown { ids, total: self.chunk.total, total_constant: self.chunk.total_constant }
+        ids.extend(
+            self.chunk
+                .bad
+                .iter()
+                .chain(&self.chunk.poison)
+                .filter_map(|row| row.id),
+        );
+        Shown {
+            ids,
+            total: self.chunk.total,
+            total_constant: self.chunk.total_constant,
+        }
     }
 
-    fn into_commit(self, source: &Source, page: PageRequest, first: u64, to: Option<u32>) -> PageCommit {
+    fn into_commit(
+        self,
+        source: &Source,
+        page: PageRequest,
+        first: u64,
+        to: Option<u32>,
+    ) -> PageCommit {
         let end = to.map_or(self.chunk.total, |to| u64::from(to) * u64::from(page.size));
         PageCommit {
             rows: self.rows,
@@ -147,7 +211,9 @@ impl Read {
             bad: self.chunk.bad,
             poison: self.chunk.poison,
             listing: true,
-            checkpoint: json!(Checkpoint { next: page.number + 1 }),
+            checkpoint: json!(Checkpoint {
+                next: page.number + 1
+            }),
             items_total: end.min(self.chunk.total).saturating_sub(first),
             requests: self.chunk.requests,
         }

@@ -35,8 +35,15 @@ impl Pace {
             }
             last.insert(run, now);
         }
-        let progress = Progress { step: step.to_owned(), message };
-        match state.store.run_progress(run, &progress, self.interval).await {
+        let progress = Progress {
+            step: step.to_owned(),
+            message,
+        };
+        match state
+            .store
+            .run_progress(run, &progress, self.interval)
+            .await
+        {
             Ok(Some(row)) => tell(state, &row).await,
             Ok(None) => {}
             // The next page writes it again.
@@ -46,7 +53,10 @@ impl Pace {
 
     /// Forgets a run that has ended.
     pub fn forget(&self, run: RunId) {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+        self.last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&run);
     }
 }
 

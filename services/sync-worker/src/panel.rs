@@ -75,8 +75,16 @@ impl Panels {
 
     /// The client of a panel, with the settings of this moment.
     pub async fn client(&self, id: PanelId) -> Result<Pterodactyl, PanelClientError> {
-        let row = self.store.panel(id).await.map_err(PanelClientError::Panel)?;
-        let access = self.settings.panel_access(&row).await.map_err(PanelClientError::Settings)?;
+        let row = self
+            .store
+            .panel(id)
+            .await
+            .map_err(PanelClientError::Panel)?;
+        let access = self
+            .settings
+            .panel_access(&row)
+            .await
+            .map_err(PanelClientError::Settings)?;
         let mut clients = self.clients.lock().await;
         if let Some((used, client)) = clients.get(&id)
             && is_same(used, &access)
@@ -89,11 +97,14 @@ impl Panels {
     }
 
     fn make(&self, id: PanelId, access: &PanelAccess) -> Result<Pterodactyl, PanelClientError> {
-        let url = access.url.parse().map_err(|_invalid| PanelClientError::Address)?;
-        let cf_access = access
-            .cf_access
-            .clone()
-            .map(|(id, secret)| CfAccess { id: id.into(), secret });
+        let url = access
+            .url
+            .parse()
+            .map_err(|_invalid| PanelClientError::Address)?;
+        let cf_access = access.cf_access.clone().map(|(id, secret)| CfAccess {
+            id: id.into(),
+            secret,
+        });
         Pterodactyl::new(
             PanelSettings {
                 panel: id,
@@ -103,7 +114,10 @@ impl Panels {
                 cf_access,
                 request_timeout: self.config.panel.request_timeout,
                 // The task goes on asking, and says what it waits for.
-                retry: RetryPolicy { attempts: 3, ..RetryPolicy::default() },
+                retry: RetryPolicy {
+                    attempts: 3,
+                    ..RetryPolicy::default()
+                },
             },
             Arc::clone(&self.budget) as Arc<dyn RequestBudget>,
             self.log.new(o!("panel_id" => id.to_string())),
@@ -114,10 +128,15 @@ impl Panels {
 
 fn is_same(used: &PanelAccess, now: &PanelAccess) -> bool {
     let text = |secret: &Option<secrecy::SecretString>| {
-        secret.as_ref().map(|secret| secret.expose_secret().to_owned())
+        secret
+            .as_ref()
+            .map(|secret| secret.expose_secret().to_owned())
     };
     let cf = |access: &PanelAccess| {
-        access.cf_access.as_ref().map(|(id, secret)| (id.clone(), secret.expose_secret().to_owned()))
+        access
+            .cf_access
+            .as_ref()
+            .map(|(id, secret)| (id.clone(), secret.expose_secret().to_owned()))
     };
     used.url == now.url
         && used.application_key.expose_secret() == now.application_key.expose_secret()

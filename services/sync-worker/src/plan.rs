@@ -13,7 +13,10 @@ use store::{Ending, NewTask};
 use uuid::Uuid;
 
 /// Rows of the first look: enough to know the panel by.
-const SAMPLE: PageRequest = PageRequest { number: 1, size: 50 };
+const SAMPLE: PageRequest = PageRequest {
+    number: 1,
+    size: 50,
+};
 
 /// Plans the run, or ends it when another panel answers.
 pub async fn plan(task: &Task) -> Result<(), TaskError> {
@@ -22,9 +25,15 @@ pub async fn plan(task: &Task) -> Result<(), TaskError> {
     match plan.sample.verdict(&hold_rule(task)) {
         Identity::Same => {
             let tasks = plan.tasks();
-            task.state.store.task_plan(&task.lease, &tasks, plan.requests).await?;
+            task.state
+                .store
+                .task_plan(&task.lease, &tasks, plan.requests)
+                .await?;
         }
-        Identity::Other { compared, different } => {
+        Identity::Other {
+            compared,
+            different,
+        } => {
             let ending = Ending::Failed {
                 step: "identity".to_owned(),
                 error: format!(
@@ -33,7 +42,11 @@ pub async fn plan(task: &Task) -> Result<(), TaskError> {
                 ),
                 held: None,
             };
-            let run = task.state.store.run_finish(&task.lease, &ending, plan.requests).await?;
+            let run = task
+                .state
+                .store
+                .run_finish(&task.lease, &ending, plan.requests)
+                .await?;
             crate::pace::tell(&task.state, &run).await;
         }
     }
@@ -110,7 +123,12 @@ impl<'a> Plan<'a> {
         self.requests += chunk.requests;
         let shown: Vec<(i64, Uuid)> = chunk.rows.iter().map(uuid_of).collect();
         let ids: Vec<i64> = shown.iter().map(|(id, _)| *id).collect();
-        let known = self.task.state.store.known_uuids(self.task.lease.panel_id, kind, &ids).await?;
+        let known = self
+            .task
+            .state
+            .store
+            .known_uuids(self.task.lease.panel_id, kind, &ids)
+            .await?;
         self.sample.compare(&shown, &known);
         self.totals.insert(kind, chunk.total);
         Ok(Some(chunk))
@@ -126,7 +144,9 @@ impl<'a> Plan<'a> {
         };
         let (panel, include) = (&self.task.panel, self.include);
         let page = self.task.ask(|| panel.servers(SAMPLE, include)).await;
-        let chunk = self.take(Kind::Servers, page, |row: &Server| (row.id, row.uuid)).await?;
+        let chunk = self
+            .take(Kind::Servers, page, |row: &Server| (row.id, row.uuid))
+            .await?;
         let Some(chunk) = chunk else {
             let reason = self.denied.get(&Kind::Servers).cloned().unwrap_or_default();
             self.denied.insert(Kind::Databases, reason);
@@ -141,15 +161,18 @@ impl<'a> Plan<'a> {
             }
             if matches!(row.subusers, Included::Forbidden) {
                 self.include.subusers = false;
-                self.denied.insert(Kind::Servers, lacks("users (for subusers)"));
+                self.denied
+                    .insert(Kind::Servers, lacks("users (for subusers)"));
             }
             if matches!(row.variables, Included::Forbidden) {
                 self.include.variables = false;
-                self.denied.insert(Kind::Servers, lacks("servers (for variables)"));
+                self.denied
+                    .insert(Kind::Servers, lacks("servers (for variables)"));
             }
             if matches!(row.databases, Included::Forbidden) {
                 self.include.databases = false;
-                self.denied.insert(Kind::Databases, lacks("server_databases"));
+                self.denied
+                    .insert(Kind::Databases, lacks("server_databases"));
             }
         }
         Ok(())
@@ -158,21 +181,34 @@ impl<'a> Plan<'a> {
     async fn look_at_users(&mut self) -> Result<(), TaskError> {
         let panel = &self.task.panel;
         let page = self.task.ask(|| panel.users(SAMPLE)).await;
-        self.take(Kind::Users, page, |row| (row.id, row.uuid)).await?;
+        self.take(Kind::Users, page, |row| (row.id, row.uuid))
+            .await?;
         Ok(())
     }
 
     async fn look_at_nodes(&mut self) -> Result<(), TaskError> {
         let panel = &self.task.panel;
-        let mut page = PageRequest { number: 1, size: self.task.state.config.panel.page_size };
+        let mut page = PageRequest {
+            number: 1,
+            size: self.task.state.config.panel.page_size,
+        };
         loop {
             let answer = self.task.ask(|| panel.nodes(page)).await;
-            let Some(chunk) = self.take(Kind::Nodes, answer, |row| (row.id, row.uuid)).await? else {
+            let Some(chunk) = self
+                .take(Kind::Nodes, answer, |row| (row.id, row.uuid))
+                .await?
+            else {
                 return Ok(());
             };
             self.nodes.extend(chunk.rows.iter().map(|node| node.id));
             // A node that cannot be read still has allocations that can.
-            self.nodes.extend(chunk.bad.iter().chain(&chunk.poison).filter_map(|row| row.id));
+            self.nodes.extend(
+                chunk
+                    .bad
+                    .iter()
+                    .chain(&chunk.poison)
+                    .filter_map(|row| row.id),
+            );
             if !crate::work::has_next(page, None, chunk.total) {
                 return Ok(());
             }
@@ -183,7 +219,8 @@ impl<'a> Plan<'a> {
     async fn look_at_nests(&mut self) -> Result<(), TaskError> {
         let panel = &self.task.panel;
         let page = self.task.ask(|| panel.nests(SAMPLE)).await;
-        self.take(Kind::Nests, page, |row| (row.id, row.uuid)).await?;
+        self.take(Kind::Nests, page, |row| (row.id, row.uuid))
+            .await?;
         Ok(())
     }
 
@@ -192,7 +229,13 @@ impl<'a> Plan<'a> {
         let config = &self.task.state.config.panel;
         for kind in &self.task.lease.kinds {
             if let Some(reason) = self.denied.get(kind) {
-                tasks.add(kind.as_str(), &Work::Denied { reason: reason.clone() }, 0);
+                tasks.add(
+                    kind.as_str(),
+                    &Work::Denied {
+                        reason: reason.clone(),
+                    },
+                    0,
+                );
             }
         }
         for (kind, source) in [
@@ -218,7 +261,9 @@ impl<'a> Plan<'a> {
                 tasks.list(source, config.allocation_page_size, 1, None, 0);
             }
         }
-        if (self.wants(Kind::Servers) || self.include.databases) && self.totals.contains_key(&Kind::Servers) {
+        if (self.wants(Kind::Servers) || self.include.databases)
+            && self.totals.contains_key(&Kind::Servers)
+        {
             let source = Source::Servers {
                 include: self.include,
                 servers: self.wants(Kind::Servers),
@@ -235,7 +280,9 @@ impl<'a> Plan<'a> {
         let size = config.page_size;
         for (from, to) in ranges(total, size, config.concurrency) {
             let first = u64::from(from - 1) * u64::from(size);
-            let last = to.map_or(total, |to| u64::from(to) * u64::from(size)).min(total);
+            let last = to
+                .map_or(total, |to| u64::from(to) * u64::from(size))
+                .min(total);
             tasks.list(source.clone(), size, from, to, last.saturating_sub(first));
         }
     }
@@ -257,7 +304,16 @@ impl Tasks {
 
     fn list(&mut self, source: Source, size: u32, from: u32, to: Option<u32>, items: u64) {
         let kind = source.kind();
-        self.add(kind.as_str(), &Work::List { source, size, from, to }, items);
+        self.add(
+            kind.as_str(),
+            &Work::List {
+                source,
+                size,
+                from,
+                to,
+            },
+            items,
+        );
     }
 
     fn finish(mut self) -> Vec<NewTask> {

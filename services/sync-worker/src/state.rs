@@ -10,7 +10,6 @@ use secrecy::ExposeSecret;
 use slog::Logger;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 use store::{ClaimSettings, Store};
 use tokio::sync::Notify;
 
@@ -43,7 +42,7 @@ impl State {
             url: config.database.url.clone(),
             pool_size: config.database.pool_size,
             connect_timeout: config.database.acquire,
-            statement_timeout: Duration::from_secs(60),
+            statement_timeout: config.database.statement,
             application_name: "sync-worker",
         })?;
         let cache = Cache::connect(&cache::Settings {

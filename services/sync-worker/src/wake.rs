@@ -11,8 +11,15 @@ use std::sync::Arc;
 /// The handler of the worker's queue. It is acknowledged once every run that
 /// may start has been started; what is done then follows from PostgreSQL alone.
 pub fn handler(state: &Arc<State>) -> Arc<dyn Handler> {
-    let wake = Wake { state: Arc::clone(state) };
-    Arc::new(Guarded::new(state.store.clone(), "sync-worker", wake, state.log.clone()))
+    let wake = Wake {
+        state: Arc::clone(state),
+    };
+    Arc::new(Guarded::new(
+        state.store.clone(),
+        "sync-worker",
+        wake,
+        state.log.clone(),
+    ))
 }
 
 struct Wake {

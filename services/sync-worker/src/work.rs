@@ -95,7 +95,9 @@ pub struct Checkpoint {
 /// Splits `total` rows into ranges of pages for `parallel` tasks at a time. The
 /// last range is open, so that rows added meanwhile are read too.
 pub fn ranges(total: u64, size: u32, parallel: u32) -> Vec<(u32, Option<u32>)> {
-    let pages = u32::try_from(total.div_ceil(u64::from(size.max(1)))).unwrap_or(u32::MAX).max(1);
+    let pages = u32::try_from(total.div_ceil(u64::from(size.max(1))))
+        .unwrap_or(u32::MAX)
+        .max(1);
     // Several ranges a worker keep the last ones from being waited for alone.
     let length = (pages / (parallel.max(1) * 5)).clamp(1, 20);
     let mut ranges = Vec::new();

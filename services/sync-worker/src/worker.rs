@@ -29,7 +29,11 @@ type Held = Arc<Mutex<HashMap<TaskId, (i64, CancellationToken)>>>;
 /// Works until `stop`; then waits for the tasks to be given back.
 pub async fn run(state: Arc<State>, stop: CancellationToken) {
     let held: Held = Arc::default();
-    let watcher = tokio::spawn(watch(Arc::clone(&state), Arc::clone(&held), stop.child_token()));
+    let watcher = tokio::spawn(watch(
+        Arc::clone(&state),
+        Arc::clone(&held),
+        stop.child_token(),
+    ));
     let wakeups = Wakeups::listen(&state.store, TASKS_CHANNEL, state.log.clone());
     let pace = Arc::new(Pace::new(state.config.sync.progress_per_second));
     let mut tasks = JoinSet::new();
@@ -37,7 +41,9 @@ pub async fn run(state: Arc<State>, stop: CancellationToken) {
         while tasks.try_join_next().is_some() {}
         let mut claimed = false;
         while tasks.len() < state.share_of_tasks() && !stop.is_cancelled() {
-            let Some(lease) = claim(&state).await else { break };
+            let Some(lease) = claim(&state).await else {
+                break;
+            };
             claimed = true;
             let token = stop.child_token();
             lock(&held).insert(lease.task_id, (lease.fence, token.clone()));
@@ -49,7 +55,11 @@ pub async fn run(state: Arc<State>, stop: CancellationToken) {
                 lock(&held).remove(&task_id);
             });
         }
-        let pause = if claimed || !tasks.is_empty() { LOOK_AGAIN } else { state.config.sync.poll };
+        let pause = if claimed || !tasks.is_empty() {
+            LOOK_AGAIN
+        } else {
+            state.config.sync.poll
+        };
         tokio::select! {
             () = stop.cancelled() => {}
             () = state.work.notified() => {}
@@ -65,7 +75,11 @@ pub async fn run(state: Arc<State>, stop: CancellationToken) {
 }
 
 async fn claim(state: &State) -> Option<TaskLease> {
-    match state.store.task_claim(state.worker_id, state.claim_settings()).await {
+    match state
+        .store
+        .task_claim(state.worker_id, state.claim_settings())
+        .await
+    {
         Ok(lease) => lease,
         Err(error) => {
             warn!(state.log, "no task could be claimed"; "error" => %error);
@@ -84,13 +98,18 @@ async fn watch(state: Arc<State>, held: Held, stop: CancellationToken) {
     loop {
         let renew = renewed.is_none_or(|at| at.elapsed() >= state.config.sync.heartbeat);
         // What is claimed while the list is on its way is not in it.
-        let before: HashMap<TaskId, i64> =
-            lock(&held).iter().map(|(task, (fence, _))| (*task, *fence)).collect();
+        let before: HashMap<TaskId, i64> = lock(&held)
+            .iter()
+            .map(|(task, (fence, _))| (*task, *fence))
+            .collect();
         let idle = before.is_empty();
         let listed = if renew {
             renewed = Some(Instant::now());
             count_the_living(&state).await;
-            state.store.task_heartbeat(state.worker_id, state.config.sync.lease).await
+            state
+                .store
+                .task_heartbeat(state.worker_id, state.config.sync.lease)
+                .await
         } else if idle {
             Ok(Vec::new())
         } else {
@@ -111,7 +130,11 @@ async fn watch(state: Arc<State>, held: Held, stop: CancellationToken) {
 }
 
 async fn count_the_living(state: &State) {
-    match state.store.worker_alive(state.worker_id, "sync-worker", state.config.sync.lease).await {
+    match state
+        .store
+        .worker_alive(state.worker_id, "sync-worker", state.config.sync.lease)
+        .await
+    {
         Ok(live) => {
             state.live_workers.store(live, Ordering::Relaxed);
             state.panels.set_workers(live);
@@ -185,11 +208,10 @@ async fn attempt(
     pace: &Arc<Pace>,
     log: &slog::Logger,
 ) -> Result<(), TaskError> {
-    let panel = state
-        .panels
-        .client(lease.panel_id)
-        .await
-        .map_err(|error| TaskError::Failed(runtime::error_chain::ErrorChain(&error).to_string()))?;
+    let panel =
+        state.panels.client(lease.panel_id).await.map_err(|error| {
+            TaskError::Failed(runtime::error_chain::ErrorChain(&error).to_string())
+        })?;
     let task = Task {
         state: Arc::clone(state),
         lease: lease.clone(),
@@ -201,9 +223,12 @@ async fn attempt(
         "plan" => plan::plan(&task).await,
         RECONCILE => reconcile::reconcile(&task).await,
         _ => match serde_json::from_value(lease.work.clone()) {
-            Ok(Work::List { source, size, from, to }) => {
-                list::list(&task, &source, size, from, to).await
-            }
+            Ok(Work::List {
+                source,
+                size,
+                from,
+                to,
+            }) => list::list(&task, &source, size, from, to).await,
             Ok(Work::Denied { reason }) => Err(TaskError::Failed(reason)),
             Err(error) => Err(TaskError::Failed(format!("unknown work: {error}"))),
         },

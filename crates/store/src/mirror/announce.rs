@@ -69,7 +69,14 @@ impl Announcements {
                 continue;
             }
             let changed = row.changed.iter().map(|name| field(name)).collect();
-            self.rows.insert((stem, row.id), Row { remote_id: row.remote_id, verb, changed });
+            self.rows.insert(
+                (stem, row.id),
+                Row {
+                    remote_id: row.remote_id,
+                    verb,
+                    changed,
+                },
+            );
         }
     }
 
@@ -77,7 +84,11 @@ impl Announcements {
     pub fn part(&mut self, stem: &'static str, id: Uuid, remote_id: i64, part: &str) {
         self.rows
             .entry((stem, id))
-            .or_insert_with(|| Row { remote_id, verb: "updated", changed: BTreeSet::new() })
+            .or_insert_with(|| Row {
+                remote_id,
+                verb: "updated",
+                changed: BTreeSet::new(),
+            })
             .changed
             .insert(part.to_owned());
     }

@@ -99,7 +99,11 @@ pub(crate) async fn merge(
 
 /// Clears the place of removed rows whose id now belongs to another uuid. Such
 /// rows are rare, so the statement looks before it writes.
-async fn make_room(conn: &mut Connection, panel: Uuid, batch: &Batch<'_>) -> Result<(), StoreError> {
+async fn make_room(
+    conn: &mut Connection,
+    panel: Uuid,
+    batch: &Batch<'_>,
+) -> Result<(), StoreError> {
     let uuids = match &batch.columns.get(1) {
         Some(super::table::Values::Uuid(uuids)) => uuids.clone(),
         _ => return Ok(()),
@@ -195,7 +199,10 @@ fn render(table: &Table) -> String {
 
     // What differs from the mirror.
     let told = |name: &str| {
-        let keeps = table.columns.iter().any(|column| column.keeps && column.name == name);
+        let keeps = table
+            .columns
+            .iter()
+            .any(|column| column.keeps && column.name == name);
         if keeps {
             format!("COALESCE(i.{name}, m.{name}, '{{}}')")
         } else {
@@ -210,7 +217,12 @@ fn render(table: &Table) -> String {
         .join(", ");
     let changed = data
         .iter()
-        .map(|name| format!("CASE WHEN m.{name} IS DISTINCT FROM {} THEN '{name}' END", told(name)))
+        .map(|name| {
+            format!(
+                "CASE WHEN m.{name} IS DISTINCT FROM {} THEN '{name}' END",
+                told(name)
+            )
+        })
         .collect::<Vec<_>>()
         .join(", ");
     let stored: Vec<&str> = data.iter().chain(&keys).copied().collect();
@@ -248,7 +260,10 @@ fn render(table: &Table) -> String {
         .map(|name| format!("{name} = excluded.{name}"))
         .collect::<Vec<_>>()
         .join(", ");
-    let parent_id = keys.as_slice().first().map_or("NULL::uuid".to_owned(), |key| format!("d.{key}"));
+    let parent_id = keys
+        .as_slice()
+        .first()
+        .map_or("NULL::uuid".to_owned(), |key| format!("d.{key}"));
     write!(
         sql,
         ", written AS (INSERT INTO {name} (id, panel_id, {columns}) \

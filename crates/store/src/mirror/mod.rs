@@ -6,10 +6,13 @@ mod announce;
 mod children;
 mod merge;
 mod page;
+mod rows;
+mod server_tables;
 pub(crate) mod table;
 pub(crate) mod tables;
 
-pub use page::{PageCommit, PageReport, PageRows, ServerParts};
+pub use page::{PageCommit, PageReport};
+pub use rows::{PageRows, ServerParts};
 
 pub(crate) use announce::{row_event, stem};
 

@@ -46,16 +46,31 @@ pub(crate) struct Parent {
 }
 
 pub(crate) const fn column(name: &'static str, wire: &'static str) -> Column {
-    Column { name, wire, cast: None, keeps: false }
+    Column {
+        name,
+        wire,
+        cast: None,
+        keeps: false,
+    }
 }
 
 pub(crate) const fn cast(name: &'static str, cast: &'static str) -> Column {
-    Column { name, wire: "text", cast: Some(cast), keeps: false }
+    Column {
+        name,
+        wire: "text",
+        cast: Some(cast),
+        keeps: false,
+    }
 }
 
 /// A column of arrays whose null leaves the stored value as it is.
 pub(crate) const fn keeping(name: &'static str, cast: &'static str) -> Column {
-    Column { name, wire: "text", cast: Some(cast), keeps: true }
+    Column {
+        name,
+        wire: "text",
+        cast: Some(cast),
+        keeps: true,
+    }
 }
 
 pub(crate) const fn parent(key: &'static str, remote: &'static str, table: &'static str) -> Parent {
@@ -82,7 +97,11 @@ pub(crate) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub fn new(table: &'static Table, rows: usize) -> Self {
-        Self { table, rows, columns: Vec::with_capacity(table.columns.len()) }
+        Self {
+            table,
+            rows,
+            columns: Vec::with_capacity(table.columns.len()),
+        }
     }
 
     pub fn int8(mut self, values: impl Iterator<Item = i64>) -> Self {
@@ -125,7 +144,10 @@ impl<'a> Batch<'a> {
         self
     }
 
-    pub fn time(mut self, values: impl Iterator<Item = Option<chrono::DateTime<chrono::Utc>>>) -> Self {
+    pub fn time(
+        mut self,
+        values: impl Iterator<Item = Option<chrono::DateTime<chrono::Utc>>>,
+    ) -> Self {
         self.columns.push(Values::Time(values.collect()));
         self
     }

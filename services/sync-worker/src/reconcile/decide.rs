@@ -47,11 +47,22 @@ pub fn decide(rule: &HoldRule, proven: &BTreeMap<Resource, Proven>) -> Decision 
     let mut decision = Decision::default();
     let mut held_parents: BTreeSet<Uuid> = BTreeSet::new();
     for resource in Resource::ALL {
-        let Some(found) = proven.get(&resource) else { continue };
-        let mut held = Held { live: found.counts.live, recent: found.counts.recent, ..Held::default() };
+        let Some(found) = proven.get(&resource) else {
+            continue;
+        };
+        let mut held = Held {
+            live: found.counts.live,
+            recent: found.counts.recent,
+            ..Held::default()
+        };
         let mut remove = BTreeSet::new();
 
-        let whole: BTreeSet<Uuid> = found.gone.iter().chain(found.with_parent.keys()).copied().collect();
+        let whole: BTreeSet<Uuid> = found
+            .gone
+            .iter()
+            .chain(found.with_parent.keys())
+            .copied()
+            .collect();
         let holds = rule.holds(whole.len() as u64, found.counts.live, found.counts.recent);
         for row in &found.gone {
             if holds || held_parents.contains(row) {
@@ -91,7 +102,11 @@ mod tests {
     }
 
     fn proven(count: usize, live: u64, recent: u64) -> Proven {
-        Proven { gone: rows(count), counts: ResourceCounts { live, recent }, ..Proven::default() }
+        Proven {
+            gone: rows(count),
+            counts: ResourceCounts { live, recent },
+            ..Proven::default()
+        }
     }
 
     fn judge(resource: Resource, found: Proven) -> Decision {
@@ -121,15 +136,38 @@ mod tests {
     fn removals_of_the_window_before_count_along() {
         // 100 rows a day ago, 18 gone since; three more make 21 of 100.
         assert!(judge(Resource::Server, proven(2, 82, 18)).held.is_empty());
-        assert_eq!(judge(Resource::Server, proven(3, 82, 18)).held[&Resource::Server].rows.len(), 3);
+        assert_eq!(
+            judge(Resource::Server, proven(3, 82, 18)).held[&Resource::Server]
+                .rows
+                .len(),
+            3
+        );
     }
 
     #[test]
     fn allocations_are_judged_node_by_node() {
         let found = Proven {
             by_node: BTreeMap::from([
-                (1, (rows(50), ResourceCounts { live: 100, recent: 0 })),
-                (2, (rows(5), ResourceCounts { live: 100, recent: 0 })),
+                (
+                    1,
+                    (
+                        rows(50),
+                        ResourceCounts {
+                            live: 100,
+                            recent: 0,
+                        },
+                    ),
+                ),
+                (
+                    2,
+                    (
+                        rows(5),
+                        ResourceCounts {
+                            live: 100,
+                            recent: 0,
+                        },
+                    ),
+                ),
             ]),
             ..Proven::default()
         };
@@ -143,19 +181,28 @@ mod tests {
         let (server, other) = (Uuid::now_v7(), Uuid::now_v7());
         let databases = Proven {
             with_parent: rows(12).into_iter().map(|row| (row, server)).collect(),
-            counts: ResourceCounts { live: 20, recent: 0 },
+            counts: ResourceCounts {
+                live: 20,
+                recent: 0,
+            },
             ..Proven::default()
         };
         let servers = Proven {
             gone: BTreeSet::from([server, other]),
-            counts: ResourceCounts { live: 100, recent: 0 },
+            counts: ResourceCounts {
+                live: 100,
+                recent: 0,
+            },
             ..Proven::default()
         };
         let decision = decide(
             &HoldRule::default(),
             &BTreeMap::from([(Resource::Database, databases), (Resource::Server, servers)]),
         );
-        assert_eq!(decision.held[&Resource::Server].rows, BTreeSet::from([server]));
+        assert_eq!(
+            decision.held[&Resource::Server].rows,
+            BTreeSet::from([server])
+        );
         assert_eq!(decision.remove[&Resource::Server], BTreeSet::from([other]));
     }
 }

@@ -66,7 +66,11 @@ pub async fn missing(
                 return Ok(Vec::new());
             }
             let candidates = store.noted_missing(run, resource).await?;
-            return Ok(vec![Missing { scope: RemovalScope::Panel, candidates, may_list: false }]);
+            return Ok(vec![Missing {
+                scope: RemovalScope::Panel,
+                candidates,
+                may_list: false,
+            }]);
         }
         Resource::Allocation => {}
         _ if failed.contains(&kind) => return Ok(Vec::new()),
@@ -107,7 +111,11 @@ pub async fn missing(
         if !may_list {
             candidates.truncate(task.state.config.sync.second_look_rows as usize);
         }
-        missing.push(Missing { scope, candidates, may_list });
+        missing.push(Missing {
+            scope,
+            candidates,
+            may_list,
+        });
     }
     Ok(missing)
 }
@@ -119,7 +127,11 @@ pub async fn was_read(task: &Task, kind: Kind) -> Result<bool, TaskError> {
         Kind::Databases if task.lease.kinds.contains(&Kind::Servers) => Kind::Servers,
         other => other,
     };
-    let listings = task.state.store.listings(task.lease.run_id, listings).await?;
+    let listings = task
+        .state
+        .store
+        .listings(task.lease.run_id, listings)
+        .await?;
     if listings.is_empty() {
         // A panel without nodes has no listing of allocations.
         return Ok(kind == Kind::Allocations);

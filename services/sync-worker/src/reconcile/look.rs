@@ -51,16 +51,30 @@ pub async fn own_address(
     let panel = &task.panel;
     let id = candidate.remote_id;
     let answer = match resource {
-        Resource::Location => judge(task.ask(|| panel.location(id)).await?, None, |_| None, PageRows::Locations),
-        Resource::Node => {
-            judge(task.ask(|| panel.node(id)).await?, candidate.uuid, |row| Some(row.uuid), PageRows::Nodes)
-        }
-        Resource::Nest => {
-            judge(task.ask(|| panel.nest(id)).await?, candidate.uuid, |row| Some(row.uuid), PageRows::Nests)
-        }
-        Resource::User => {
-            judge(task.ask(|| panel.user(id)).await?, candidate.uuid, |row| Some(row.uuid), PageRows::Users)
-        }
+        Resource::Location => judge(
+            task.ask(|| panel.location(id)).await?,
+            None,
+            |_| None,
+            PageRows::Locations,
+        ),
+        Resource::Node => judge(
+            task.ask(|| panel.node(id)).await?,
+            candidate.uuid,
+            |row| Some(row.uuid),
+            PageRows::Nodes,
+        ),
+        Resource::Nest => judge(
+            task.ask(|| panel.nest(id)).await?,
+            candidate.uuid,
+            |row| Some(row.uuid),
+            PageRows::Nests,
+        ),
+        Resource::User => judge(
+            task.ask(|| panel.user(id)).await?,
+            candidate.uuid,
+            |row| Some(row.uuid),
+            PageRows::Users,
+        ),
         Resource::Server => {
             let include = include(task);
             let parts = parts(task);
@@ -73,12 +87,20 @@ pub async fn own_address(
         }
         Resource::Allocation => {
             let node = candidate.scope;
-            let (ip, port) = (candidate.ip.as_deref().unwrap_or_default(), candidate.port.unwrap_or_default());
+            let (ip, port) = (
+                candidate.ip.as_deref().unwrap_or_default(),
+                candidate.port.unwrap_or_default(),
+            );
             let found = task.ask(|| panel.allocation(node, ip, port)).await?;
             match found {
                 // The address may have been given to a new row meanwhile.
                 Lookup::Found(row) if row.id != id => Answer::Gone,
-                found => judge(found, None, |_| None, |rows| PageRows::Allocations { node, rows }),
+                found => judge(
+                    found,
+                    None,
+                    |_| None,
+                    |rows| PageRows::Allocations { node, rows },
+                ),
             }
         }
         // Listed whole by one good answer: needs no second look.
@@ -102,14 +124,22 @@ fn judge<T>(
         Lookup::Unreadable(_) => Answer::Unclear,
         Lookup::Found(row) => {
             let same = known.is_none() || uuid(&row).is_none() || uuid(&row) == known;
-            if same { Answer::There(wrap(vec![row])) } else { Answer::Another(wrap(vec![row])) }
+            if same {
+                Answer::There(wrap(vec![row]))
+            } else {
+                Answer::Another(wrap(vec![row]))
+            }
         }
     }
 }
 
 /// Reads a listing once more, for its ids only. `None`: it was not complete, so
 /// it proves nothing.
-pub async fn all_ids(task: &Task, resource: Resource, node: i64) -> Result<Option<BTreeSet<i64>>, TaskError> {
+pub async fn all_ids(
+    task: &Task,
+    resource: Resource,
+    node: i64,
+) -> Result<Option<BTreeSet<i64>>, TaskError> {
     let config = &task.state.config.panel;
     let (source, size) = match resource {
         Resource::Location => (Source::Locations, config.page_size),
@@ -117,7 +147,11 @@ pub async fn all_ids(task: &Task, resource: Resource, node: i64) -> Result<Optio
         Resource::Nest => (Source::Nests, config.page_size),
         Resource::User => (Source::Users, config.page_size),
         Resource::Server => (
-            Source::Servers { include: ServerIncludes::default(), servers: true, databases: false },
+            Source::Servers {
+                include: ServerIncludes::default(),
+                servers: true,
+                databases: false,
+            },
             config.page_size,
         ),
         Resource::Allocation => (Source::Allocations { node }, config.allocation_page_size),
@@ -130,12 +164,18 @@ pub async fn all_ids(task: &Task, resource: Resource, node: i64) -> Result<Optio
         let answer: Read = read(task, &source, page).await?;
         let listing = answer.listing();
         ids.extend(listing.ids);
-        let constant = listing.total_constant && *first_total.get_or_insert(listing.total) == listing.total;
+        let constant =
+            listing.total_constant && *first_total.get_or_insert(listing.total) == listing.total;
         if !constant {
             return Ok(None);
         }
         task.pace
-            .note(&task.state, task.lease.run_id, "reconcile", format!("{}: second look", resource.table()))
+            .note(
+                &task.state,
+                task.lease.run_id,
+                "reconcile",
+                format!("{}: second look", resource.table()),
+            )
             .await;
         if !has_next(page, None, listing.total) {
             return Ok((ids.len() as u64 == listing.total).then_some(ids));

@@ -74,7 +74,9 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
         store.kind_listed(&task.lease, *kind, complete).await?;
     }
     let requests = u32::try_from(task.panel.requests_made() - asked).unwrap_or(u32::MAX);
-    let run = store.run_finish(&task.lease, &ending(&steps, held), requests).await?;
+    let run = store
+        .run_finish(&task.lease, &ending(&steps, held), requests)
+        .await?;
     task.pace.forget(task.lease.run_id);
     crate::pace::tell(&task.state, &run).await;
     info!(task.log, "run ended"; "status" => &run.status, "items" => run.items_synced, "requests" => run.requests);
@@ -82,7 +84,14 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
 }
 
 async fn note(task: &Task, message: &str) {
-    task.pace.note(&task.state, task.lease.run_id, RECONCILE, message.to_owned()).await;
+    task.pace
+        .note(
+            &task.state,
+            task.lease.run_id,
+            RECONCILE,
+            message.to_owned(),
+        )
+        .await;
 }
 
 fn ending(steps: &[RunKind], held: Option<Value>) -> Ending {
@@ -93,7 +102,13 @@ fn ending(steps: &[RunKind], held: Option<Value>) -> Ending {
             step: first.kind.clone(),
             error: failed
                 .iter()
-                .map(|step| format!("{}: {}", step.kind, step.error.as_deref().unwrap_or("failed")))
+                .map(|step| {
+                    format!(
+                        "{}: {}",
+                        step.kind,
+                        step.error.as_deref().unwrap_or("failed")
+                    )
+                })
                 .collect::<Vec<_>>()
                 .join("; "),
             held,
@@ -109,18 +124,31 @@ struct SecondLook {
     evidence: Vec<Value>,
 }
 
-async fn second_look(task: &Task, resource: Resource, missing: Vec<Missing>) -> Result<SecondLook, TaskError> {
+async fn second_look(
+    task: &Task,
+    resource: Resource,
+    missing: Vec<Missing>,
+) -> Result<SecondLook, TaskError> {
     let mut result = SecondLook::default();
     let window = Duration::from_secs(u64::from(task.state.config.sync.hold_window_hours) * 3600);
     let panel = task.lease.panel_id;
-    for Missing { scope, candidates, may_list } in missing {
+    for Missing {
+        scope,
+        candidates,
+        may_list,
+    } in missing
+    {
         if candidates.is_empty() {
             continue;
         }
         let few = candidates.len() <= task.state.config.sync.second_look_rows as usize;
         let by_answer = matches!(
             resource,
-            Resource::ServerVariable | Resource::Subuser | Resource::Database | Resource::Egg | Resource::EggVariable
+            Resource::ServerVariable
+                | Resource::Subuser
+                | Resource::Database
+                | Resource::Egg
+                | Resource::EggVariable
         );
         let mut gone = BTreeSet::new();
         let how = if by_answer {
@@ -147,7 +175,12 @@ async fn second_look(task: &Task, resource: Resource, missing: Vec<Missing>) -> 
                 RemovalScope::Panel => 0,
             };
             if let Some(ids) = look::all_ids(task, resource, node).await? {
-                gone.extend(candidates.iter().filter(|row| !ids.contains(&row.remote_id)).map(|row| row.id));
+                gone.extend(
+                    candidates
+                        .iter()
+                        .filter(|row| !ids.contains(&row.remote_id))
+                        .map(|row| row.id),
+                );
             }
             "a second complete listing"
         } else {
@@ -161,19 +194,30 @@ async fn second_look(task: &Task, resource: Resource, missing: Vec<Missing>) -> 
         match scope {
             RemovalScope::Panel => result.proven.gone.extend(gone),
             RemovalScope::Node(node) => {
-                let counts = task.state.store.resource_counts(panel, resource, scope, window).await?;
+                let counts = task
+                    .state
+                    .store
+                    .resource_counts(panel, resource, scope, window)
+                    .await?;
                 result.proven.by_node.insert(node, (gone, counts));
             }
         }
     }
-    let replaced = task.state.store.replaced(task.lease.run_id, resource).await?;
+    let replaced = task
+        .state
+        .store
+        .replaced(task.lease.run_id, resource)
+        .await?;
     for candidate in replaced {
         if result.proven.gone.insert(candidate.id) {
             result.replaced.push(candidate);
         }
     }
-    result.proven.counts =
-        task.state.store.resource_counts(panel, resource, RemovalScope::Panel, window).await?;
+    result.proven.counts = task
+        .state
+        .store
+        .resource_counts(panel, resource, RemovalScope::Panel, window)
+        .await?;
     Ok(result)
 }
 
@@ -183,28 +227,29 @@ async fn count_with_parents(
     proven: &mut BTreeMap<Resource, Proven>,
 ) -> Result<(), TaskError> {
     for parent in [Resource::Server, Resource::Nest] {
-        let Some(parents) = proven.get(&parent).map(|found| found.gone.iter().copied().collect::<Vec<Uuid>>()) else {
+        let Some(parents) = proven
+            .get(&parent)
+            .map(|found| found.gone.iter().copied().collect::<Vec<Uuid>>())
+        else {
             continue;
         };
         if parents.is_empty() {
             continue;
         }
-        let window = Duration::from_secs(u64::from(task.state.config.sync.hold_window_hours) * 3600);
+        let window =
+            Duration::from_secs(u64::from(task.state.config.sync.hold_window_hours) * 3600);
         for (child, rows) in task.state.store.children_of(parent, &parents).await? {
             if !matches!(child, Resource::Database | Resource::Egg) {
                 continue;
             }
-            if !proven.contains_key(&child) {
-                let counts = task
-                    .state
-                    .store
-                    .resource_counts(task.lease.panel_id, child, RemovalScope::Panel, window)
-                    .await?;
-                proven.insert(child, Proven { counts, ..Proven::default() });
-            }
-            if let Some(found) = proven.get_mut(&child) {
-                found.with_parent.extend(rows);
-            }
+            let counts = task
+                .state
+                .store
+                .resource_counts(task.lease.panel_id, child, RemovalScope::Panel, window)
+                .await?;
+            let found = proven.entry(child).or_default();
+            found.counts = counts;
+            found.with_parent.extend(rows);
         }
     }
     Ok(())
@@ -212,15 +257,23 @@ async fn count_with_parents(
 
 /// The hold rule for a usual run; for one that confirms, what was held and is
 /// still missing.
-async fn decide_within(task: &Task, proven: &BTreeMap<Resource, Proven>) -> Result<Decision, TaskError> {
+async fn decide_within(
+    task: &Task,
+    proven: &BTreeMap<Resource, Proven>,
+) -> Result<Decision, TaskError> {
     let Some(confirmed) = task.lease.confirms else {
         return Ok(decide::decide(&hold_rule(task), proven));
     };
     let held = task.state.store.held(confirmed).await?;
     let mut decision = Decision::default();
     for (resource, found) in proven {
-        let Some(allowed) = held.get(resource) else { continue };
-        let gone = found.gone.iter().chain(found.by_node.values().flat_map(|(rows, _)| rows));
+        let Some(allowed) = held.get(resource) else {
+            continue;
+        };
+        let gone = found
+            .gone
+            .iter()
+            .chain(found.by_node.values().flat_map(|(rows, _)| rows));
         let remove: BTreeSet<Uuid> = gone.filter(|row| allowed.contains(row)).copied().collect();
         if !remove.is_empty() {
             decision.remove.insert(*resource, remove);
@@ -236,14 +289,22 @@ async fn remove(
 ) -> Result<(), TaskError> {
     let store = &task.state.store;
     for resource in Resource::ALL {
-        let Some(rows) = decision.remove.get(&resource) else { continue };
-        let others: BTreeSet<Uuid> =
-            replaced.get(&resource).into_iter().flatten().map(|candidate| candidate.id).collect();
-        let (giving_way, gone): (Vec<Uuid>, Vec<Uuid>) = rows.iter().partition(|row| others.contains(row));
+        let Some(rows) = decision.remove.get(&resource) else {
+            continue;
+        };
+        let others: BTreeSet<Uuid> = replaced
+            .get(&resource)
+            .into_iter()
+            .flatten()
+            .map(|candidate| candidate.id)
+            .collect();
+        let (giving_way, gone): (Vec<Uuid>, Vec<Uuid>) =
+            rows.iter().partition(|row| others.contains(row));
         for (rows, replaced) in [(gone, false), (giving_way, true)] {
             for chunk in rows.chunks(CHUNK) {
                 let removed = store.remove(&task.lease, resource, chunk, replaced).await?;
-                metrics::counter!("nodebyte_sync_removed_total", "resource" => resource.table()).increment(removed);
+                metrics::counter!("nodebyte_sync_removed_total", "resource" => resource.table())
+                    .increment(removed);
             }
         }
         for candidate in replaced.get(&resource).into_iter().flatten() {
@@ -256,7 +317,11 @@ async fn remove(
 }
 
 /// Reads the row that took a removed one's id, and merges it.
-async fn merge_replacement(task: &Task, resource: Resource, candidate: &Candidate) -> Result<(), TaskError> {
+async fn merge_replacement(
+    task: &Task,
+    resource: Resource,
+    candidate: &Candidate,
+) -> Result<(), TaskError> {
     if resource == Resource::Egg {
         let nest = task.ask(|| task.panel.nest(candidate.scope)).await?;
         if let Lookup::Found(nest) = nest {
@@ -304,9 +369,18 @@ async fn hold(
         let entry = json!({
             "rows": rows.len(), "live": live, "removed_before": recent, "looks": looks.get(resource),
         });
-        told.entry(resource.kind().as_str()).or_default().insert(resource.table(), entry);
-        let sentence = format!("{} removals of {} are held for confirmation", rows.len(), resource.table());
-        task.state.store.run_log(task.lease.run_id, "warning", &sentence).await?;
+        told.entry(resource.kind().as_str())
+            .or_default()
+            .insert(resource.table(), entry);
+        let sentence = format!(
+            "{} removals of {} are held for confirmation",
+            rows.len(),
+            resource.table()
+        );
+        task.state
+            .store
+            .run_log(task.lease.run_id, "warning", &sentence)
+            .await?;
     }
     Ok((!told.is_empty()).then(|| json!(told)))
 }

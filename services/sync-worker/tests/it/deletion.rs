@@ -12,12 +12,22 @@ async fn what_is_gone_from_the_panel_is_removed_softly_and_restored_under_its_ow
     let before = stage.panel.state(|state| state.clone());
     stage.panel.state(|state| {
         state.remove_server(3);
-        let free = state.allocations.values().find(|row| row.server_id.is_none()).unwrap().id;
+        let free = state
+            .allocations
+            .values()
+            .find(|row| row.server_id.is_none())
+            .unwrap()
+            .id;
         state.remove_allocation(free);
     });
     stage.full().await;
     stage.assert_mirrored().await;
-    assert_eq!(stage.number("SELECT count(*) FROM servers WHERE remote_id = 3 AND removed_at IS NOT NULL").await, 1);
+    assert_eq!(
+        stage
+            .number("SELECT count(*) FROM servers WHERE remote_id = 3 AND removed_at IS NOT NULL")
+            .await,
+        1
+    );
     let id = "SELECT id::text FROM servers WHERE remote_id = 3";
     let db = stage.database.connect().await;
     let old: String = db.query_one(id, &[]).await.unwrap().get(0);
@@ -46,15 +56,29 @@ async fn a_panel_that_suddenly_lists_nothing_loses_nothing() {
     let run = stage.full().await;
     let held = run.held.clone().expect("removals are held");
     assert_eq!(held["servers"]["servers"]["rows"], 60);
-    assert_eq!(stage.number("SELECT count(*) FROM servers WHERE removed_at IS NULL").await, 60);
-    assert_eq!(stage.number("SELECT count(*) FROM server_databases WHERE removed_at IS NULL").await, 12);
+    assert_eq!(
+        stage
+            .number("SELECT count(*) FROM servers WHERE removed_at IS NULL")
+            .await,
+        60
+    );
+    assert_eq!(
+        stage
+            .number("SELECT count(*) FROM server_databases WHERE removed_at IS NULL")
+            .await,
+        12
+    );
     assert_eq!(stage.events().await.get("sync.held"), Some(&1));
 
     let confirmed = stage.confirm(run.run_id()).await;
     assert_eq!(confirmed.status, "COMPLETED");
     stage.assert_mirrored().await;
     assert!(matches!(
-        stage.store.run_confirm(run.run_id(), "test", None).await.unwrap(),
+        stage
+            .store
+            .run_confirm(run.run_id(), "test", None)
+            .await
+            .unwrap(),
         ConfirmOutcome::Superseded
     ));
     stage.panel.state(|state| *state = before);
@@ -88,10 +112,17 @@ async fn fifteen_runs_that_each_lose_five_per_cent_end_in_a_hold() {
             held = Some(run);
             break;
         }
-        assert!(stage.number("SELECT count(*) FROM servers WHERE removed_at IS NULL").await >= 48);
+        assert!(
+            stage
+                .number("SELECT count(*) FROM servers WHERE removed_at IS NULL")
+                .await
+                >= 48
+        );
     }
     let held = held.expect("a hold");
-    let live = stage.number("SELECT count(*) FROM servers WHERE removed_at IS NULL").await;
+    let live = stage
+        .number("SELECT count(*) FROM servers WHERE removed_at IS NULL")
+        .await;
     assert_eq!(live, 48, "20 % of 60 went, no more");
     stage.confirm(held.run_id()).await;
     stage.full().await;
@@ -107,12 +138,21 @@ async fn a_row_removed_and_one_added_while_paging_costs_no_innocent_row() {
         state.add_server("arrived meanwhile");
     });
     stage.panel.faults(|faults| {
-        faults.add(hook.on("/api/application/servers").with_query("page=1").with_query("per_page=25"));
+        faults.add(
+            hook.on("/api/application/servers")
+                .with_query("page=1")
+                .with_query("per_page=25"),
+        );
     });
     stage.full().await;
     stage.full().await;
     stage.assert_mirrored().await;
-    assert_eq!(stage.number("SELECT count(*) FROM servers WHERE removed_at IS NOT NULL").await, 1);
+    assert_eq!(
+        stage
+            .number("SELECT count(*) FROM servers WHERE removed_at IS NOT NULL")
+            .await,
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,7 +163,9 @@ async fn rows_that_come_and_go_while_paging_leave_the_mirror_right() {
         state.remove_servers(2);
         state.add_server("one");
     });
-    stage.panel.faults(|faults| faults.add(hook.on("/api/application/servers").with_query("page=2")));
+    stage
+        .panel
+        .faults(|faults| faults.add(hook.on("/api/application/servers").with_query("page=2")));
     stage.full().await;
     stage.full().await;
     stage.assert_mirrored().await;
@@ -134,11 +176,21 @@ async fn an_id_that_comes_back_with_another_uuid_is_another_row() {
     let stage = Stage::new(State::small()).await;
     stage.full().await;
     let db = stage.database.connect().await;
-    let old: String = db.query_one("SELECT id::text FROM servers WHERE remote_id = 4", &[]).await.unwrap().get(0);
-    stage.panel.state(|state| state.replace_server_uuid(4).unwrap());
+    let old: String = db
+        .query_one("SELECT id::text FROM servers WHERE remote_id = 4", &[])
+        .await
+        .unwrap()
+        .get(0);
+    stage
+        .panel
+        .state(|state| state.replace_server_uuid(4).unwrap());
     stage.full().await;
     stage.assert_mirrored().await;
-    let new: String = db.query_one("SELECT id::text FROM servers WHERE remote_id = 4", &[]).await.unwrap().get(0);
+    let new: String = db
+        .query_one("SELECT id::text FROM servers WHERE remote_id = 4", &[])
+        .await
+        .unwrap()
+        .get(0);
     assert_ne!(old, new);
     assert_eq!(stage.number(&format!("SELECT count(*) FROM servers WHERE id = '{old}' AND removed_at IS NOT NULL AND remote_id IS NULL")).await, 1);
 }

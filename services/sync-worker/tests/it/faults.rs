@@ -16,11 +16,26 @@ async fn survives(fault: Fault) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_429_is_waited_for() {
     let stage = Stage::new(State::small()).await;
-    stage.panel.faults(|faults| faults.add(Fault::new(Effect::TooManyRequests { retry_after: 2 }).after(5).times(1)));
+    stage.panel.faults(|faults| {
+        faults.add(
+            Fault::new(Effect::TooManyRequests { retry_after: 2 })
+                .after(5)
+                .times(1),
+        )
+    });
     stage.full().await;
-    assert!(stage.panel.requests().iter().all(|request| !request.in_retry_after), "asked inside a Retry-After");
+    assert!(
+        stage
+            .panel
+            .requests()
+            .iter()
+            .all(|request| !request.in_retry_after),
+        "asked inside a Retry-After"
+    );
     stage.assert_mirrored().await;
-    let blocked = stage.number("SELECT count(*) FROM panels WHERE application_blocked_until IS NOT NULL").await;
+    let blocked = stage
+        .number("SELECT count(*) FROM panels WHERE application_blocked_until IS NOT NULL")
+        .await;
     assert_eq!(blocked, 1, "the order stands in the panel's row");
 }
 
@@ -46,7 +61,12 @@ async fn resets_are_asked_for_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_takes_too_long_is_asked_for_again() {
-    survives(Fault::new(Effect::Stall { seconds: 15.0 }).on("/api/application/users").times(1)).await;
+    survives(
+        Fault::new(Effect::Stall { seconds: 15.0 })
+            .on("/api/application/users")
+            .times(1),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +85,9 @@ async fn a_page_that_is_too_large_is_cut() {
 async fn a_poison_row_is_reported_and_keeps_its_stored_row_and_its_siblings() {
     let stage = Stage::new(State::small()).await;
     stage.full().await;
-    stage.panel.faults(|faults| faults.poison.insert((Resource::Servers, 23)));
+    stage
+        .panel
+        .faults(|faults| faults.poison.insert((Resource::Servers, 23)));
     stage.panel.state(|state| {
         state.servers.get_mut(&24).unwrap().name = "the neighbour changed".to_owned();
         state.remove_server(30);
@@ -73,7 +95,10 @@ async fn a_poison_row_is_reported_and_keeps_its_stored_row_and_its_siblings() {
     let run = stage.full().await;
     assert_eq!(run.items_failed, 1);
     let errors = stage.store.run_errors(run.run_id(), 10).await.unwrap();
-    assert_eq!((errors[0].kind.as_str(), errors[0].position), ("servers", Some(22)));
+    assert_eq!(
+        (errors[0].kind.as_str(), errors[0].position),
+        ("servers", Some(22))
+    );
     stage.panel.faults(simulators::panel::Faults::clear);
     stage.assert_mirrored().await;
 }
@@ -83,7 +108,10 @@ async fn a_malformed_record_keeps_its_stored_row() {
     let stage = Stage::new(State::small()).await;
     stage.full().await;
     stage.panel.faults(|faults| {
-        faults.malformed.insert((Resource::Servers, 9), ("name".to_owned(), serde_json::json!({ "not": "a text" })));
+        faults.malformed.insert(
+            (Resource::Servers, 9),
+            ("name".to_owned(), serde_json::json!({ "not": "a text" })),
+        );
     });
     let run = stage.full().await;
     assert_eq!(run.items_failed, 1);
@@ -98,14 +126,17 @@ async fn a_node_whose_allocations_cannot_be_listed_loses_none() {
     stage.panel.faults(|faults| {
         faults.add(Fault::new(Effect::ServerError).on("/api/application/nodes/3/allocations"));
     });
-    let run = stage.ended(stage.trigger(Target::One(Kind::Allocations)).await).await;
+    let run = stage
+        .ended(stage.trigger(Target::One(Kind::Allocations)).await)
+        .await;
     assert_eq!(run.status, "FAILED");
     stage.panel.faults(simulators::panel::Faults::clear);
     stage.assert_mirrored().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_loses_a_permission_between_two_runs_fails_that_kind_by_name_and_removes_nothing() {
+async fn a_key_that_loses_a_permission_between_two_runs_fails_that_kind_by_name_and_removes_nothing()
+ {
     let stage = Stage::new(State::small()).await;
     stage.full().await;
     for (resource, name) in [
@@ -128,10 +159,15 @@ async fn a_key_that_loses_a_permission_between_two_runs_fails_that_kind_by_name_
 async fn a_refused_key_fails_the_run_and_the_mirror_stays() {
     let stage = Stage::new(State::small()).await;
     stage.full().await;
-    stage.panel.faults(|faults| faults.add(Fault::new(Effect::LoginRedirect)));
+    stage
+        .panel
+        .faults(|faults| faults.add(Fault::new(Effect::LoginRedirect)));
     let run = stage.ended(stage.trigger(Target::Full).await).await;
     assert_eq!(run.status, "FAILED");
-    assert!(run.error.unwrap().contains("key"), "the reason names the key");
+    assert!(
+        run.error.unwrap().contains("key"),
+        "the reason names the key"
+    );
     stage.panel.faults(simulators::panel::Faults::clear);
     stage.assert_mirrored().await;
 }
@@ -148,7 +184,12 @@ async fn without_rabbitmq_a_run_completes_and_its_events_wait() {
     let stage = Stage::with(State::small(), &[("AMQP_URL", "amqp://127.0.0.1:1/%2f")]).await;
     stage.full().await;
     stage.assert_mirrored().await;
-    assert!(stage.number("SELECT count(*) FROM outbox WHERE published_at IS NULL").await > 0);
+    assert!(
+        stage
+            .number("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+            .await
+            > 0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,7 +197,9 @@ async fn events_reach_the_broker() {
     let stage = Stage::new(State::small()).await;
     stage.full().await;
     wait_for("the outbox to be published", PATIENCE, async || {
-        let waiting = stage.number("SELECT count(*) FROM outbox WHERE published_at IS NULL").await;
+        let waiting = stage
+            .number("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+            .await;
         (waiting == 0).then_some(()).ok_or(waiting)
     })
     .await;

@@ -11,10 +11,18 @@ async fn a_full_sync_mirrors_every_row_and_resolves_every_link() {
     stage.assert_mirrored().await;
     assert_eq!(run.percentage, 100);
     assert_eq!(run.items_failed, 0);
-    assert!(run.requests > 0 && run.requests < 30, "{} requests", run.requests);
+    assert!(
+        run.requests > 0 && run.requests < 30,
+        "{} requests",
+        run.requests
+    );
     assert!(run.completed_at.is_some());
     let events = stage.events().await;
-    assert_eq!(events.get("panel.mirrored"), Some(&7), "one for each kind: {events:?}");
+    assert_eq!(
+        events.get("panel.mirrored"),
+        Some(&7),
+        "one for each kind: {events:?}"
+    );
     assert!(!events.contains_key("panel.server.created"), "{events:?}");
 }
 
@@ -28,18 +36,24 @@ async fn a_second_sync_of_an_unchanged_panel_writes_no_row() {
     let db = stage.database.connect().await;
     let settle = async || {
         // Counters are told when a backend is idle; our own flush asks for them.
-        db.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
+        db.batch_execute("SELECT pg_stat_clear_snapshot()")
+            .await
+            .unwrap();
         let count: i64 = db.query_one(written, &[]).await.unwrap().get(0);
         count
     };
     let mut before = settle().await;
-    testkit::wait_for("the counters to settle", crate::stage::PATIENCE, async || {
-        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
-        let now = settle().await;
-        let settled = now == before && now > 0;
-        before = now;
-        settled.then_some(()).ok_or_else(|| now.to_string())
-    })
+    testkit::wait_for(
+        "the counters to settle",
+        crate::stage::PATIENCE,
+        async || {
+            tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+            let now = settle().await;
+            let settled = now == before && now > 0;
+            before = now;
+            settled.then_some(()).ok_or_else(|| now.to_string())
+        },
+    )
     .await;
     let xmins = "SELECT md5(string_agg(xmin::text, ',' ORDER BY id))::text FROM servers";
     let servers: String = db.query_one(xmins, &[]).await.unwrap().get(0);
@@ -76,8 +90,14 @@ async fn changes_are_told_with_the_names_of_what_changed() {
         state.servers.get_mut(&1).unwrap().name = "renamed".to_owned();
         state.locations.get_mut(&1).unwrap().long = None;
         state.add_server("brand new").unwrap();
-        let key = *state.server_variables.keys().find(|(server, _)| *server == 2).unwrap();
-        state.server_variables.insert(key, "another value".to_owned());
+        let key = *state
+            .server_variables
+            .keys()
+            .find(|(server, _)| *server == 2)
+            .unwrap();
+        state
+            .server_variables
+            .insert(key, "another value".to_owned());
         state.remove_database(1);
     });
     stage.full().await;
@@ -85,14 +105,30 @@ async fn changes_are_told_with_the_names_of_what_changed() {
     let db = stage.database.connect().await;
     let changed = async |key: &str| {
         let rows = db
-            .query("SELECT body->'data' FROM outbox WHERE key = $1 ORDER BY seq", &[&key])
+            .query(
+                "SELECT body->'data' FROM outbox WHERE key = $1 ORDER BY seq",
+                &[&key],
+            )
             .await
             .unwrap();
-        rows.iter().map(|row| row.get::<_, serde_json::Value>(0)).collect::<Vec<_>>()
+        rows.iter()
+            .map(|row| row.get::<_, serde_json::Value>(0))
+            .collect::<Vec<_>>()
     };
     let servers = changed("panel.server.updated").await;
-    assert!(servers.iter().any(|data| data["remote_id"] == 1 && data["changed"] == serde_json::json!(["name"])), "{servers:?}");
-    assert!(servers.iter().any(|data| data["remote_id"] == 2 && data["changed"] == serde_json::json!(["variables"])), "{servers:?}");
+    assert!(
+        servers
+            .iter()
+            .any(|data| data["remote_id"] == 1 && data["changed"] == serde_json::json!(["name"])),
+        "{servers:?}"
+    );
+    assert!(
+        servers
+            .iter()
+            .any(|data| data["remote_id"] == 2
+                && data["changed"] == serde_json::json!(["variables"])),
+        "{servers:?}"
+    );
     assert_eq!(changed("panel.server.created").await.len(), 1);
     assert_eq!(changed("panel.location.updated").await.len(), 1);
     assert_eq!(changed("panel.database.deleted").await.len(), 1);
@@ -104,7 +140,12 @@ async fn a_server_that_changes_hands_takes_its_links_along() {
     stage.full().await;
     stage.panel.state(|state| {
         let (from, to) = (1, 2);
-        let spare = state.allocations.values().find(|row| row.server_id.is_none()).unwrap().id;
+        let spare = state
+            .allocations
+            .values()
+            .find(|row| row.server_id.is_none())
+            .unwrap()
+            .id;
         state.allocations.get_mut(&spare).unwrap().server_id = Some(to);
         let owner = state.servers[&to].user;
         state.servers.get_mut(&from).unwrap().user = owner;
@@ -128,7 +169,10 @@ async fn a_text_that_postgresql_cannot_store_costs_one_record() {
     let run = stage.full().await;
     assert_eq!(run.items_failed, 2);
     let errors = stage.store.run_errors(run.run_id(), 10).await.unwrap();
-    let mut bad: Vec<_> = errors.iter().map(|error| (error.kind.as_str(), error.remote_id)).collect();
+    let mut bad: Vec<_> = errors
+        .iter()
+        .map(|error| (error.kind.as_str(), error.remote_id))
+        .collect();
     bad.sort_unstable();
     assert_eq!(bad, [("servers", Some(17)), ("users", Some(5))]);
     // Its neighbours are there, and what was stored of it stays.

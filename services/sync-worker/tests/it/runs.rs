@@ -28,7 +28,10 @@ async fn ten_triggers_at_once_make_one_run() {
         runs.push(trigger.await.unwrap());
     }
     assert_eq!(runs.iter().filter(|triggered| triggered.new).count(), 1);
-    assert!(runs.iter().all(|triggered| triggered.run.id == runs[0].run.id));
+    assert!(
+        runs.iter()
+            .all(|triggered| triggered.run.id == runs[0].run.id)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,24 +43,37 @@ async fn a_narrower_trigger_is_answered_by_the_wider_run_and_a_wider_one_waits()
     assert_ne!(servers, full);
     assert_eq!(stage.trigger(Target::One(Kind::Users)).await, full);
     assert!(stage.store.run_start_waiting().await.unwrap().is_empty());
-    assert_eq!(stage.store.run(full).await.unwrap().unwrap().status, "PENDING");
+    assert_eq!(
+        stage.store.run(full).await.unwrap().unwrap().status,
+        "PENDING"
+    );
     stage.store.run_cancel(servers).await.unwrap();
-    assert_eq!(stage.store.run_start_waiting().await.unwrap()[0].run_id(), full);
+    assert_eq!(
+        stage.store.run_start_waiting().await.unwrap()[0].run_id(),
+        full
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_in_mid_step_ends_every_write_and_drops_open_requests() {
     let stage = Stage::new(State::small()).await;
     stage.panel.faults(|faults| {
-        faults.add(Fault::new(Effect::Stall { seconds: 20.0 }).on("/api/application/users").with_query("per_page=500"));
+        faults.add(
+            Fault::new(Effect::Stall { seconds: 20.0 })
+                .on("/api/application/users")
+                .with_query("per_page=500"),
+        );
     });
     let id = stage.trigger(Target::Full).await;
     wait_for("a stalled request", PATIENCE, async || {
         let run = stage.store.run(id).await.unwrap().unwrap();
-        (run.status == "RUNNING" && run.items_synced > 0 && stage.panel.open_requests() > 0).then_some(())
+        (run.status == "RUNNING" && run.items_synced > 0 && stage.panel.open_requests() > 0)
+            .then_some(())
     })
     .await;
-    let CancelOutcome::Cancelled(run) = stage.store.run_cancel(id).await.unwrap() else { panic!("not cancelled") };
+    let CancelOutcome::Cancelled(run) = stage.store.run_cancel(id).await.unwrap() else {
+        panic!("not cancelled")
+    };
     assert_eq!(run.status, "CANCELLED");
     let written = "SELECT (SELECT count(*) FROM servers) + (SELECT count(*) FROM allocations) + (SELECT count(*) FROM panel_users)";
     let then = stage.number(written).await;
@@ -67,11 +83,24 @@ async fn a_cancel_in_mid_step_ends_every_write_and_drops_open_requests() {
     })
     .await;
     assert_eq!(stage.number(written).await, then);
-    assert!(matches!(stage.store.run_cancel(id).await.unwrap(), CancelOutcome::Cancelled(_)));
+    assert!(matches!(
+        stage.store.run_cancel(id).await.unwrap(),
+        CancelOutcome::Cancelled(_)
+    ));
     stage.panel.faults(simulators::panel::Faults::clear);
     let after = stage.full().await;
-    assert!(matches!(stage.store.run_cancel(after.run_id()).await.unwrap(), CancelOutcome::Finished(_)));
-    assert!(matches!(stage.store.run_cancel(common::types::id::RunId::new()).await.unwrap(), CancelOutcome::Unknown));
+    assert!(matches!(
+        stage.store.run_cancel(after.run_id()).await.unwrap(),
+        CancelOutcome::Finished(_)
+    ));
+    assert!(matches!(
+        stage
+            .store
+            .run_cancel(common::types::id::RunId::new())
+            .await
+            .unwrap(),
+        CancelOutcome::Unknown
+    ));
     stage.assert_mirrored().await;
 }
 
@@ -99,7 +128,10 @@ async fn a_run_without_progress_fails_and_says_what_it_waited_for() {
     let run = stage.ended(stage.trigger(Target::Full).await).await;
     assert_eq!(run.status, "FAILED");
     let error = run.error.unwrap();
-    assert!(error.contains("no progress") && error.contains("offline"), "{error}");
+    assert!(
+        error.contains("no progress") && error.contains("offline"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +146,12 @@ async fn two_workers_share_one_run() {
 async fn a_stopped_worker_gives_its_tasks_back_and_another_completes_the_run() {
     let mut stage = Stage::new(State::small()).await;
     stage.panel.faults(|faults| {
-        faults.add(Fault::new(Effect::Stall { seconds: 30.0 }).on("/api/application/nests").with_query("per_page=500").times(1));
+        faults.add(
+            Fault::new(Effect::Stall { seconds: 30.0 })
+                .on("/api/application/nests")
+                .with_query("per_page=500")
+                .times(1),
+        );
     });
     let id = stage.trigger(Target::Full).await;
     wait_for("a stalled request", PATIENCE, async || {

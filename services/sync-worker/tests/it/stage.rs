@@ -18,8 +18,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Stage {
     pub panel: Panel,
     pub database: TestDatabase,
-    pub vhost: TestVhost,
-    pub redis: TestRedis,
+    /// Kept for as long as the stage uses them.
+    _servers: (TestVhost, TestRedis),
     pub store: Store,
     pub panel_id: PanelId,
     variables: Vec<(String, String)>,
@@ -75,7 +75,15 @@ impl Stage {
             variables.retain(|(known, _)| known != key);
             variables.push(((*key).to_owned(), (*value).to_owned()));
         }
-        Self { panel, database, vhost, redis, store, panel_id, variables, workers: Vec::new() }
+        Self {
+            panel,
+            database,
+            _servers: (vhost, redis),
+            store,
+            panel_id,
+            variables,
+            workers: Vec::new(),
+        }
     }
 
     pub fn config(&self) -> Arc<Config> {
@@ -161,7 +169,10 @@ impl Stage {
         self.database
             .connect()
             .await
-            .query("SELECT key, count(*) FROM outbox WHERE route = 'event' GROUP BY key", &[])
+            .query(
+                "SELECT key, count(*) FROM outbox WHERE route = 'event' GROUP BY key",
+                &[],
+            )
             .await
             .unwrap()
             .iter()
@@ -171,6 +182,12 @@ impl Stage {
 
     /// One number from the database.
     pub async fn number(&self, query: &str) -> i64 {
-        self.database.connect().await.query_one(query, &[]).await.unwrap().get(0)
+        self.database
+            .connect()
+            .await
+            .query_one(query, &[])
+            .await
+            .unwrap()
+            .get(0)
     }
 }

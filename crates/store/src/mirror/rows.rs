@@ -1,0 +1,392 @@
+//! Rows of one page, and how a page of them is merged.
+
+use super::announce::Announcements;
+use super::children::{Whole, note_missing};
+use super::merge::{Change, Touched, merge};
+use super::tables;
+use crate::error::StoreError;
+use crate::outbox::Outgoing;
+use crate::pool::Connection;
+use crate::tasks::TaskLease;
+use chrono::Utc;
+use common::types::event::{Event, EventType};
+use common::types::panel::{
+    Allocation, BadRecord, Database, DatabaseHost, Egg, EggVariable, Included, Location, Nest,
+    Node, PanelUser, Server, ServerVariable, Subuser,
+};
+use common::types::sync::Kind;
+use serde_json::json;
+use std::collections::{BTreeMap, HashSet};
+use uuid::Uuid;
+
+/// Which parts of a listing of servers are mirrored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerParts {
+    /// Servers, variables, allocation links, subusers.
+    pub servers: bool,
+    /// Databases and their hosts.
+    pub databases: bool,
+}
+
+/// Rows of one page.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the variants are the panel's resources")]
+pub enum PageRows {
+    Locations(Vec<Location>),
+    Nodes(Vec<Node>),
+    Allocations {
+        node: i64,
+        rows: Vec<Allocation>,
+    },
+    Nests(Vec<Nest>),
+    Users(Vec<PanelUser>),
+    Servers {
+        rows: Vec<Server>,
+        parts: ServerParts,
+    },
+}
+
+impl PageRows {
+    /// Number of top-level rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Locations(rows) => rows.len(),
+            Self::Nodes(rows) => rows.len(),
+            Self::Allocations { rows, .. } => rows.len(),
+            Self::Nests(rows) => rows.len(),
+            Self::Users(rows) => rows.len(),
+            Self::Servers { rows, .. } => rows.len(),
+        }
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The panel's ids of the top-level rows.
+    #[must_use]
+    pub fn ids(&self) -> Vec<i64> {
+        match self {
+            Self::Locations(rows) => rows.iter().map(|row| row.id).collect(),
+            Self::Nodes(rows) => rows.iter().map(|row| row.id).collect(),
+            Self::Allocations { rows, .. } => rows.iter().map(|row| row.id).collect(),
+            Self::Nests(rows) => rows.iter().map(|row| row.id).collect(),
+            Self::Users(rows) => rows.iter().map(|row| row.id).collect(),
+            Self::Servers { rows, .. } => rows.iter().map(|row| row.id).collect(),
+        }
+    }
+
+    pub(super) fn split(self, at: usize) -> (Self, Self) {
+        fn cut<T>(mut rows: Vec<T>, at: usize) -> (Vec<T>, Vec<T>) {
+            let tail = rows.split_off(at);
+            (rows, tail)
+        }
+        match self {
+            Self::Locations(rows) => {
+                let (a, b) = cut(rows, at);
+                (Self::Locations(a), Self::Locations(b))
+            }
+            Self::Nodes(rows) => {
+                let (a, b) = cut(rows, at);
+                (Self::Nodes(a), Self::Nodes(b))
+            }
+            Self::Allocations { node, rows } => {
+                let (a, b) = cut(rows, at);
+                (
+                    Self::Allocations { node, rows: a },
+                    Self::Allocations { node, rows: b },
+                )
+            }
+            Self::Nests(rows) => {
+                let (a, b) = cut(rows, at);
+                (Self::Nests(a), Self::Nests(b))
+            }
+            Self::Users(rows) => {
+                let (a, b) = cut(rows, at);
+                (Self::Users(a), Self::Users(b))
+            }
+            Self::Servers { rows, parts } => {
+                let (a, b) = cut(rows, at);
+                (
+                    Self::Servers { rows: a, parts },
+                    Self::Servers { rows: b, parts },
+                )
+            }
+        }
+    }
+}
+
+pub(super) async fn merge_rows(
+    conn: &mut Connection,
+    lease: &TaskLease,
+    rows: &PageRows,
+    outcome: &mut Outcome,
+) -> Result<(), StoreError> {
+    let panel = lease.panel_id.0;
+    match rows {
+        PageRows::Locations(rows) => {
+            let touched = merge(conn, panel, tables::locations(rows)).await?;
+            outcome.touched(lease, Kind::Locations, "location", "locations", &touched);
+        }
+        PageRows::Nodes(rows) => {
+            let touched = merge(conn, panel, tables::nodes(rows)).await?;
+            outcome.touched(lease, Kind::Nodes, "node", "nodes", &touched);
+        }
+        PageRows::Users(rows) => {
+            let touched = merge(conn, panel, tables::panel_users(rows)).await?;
+            outcome.touched(lease, Kind::Users, "user", "panel_users", &touched);
+        }
+        PageRows::Allocations { node, rows } => {
+            let touched = merge(conn, panel, tables::allocations(*node, rows)).await?;
+            if lease.announces(Kind::Allocations) {
+                let count =
+                    |change| touched.iter().filter(|row| row.change == change).count() as u64;
+                let counts = AllocationCounts {
+                    node: *node,
+                    created: count(Change::Created),
+                    updated: touched
+                        .iter()
+                        .filter(|row| row.change == Change::Updated && !row.changed.is_empty())
+                        .count() as u64,
+                    restored: count(Change::Restored),
+                };
+                if counts.created + counts.updated + counts.restored > 0 {
+                    outcome.allocations = Some(counts);
+                }
+            }
+        }
+        PageRows::Nests(rows) => merge_nests(conn, lease, rows, outcome).await?,
+        PageRows::Servers { rows, parts } => {
+            merge_servers(conn, lease, rows, *parts, outcome).await?
+        }
+    }
+    Ok(())
+}
+
+async fn merge_nests(
+    conn: &mut Connection,
+    lease: &TaskLease,
+    rows: &[Nest],
+    outcome: &mut Outcome,
+) -> Result<(), StoreError> {
+    let (panel, run) = (lease.panel_id.0, lease.run_id.0);
+    let nests = merge(conn, panel, tables::nests(rows)).await?;
+    outcome.touched(lease, Kind::Nests, "nest", "nests", &nests);
+    let replaced = ids_of_replaced(&nests);
+    let kept: Vec<&Nest> = rows
+        .iter()
+        .filter(|nest| !replaced.contains(&nest.id))
+        .collect();
+
+    let eggs: Vec<&Egg> = kept.iter().flat_map(|nest| &nest.eggs).collect();
+    let nest_ids: Vec<i64> = kept.iter().map(|nest| nest.id).collect();
+    let batch = tables::eggs(&eggs);
+    let whole = Whole::of(&batch, "nest_remote_id", &nest_ids);
+    let touched = merge(conn, panel, batch).await?;
+    outcome.touched(lease, Kind::Nests, "egg", "eggs", &touched);
+    note_missing(conn, panel, run, whole).await?;
+
+    let replaced = ids_of_replaced(&touched);
+    let kept: Vec<&Egg> = eggs
+        .into_iter()
+        .filter(|egg| !replaced.contains(&egg.id))
+        .collect();
+    let variables: Vec<&EggVariable> = kept.iter().flat_map(|egg| &egg.variables).collect();
+    let egg_ids: Vec<i64> = kept.iter().map(|egg| egg.id).collect();
+    let batch = tables::egg_variables(&variables);
+    let whole = Whole::of(&batch, "egg_remote_id", &egg_ids);
+    let touched = merge(conn, panel, batch).await?;
+    note_missing(conn, panel, run, whole).await?;
+    if lease.announces(Kind::Nests) {
+        let egg_of: BTreeMap<i64, i64> = variables.iter().map(|row| (row.id, row.egg)).collect();
+        announce_parts(outcome, "egg", "variables", &touched, |remote_id| {
+            egg_of.get(&remote_id).copied()
+        });
+    }
+    Ok(())
+}
+
+async fn merge_servers(
+    conn: &mut Connection,
+    lease: &TaskLease,
+    rows: &[Server],
+    parts: ServerParts,
+    outcome: &mut Outcome,
+) -> Result<(), StoreError> {
+    let panel = lease.panel_id.0;
+    let mut kept: Vec<&Server> = rows.iter().collect();
+    if parts.servers {
+        let servers = merge(conn, panel, tables::servers(rows)).await?;
+        outcome.touched(lease, Kind::Servers, "server", "servers", &servers);
+        let replaced = ids_of_replaced(&servers);
+        kept.retain(|server| !replaced.contains(&server.id));
+        merge_server_parts(conn, lease, &kept, outcome).await?;
+    }
+    if parts.databases {
+        merge_databases(conn, lease, &kept, outcome).await?;
+    }
+    Ok(())
+}
+
+async fn merge_server_parts(
+    conn: &mut Connection,
+    lease: &TaskLease,
+    servers: &[&Server],
+    outcome: &mut Outcome,
+) -> Result<(), StoreError> {
+    let (panel, run) = (lease.panel_id.0, lease.run_id.0);
+    let announce = lease.announces(Kind::Servers);
+
+    let (owners, lists) = listed(servers, |server| &server.variables);
+    let variables: Vec<(i64, &ServerVariable)> = lists
+        .iter()
+        .flat_map(|(server, list)| list.iter().map(|row| (*server, row)))
+        .filter(|(_, row)| row.server_value.is_some())
+        .collect();
+    let batch = tables::server_variables(&variables);
+    let whole = Whole::of(&batch, "server_remote_id", &owners);
+    let touched = merge(conn, panel, batch).await?;
+    note_missing(conn, panel, run, whole).await?;
+    if announce {
+        announce_parts(outcome, "server", "variables", &touched, Some);
+    }
+
+    let (owners, lists) = listed(servers, |server| &server.subusers);
+    let subusers: Vec<&Subuser> = lists.iter().flat_map(|(_, list)| list.iter()).collect();
+    let batch = tables::server_subusers(&subusers);
+    let whole = Whole::of(&batch, "server_remote_id", &owners);
+    let touched = merge(conn, panel, batch).await?;
+    note_missing(conn, panel, run, whole).await?;
+    if announce {
+        let server_of: BTreeMap<i64, i64> =
+            subusers.iter().map(|row| (row.id, row.server)).collect();
+        announce_parts(outcome, "server", "subusers", &touched, |id| {
+            server_of.get(&id).copied()
+        });
+    }
+
+    let (owners, _) = listed(servers, |server| &server.allocations);
+    crate::reconcile::link_allocations(conn, panel, Some(&owners)).await
+}
+
+async fn merge_databases(
+    conn: &mut Connection,
+    lease: &TaskLease,
+    servers: &[&Server],
+    outcome: &mut Outcome,
+) -> Result<(), StoreError> {
+    let (panel, run) = (lease.panel_id.0, lease.run_id.0);
+    let (owners, lists) = listed(servers, |server| &server.databases);
+    let databases: Vec<&Database> = lists.iter().flat_map(|(_, list)| list.iter()).collect();
+    let hosts: BTreeMap<i64, &DatabaseHost> = databases
+        .iter()
+        .filter_map(|row| row.database_host.as_ref())
+        .map(|host| (host.id, host))
+        .collect();
+    let hosts: Vec<&DatabaseHost> = hosts.into_values().collect();
+    merge(conn, panel, tables::database_hosts(&hosts)).await?;
+    let batch = tables::server_databases(&databases);
+    let whole = Whole::of(&batch, "server_remote_id", &owners);
+    let touched = merge(conn, panel, batch).await?;
+    outcome.touched(
+        lease,
+        Kind::Databases,
+        "database",
+        "server_databases",
+        &touched,
+    );
+    note_missing(conn, panel, run, whole).await
+}
+
+/// The parents whose list is known, and their lists.
+fn listed<'a, T>(
+    servers: &[&'a Server],
+    part: impl Fn(&'a Server) -> &'a Included<Vec<T>>,
+) -> (Vec<i64>, Vec<(i64, &'a Vec<T>)>) {
+    let lists: Vec<(i64, &Vec<T>)> = servers
+        .iter()
+        .filter_map(|server| Some((server.id, part(server).listed()?)))
+        .collect();
+    (lists.iter().map(|(id, _)| *id).collect(), lists)
+}
+
+fn ids_of_replaced(touched: &[Touched]) -> HashSet<i64> {
+    touched
+        .iter()
+        .filter(|row| row.change == Change::Replaced)
+        .map(|row| row.remote_id)
+        .collect()
+}
+
+fn announce_parts(
+    outcome: &mut Outcome,
+    stem: &'static str,
+    part: &str,
+    touched: &[Touched],
+    parent_of: impl Fn(i64) -> Option<i64>,
+) {
+    for row in touched
+        .iter()
+        .filter(|row| row.change != Change::Updated || !row.changed.is_empty())
+    {
+        if let (Some(parent_id), Some(parent)) = (row.parent_id, parent_of(row.remote_id)) {
+            outcome.announcements.part(stem, parent_id, parent, part);
+        }
+    }
+}
+
+/// What merging found out, gathered for the end of the transaction.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub announcements: Announcements,
+    pub allocations: Option<AllocationCounts>,
+    pub replaced: Vec<(&'static str, Uuid, i64)>,
+    pub refused: Vec<BadRecord>,
+}
+
+#[derive(Default)]
+pub(super) struct AllocationCounts {
+    node: i64,
+    created: u64,
+    updated: u64,
+    restored: u64,
+}
+
+impl Outcome {
+    pub fn outgoing(self, lease: &TaskLease) -> Vec<Outgoing> {
+        let now = Utc::now();
+        let mut events = self.announcements.into_events(lease.panel_id, now);
+        if let Some(counts) = self.allocations {
+            events.push(Event::new(
+                EventType::AllocationsChanged,
+                format!("{}/node/{}", lease.panel_id, counts.node),
+                now,
+                json!({
+                    "panel_id": lease.panel_id, "node_remote_id": counts.node,
+                    "created": counts.created, "updated": counts.updated,
+                    "deleted": 0, "restored": counts.restored,
+                }),
+            ));
+        }
+        events.into_iter().map(Outgoing::event).collect()
+    }
+
+    fn touched(
+        &mut self,
+        lease: &TaskLease,
+        kind: Kind,
+        stem: &'static str,
+        table: &'static str,
+        touched: &[Touched],
+    ) {
+        for row in touched.iter().filter(|row| row.change == Change::Replaced) {
+            self.replaced.push((table, row.id, row.remote_id));
+        }
+        if lease.announces(kind) {
+            self.announcements.rows(stem, touched);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Links between rows, resolved as soon as both sides are there; and when a
+//! kind has been listed whole.
+
+use crate::error::StoreError;
+use crate::mirror::tables::ALL;
+use crate::outbox::{Outgoing, say};
+use crate::pool::{Connection, Store};
+use crate::tasks::{TaskLease, lock_task};
+use chrono::Utc;
+use common::types::event::{Event, EventType};
+use common::types::sync::Kind;
+use diesel::QueryableByName;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use serde_json::json;
+use uuid::Uuid;
+
+#[derive(QueryableByName)]
+struct Rows {
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+}
+
+impl Store {
+    /// Resolves every link that has become resolvable, in both directions, and
+    /// takes back those whose other side is gone. Writes only what differs.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn link(&self, lease: &TaskLease) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            lock_task(conn, lease).await?;
+            for table in ALL {
+                for parent in table.parents {
+                    sql_query(format!(
+                        "UPDATE {table} c SET {key} = w.wanted FROM ( \
+                           SELECT c.id, p.id AS wanted FROM {table} c LEFT JOIN {parents} p \
+                             ON p.panel_id = c.panel_id AND p.remote_id = c.{remote} AND p.removed_at IS NULL \
+                           WHERE c.panel_id = $1 AND c.removed_at IS NULL AND c.{key} IS DISTINCT FROM p.id \
+                         ) w WHERE c.id = w.id",
+                        table = table.name,
+                        key = parent.key,
+                        parents = parent.table,
+                        remote = parent.remote,
+                    ))
+                    .bind::<SqlUuid, _>(lease.panel_id.0)
+                    .execute(conn)
+                    .await?;
+                }
+            }
+            link_allocations(conn, lease.panel_id.0, None).await
+        })
+        .await
+    }
+
+    /// Records that a kind has been listed completely. The first time, one
+    /// `panel.mirrored` stands for all its rows.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn kind_listed(
+        &self,
+        lease: &TaskLease,
+        kind: Kind,
+        complete: bool,
+    ) -> Result<(), StoreError> {
+        if !complete {
+            return Ok(());
+        }
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            lock_task(conn, lease).await?;
+            let rows = sql_query(
+                "INSERT INTO panel_kinds (panel_id, kind, first_listed_at, last_listed_at, last_run_id) \
+                 VALUES ($1, $2, now(), now(), $3) ON CONFLICT (panel_id, kind) DO NOTHING",
+            )
+            .bind::<SqlUuid, _>(lease.panel_id.0)
+            .bind::<Text, _>(kind.as_str())
+            .bind::<SqlUuid, _>(lease.run_id.0)
+            .execute(conn)
+            .await?;
+            if rows == 1 {
+                let count: Rows = sql_query(format!(
+                    "SELECT count(*) AS rows FROM {} WHERE panel_id = $1 AND removed_at IS NULL",
+                    main_table(kind)
+                ))
+                .bind::<SqlUuid, _>(lease.panel_id.0)
+                .get_result(conn)
+                .await?;
+                let event = Event::new(
+                    EventType::Mirrored,
+                    lease.panel_id.to_string(),
+                    Utc::now(),
+                    json!({ "panel_id": lease.panel_id, "kind": kind, "rows": count.rows }),
+                );
+                say(conn, vec![Outgoing::event(event)]).await?;
+            } else {
+                sql_query(
+                    "UPDATE panel_kinds SET last_listed_at = now(), last_run_id = $3 \
+                     WHERE panel_id = $1 AND kind = $2",
+                )
+                .bind::<SqlUuid, _>(lease.panel_id.0)
+                .bind::<Text, _>(kind.as_str())
+                .bind::<SqlUuid, _>(lease.run_id.0)
+                .execute(conn)
+                .await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn main_table(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Locations => "locations",
+        Kind::Nodes => "nodes",
+        Kind::Allocations => "allocations",
+        Kind::Nests => "nests",
+        Kind::Servers => "servers",
+        Kind::Databases => "server_databases",
+        Kind::Users => "panel_users",
+    }
+}
+
+/// Derives `allocations.server_id` from the servers' lists: for the servers
+/// given by their ids on the panel, or for all.
+pub(crate) async fn link_allocations(
+    conn: &mut Connection,
+    panel: Uuid,
+    servers: Option<&[i64]>,
+) -> Result<(), StoreError> {
+    let all = servers.is_none();
+    let listed = servers.unwrap_or_default();
+    // A server that gives an allocation up and one that takes it may be in
+    // different pages: what is not claimed is freed, what is claimed is set.
+    sql_query(
+        "WITH claim AS MATERIALIZED ( \
+           SELECT s.id AS server_id, s.remote_id AS server_remote_id, unnest(s.allocation_remote_ids) AS remote_id \
+           FROM servers s WHERE s.panel_id = $1 AND s.removed_at IS NULL AND ($2 OR s.remote_id = ANY($3)) \
+         ), wanted AS ( \
+           SELECT a.id, c.server_id, c.server_remote_id FROM claim c \
+           JOIN allocations a ON a.panel_id = $1 AND a.remote_id = c.remote_id AND a.removed_at IS NULL \
+           WHERE (a.server_id, a.server_remote_id) IS DISTINCT FROM (c.server_id, c.server_remote_id) \
+           UNION ALL \
+           SELECT a.id, NULL, NULL FROM allocations a \
+           WHERE a.panel_id = $1 AND a.server_remote_id IS NOT NULL AND ($2 OR a.server_remote_id = ANY($3)) \
+             AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.remote_id = a.remote_id) \
+         ), ordered AS (SELECT a.id, w.server_id, w.server_remote_id FROM allocations a JOIN wanted w ON w.id = a.id \
+             ORDER BY a.id FOR UPDATE OF a) \
+         UPDATE allocations a SET server_id = o.server_id, server_remote_id = o.server_remote_id, updated_at = now() \
+         FROM ordered o WHERE a.id = o.id",
+    )
+    .bind::<SqlUuid, _>(panel)
+    .bind::<Bool, _>(all)
+    .bind::<Array<BigInt>, _>(listed)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! Removing rows softly, and holding them back.
+
+use super::resource::Resource;
+use crate::error::StoreError;
+use crate::mirror::{row_event, stem};
+use crate::outbox::{Outgoing, say};
+use crate::pool::{Connection, Store};
+use crate::tasks::{TaskLease, lock_task};
+use chrono::Utc;
+use common::types::event::{Event, EventType};
+use common::types::id::RunId;
+use diesel::QueryableByName;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+#[derive(QueryableByName)]
+struct Removed {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    remote_id: Option<i64>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    parent_id: Option<Uuid>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    parent_remote_id: Option<i64>,
+}
+
+#[derive(QueryableByName)]
+struct Held {
+    #[diesel(sql_type = Text)]
+    resource: String,
+    #[diesel(sql_type = SqlUuid)]
+    row_id: Uuid,
+}
+
+impl Store {
+    /// Removes rows (softly) and what hangs on them, with their events. Rows in
+    /// `replaced` give their place up to another uuid.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn remove(
+        &self,
+        lease: &TaskLease,
+        resource: Resource,
+        ids: &[Uuid],
+        replaced: bool,
+    ) -> Result<u64, StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            lock_task(conn, lease).await?;
+            let mut messages = Vec::new();
+            let removed = remove_rows(conn, lease, resource, ids, replaced, &mut messages).await?;
+            say(conn, messages).await?;
+            Ok(removed)
+        })
+        .await
+    }
+
+    /// Remembers which rows a run held back.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn hold(
+        &self,
+        lease: &TaskLease,
+        resource: Resource,
+        ids: &[Uuid],
+    ) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            lock_task(conn, lease).await?;
+            sql_query(
+                "INSERT INTO sync_held (run_id, resource, row_id) SELECT $1, $2, unnest($3::uuid[]) \
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind::<SqlUuid, _>(lease.run_id.0)
+            .bind::<Text, _>(resource.table())
+            .bind::<Array<SqlUuid>, _>(ids)
+            .execute(conn)
+            .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The rows that a run held back.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn held(&self, run: RunId) -> Result<BTreeMap<Resource, BTreeSet<Uuid>>, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows: Vec<Held> = sql_query("SELECT resource, row_id FROM sync_held WHERE run_id = $1")
+            .bind::<SqlUuid, _>(run.0)
+            .load(&mut conn)
+            .await?;
+        let mut held: BTreeMap<Resource, BTreeSet<Uuid>> = BTreeMap::new();
+        for row in rows {
+            if let Some(resource) = Resource::of_table(&row.resource) {
+                held.entry(resource).or_default().insert(row.row_id);
+            }
+        }
+        Ok(held)
+    }
+}
+
+async fn remove_rows(
+    conn: &mut Connection,
+    lease: &TaskLease,
+    resource: Resource,
+    ids: &[Uuid],
+    replaced: bool,
+    messages: &mut Vec<Outgoing>,
+) -> Result<u64, StoreError> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    for (child, column) in resource.children() {
+        let rows: Vec<Removed> = sql_query(format!(
+            "SELECT id, NULL::bigint AS remote_id, NULL::uuid AS parent_id, NULL::bigint AS parent_remote_id \
+             FROM {} WHERE {column} = ANY($1) AND removed_at IS NULL ORDER BY id",
+            child.table()
+        ))
+        .bind::<Array<SqlUuid>, _>(ids)
+        .load(conn)
+        .await?;
+        let children: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        Box::pin(remove_rows(
+            conn, lease, *child, &children, replaced, messages,
+        ))
+        .await?;
+    }
+    let (remote, parent, parent_remote) = match resource {
+        Resource::ServerVariable => ("NULL::bigint", "server_id", "server_remote_id"),
+        Resource::Subuser => ("remote_id", "server_id", "server_remote_id"),
+        Resource::EggVariable => ("remote_id", "egg_id", "egg_remote_id"),
+        Resource::Allocation => ("remote_id", "node_id", "node_remote_id"),
+        _ => ("remote_id", "NULL::uuid", "NULL::bigint"),
+    };
+    // A variable's place is its server's id, everything else's its own.
+    let place = match resource {
+        Resource::ServerVariable => "server_remote_id",
+        _ => "remote_id",
+    };
+    let rows: Vec<Removed> = sql_query(format!(
+        "WITH gone AS (SELECT id, {remote} AS remote_id, {parent} AS parent_id, {parent_remote} AS parent_remote_id \
+           FROM {table} WHERE id = ANY($1) AND removed_at IS NULL ORDER BY id FOR UPDATE), \
+         removed AS (UPDATE {table} m SET removed_at = now(), updated_at = now(){clear} FROM gone WHERE m.id = gone.id) \
+         SELECT id, remote_id, parent_id, parent_remote_id FROM gone",
+        table = resource.table(),
+        clear = if replaced { format!(", {place} = NULL") } else { String::new() },
+    ))
+    .bind::<Array<SqlUuid>, _>(ids)
+    .load(conn)
+    .await?;
+    if lease.announces(resource.kind()) {
+        announce_removed(lease, resource, &rows, messages);
+    }
+    Ok(rows.len() as u64)
+}
+
+fn announce_removed(
+    lease: &TaskLease,
+    resource: Resource,
+    rows: &[Removed],
+    messages: &mut Vec<Outgoing>,
+) {
+    let now = Utc::now();
+    if let Some(stem) = stem(resource.table()) {
+        for row in rows {
+            let remote_id = row.remote_id.unwrap_or_default();
+            let event = row_event(
+                lease.panel_id,
+                stem,
+                "deleted",
+                row.id,
+                remote_id,
+                None,
+                now,
+            );
+            messages.extend(event.map(Outgoing::event));
+        }
+        return;
+    }
+    let mut parents: BTreeMap<(Uuid, i64), u64> = BTreeMap::new();
+    for row in rows {
+        if let (Some(id), Some(remote)) = (row.parent_id, row.parent_remote_id) {
+            *parents.entry((id, remote)).or_default() += 1;
+        }
+    }
+    let (stem, part) = match resource {
+        Resource::ServerVariable => ("server", "variables"),
+        Resource::Subuser => ("server", "subusers"),
+        Resource::EggVariable => ("egg", "variables"),
+        _ => {
+            for ((_, node), deleted) in parents {
+                messages.push(Outgoing::event(Event::new(
+                    EventType::AllocationsChanged,
+                    format!("{}/node/{node}", lease.panel_id),
+                    now,
+                    json!({ "panel_id": lease.panel_id, "node_remote_id": node,
+                            "created": 0, "updated": 0, "deleted": deleted, "restored": 0 }),
+                )));
+            }
+            return;
+        }
+    };
+    let changed = BTreeSet::from([part.to_owned()]);
+    for ((id, remote), _) in parents {
+        let event = row_event(
+            lease.panel_id,
+            stem,
+            "updated",
+            id,
+            remote,
+            Some(&changed),
+            now,
+        );
+        messages.extend(event.map(Outgoing::event));
+    }
+}

@@ -1,0 +1,58 @@
+//! How far a run is, and what it has to say.
+
+use super::log;
+use super::row::{COLUMNS, RunRow};
+use crate::error::StoreError;
+use crate::pool::Store;
+use crate::tasks::Progress;
+use common::types::id::RunId;
+use diesel::sql_query;
+use diesel::sql_types::{Double, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use std::time::Duration;
+
+impl Store {
+    /// Sums the tasks up into the run's row, unless that was done less than
+    /// `pace` ago. Answers the new row when it was written.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn run_progress(
+        &self,
+        id: RunId,
+        progress: &Progress,
+        pace: Duration,
+    ) -> Result<Option<RunRow>, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows: Vec<RunRow> = sql_query(format!(
+            "UPDATE sync_runs r SET step = $2, last_message = $3, \
+               items_total = GREATEST(r.items_total, t.total), items_synced = t.synced, \
+               items_failed = t.failed, requests = t.requests, \
+               percentage = GREATEST(r.percentage, LEAST(99, \
+                 CASE WHEN t.total > 0 THEN 100 * (t.synced + t.failed) / t.total ELSE 0 END))::int, \
+               revision = r.revision + 1, progressed_at = GREATEST(r.progressed_at, now()), updated_at = now() \
+             FROM (SELECT COALESCE(sum(items_total), 0)::bigint AS total, COALESCE(sum(items_synced), 0)::bigint AS synced, \
+                     COALESCE(sum(items_failed), 0)::bigint AS failed, COALESCE(sum(requests), 0)::bigint AS requests \
+                   FROM sync_tasks WHERE run_id = $1) t \
+             WHERE r.id = $1 AND r.status = 'RUNNING' AND r.updated_at <= now() - make_interval(secs => $4) \
+             RETURNING {columns}",
+            columns = COLUMNS.split(", ").map(|name| format!("r.{}", name.trim())).collect::<Vec<_>>().join(", ")
+        ))
+        .bind::<SqlUuid, _>(id.0)
+        .bind::<Text, _>(&progress.step)
+        .bind::<Text, _>(&progress.message)
+        .bind::<Double, _>(pace.as_secs_f64())
+        .load(&mut conn)
+        .await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Adds a line to a run's log.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn run_log(&self, id: RunId, level: &str, message: &str) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        log(&mut conn, id, level, message).await
+    }
+}

@@ -1,0 +1,194 @@
+//! Claiming tasks, and keeping them.
+
+use super::TaskLease;
+use crate::error::StoreError;
+use crate::pool::Store;
+use common::types::id::{PanelId, RunId, TaskId, WorkerId};
+use diesel::QueryableByName;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Double, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use serde_json::Value;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Serialises claims, so that the count of leased tasks is true.
+const CLAIM_LOCK: i64 = 0x006e_6f64_655f_636c;
+
+/// The rules of claiming.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimSettings {
+    /// How long a lease lasts without renewal.
+    pub lease: Duration,
+    /// Leased tasks per panel, over all workers: the panel's concurrency.
+    pub concurrency: u32,
+    /// After so many lost leases a task counts as failed.
+    pub max_lost_leases: u32,
+}
+
+#[derive(QueryableByName)]
+struct ClaimRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    run_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    panel_id: Uuid,
+    #[diesel(sql_type = BigInt)]
+    fence: i64,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Jsonb)]
+    work: Value,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    checkpoint: Option<Value>,
+    #[diesel(sql_type = Array<Text>)]
+    kinds: Vec<String>,
+    #[diesel(sql_type = Array<Text>)]
+    announced: Vec<String>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    confirms_run_id: Option<Uuid>,
+}
+
+#[derive(QueryableByName)]
+struct HeldRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = BigInt)]
+    fence: i64,
+}
+
+impl Store {
+    /// Claims a task that may be worked on: of a running run, in its first
+    /// unfinished stage, within the panel's concurrency, open or with a lease
+    /// that has run out.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn task_claim(
+        &self,
+        worker: WorkerId,
+        settings: ClaimSettings,
+    ) -> Result<Option<TaskLease>, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows: Vec<ClaimRow> = conn
+            .transaction(async move |conn| {
+                sql_query("SELECT pg_advisory_xact_lock($1)")
+                    .bind::<BigInt, _>(CLAIM_LOCK)
+                    .execute(conn)
+                    .await?;
+                sql_query(CLAIM)
+                    .bind::<SqlUuid, _>(worker.0)
+                    .bind::<Double, _>(settings.lease.as_secs_f64())
+                    .bind::<BigInt, _>(i64::from(settings.concurrency))
+                    .bind::<Integer, _>(i32::try_from(settings.max_lost_leases).unwrap_or(i32::MAX))
+                    .load(conn)
+                    .await
+                    .map_err(StoreError::from)
+            })
+            .await?;
+        Ok(rows.into_iter().next().map(|row| TaskLease {
+            task_id: TaskId(row.id),
+            run_id: RunId(row.run_id),
+            panel_id: PanelId(row.panel_id),
+            worker_id: worker,
+            fence: row.fence,
+            kind: row.kind,
+            work: row.work,
+            checkpoint: row.checkpoint,
+            kinds: row
+                .kinds
+                .iter()
+                .filter_map(|kind| kind.parse().ok())
+                .collect(),
+            announced: row
+                .announced
+                .iter()
+                .filter_map(|kind| kind.parse().ok())
+                .collect(),
+            confirms: row.confirms_run_id.map(RunId),
+        }))
+    }
+
+    /// Renews a worker's leases and tells which ones it still holds: a task that
+    /// is missing here was cancelled or taken over, and must be dropped.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn task_heartbeat(
+        &self,
+        worker: WorkerId,
+        lease: Duration,
+    ) -> Result<Vec<(TaskId, i64)>, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows: Vec<HeldRow> = sql_query(
+            "UPDATE sync_tasks t SET lease_until = now() + make_interval(secs => $2) \
+             FROM sync_runs r WHERE r.id = t.run_id AND r.status = 'RUNNING' \
+               AND t.worker_id = $1 AND t.state = 'leased' \
+             RETURNING t.id, t.fence",
+        )
+        .bind::<SqlUuid, _>(worker.0)
+        .bind::<Double, _>(lease.as_secs_f64())
+        .load(&mut conn)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (TaskId(row.id), row.fence))
+            .collect())
+    }
+
+    /// Which leases a worker holds, without renewing them.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn task_held(&self, worker: WorkerId) -> Result<Vec<(TaskId, i64)>, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows: Vec<HeldRow> = sql_query(
+            "SELECT t.id, t.fence FROM sync_tasks t JOIN sync_runs r ON r.id = t.run_id \
+             WHERE r.status = 'RUNNING' AND t.worker_id = $1 AND t.state = 'leased'",
+        )
+        .bind::<SqlUuid, _>(worker.0)
+        .load(&mut conn)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (TaskId(row.id), row.fence))
+            .collect())
+    }
+}
+
+/// $1 worker, $2 lease in seconds, $3 concurrency, $4 lost leases.
+const CLAIM: &str = "
+WITH spent AS (
+    UPDATE sync_tasks t
+    SET state = 'failed', fence = t.fence + 1, lost_leases = t.lost_leases + 1, finished_at = now(),
+        error = 'the task cost ' || (t.lost_leases + 1) || ' workers their lease'
+    FROM sync_runs r
+    WHERE r.id = t.run_id AND r.status = 'RUNNING' AND t.state = 'leased'
+      AND t.lease_until < now() AND t.lost_leases + 1 >= $4
+    RETURNING t.id
+), unfinished AS (
+    SELECT t.id, t.run_id, t.stage, t.ordinal, r.panel_id, r.started_at,
+           t.state = 'leased' AND t.lease_until >= now() AS busy,
+           min(t.stage) OVER (PARTITION BY t.run_id) AS first_stage
+    FROM sync_tasks t JOIN sync_runs r ON r.id = t.run_id
+    WHERE t.state IN ('open', 'leased') AND r.status = 'RUNNING'
+      AND t.id NOT IN (SELECT id FROM spent)
+), chosen AS (
+    SELECT u.id FROM unfinished u
+    WHERE NOT u.busy AND u.stage = u.first_stage
+      AND (SELECT count(*) FROM unfinished b WHERE b.panel_id = u.panel_id AND b.busy) < $3
+    ORDER BY u.started_at, u.ordinal
+    LIMIT 1
+), claimed AS (
+    UPDATE sync_tasks t
+    SET state = 'leased', fence = t.fence + 1, worker_id = $1,
+        lease_until = now() + make_interval(secs => $2),
+        lost_leases = t.lost_leases + (t.state = 'leased')::int,
+        started_at = COALESCE(t.started_at, now())
+    FROM chosen WHERE t.id = chosen.id
+    RETURNING t.*
+)
+SELECT c.id, c.run_id, r.panel_id, c.fence, c.kind, c.work, c.checkpoint, r.kinds, r.confirms_run_id,
+       ARRAY(SELECT k.kind FROM panel_kinds k WHERE k.panel_id = r.panel_id) AS announced
+FROM claimed c JOIN sync_runs r ON r.id = c.run_id";

@@ -1,0 +1,130 @@
+//! Ends of tasks, and what they wait for.
+
+use super::{NewTask, TaskLease, insert_tasks, lock_task};
+use crate::error::StoreError;
+use crate::pool::{Connection, Store};
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, RunQueryDsl};
+
+impl Store {
+    /// Ends the planning task and adds what it planned, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn task_plan(
+        &self,
+        lease: &TaskLease,
+        tasks: &[NewTask],
+        requests: u32,
+    ) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            lock_task(conn, lease).await?;
+            insert_tasks(conn, lease.run_id, tasks).await?;
+            end_task(conn, lease, "done", None, requests).await
+        })
+        .await
+    }
+
+    /// Ends a task well.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn task_done(&self, lease: &TaskLease) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            lock_task(conn, lease).await?;
+            end_task(conn, lease, "done", None, 0).await?;
+            notify_tasks(conn).await
+        })
+        .await
+    }
+
+    /// Ends a task badly; the run goes on with the others and ends FAILED.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn task_failed(&self, lease: &TaskLease, reason: &str) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            lock_task(conn, lease).await?;
+            end_task(conn, lease, "failed", Some(reason), 0).await?;
+            crate::runs::log(
+                conn,
+                lease.run_id,
+                "error",
+                &format!("{}: {reason}", lease.kind),
+            )
+            .await?;
+            notify_tasks(conn).await
+        })
+        .await
+    }
+
+    /// Gives a task back unfinished: another worker goes on at its checkpoint.
+    /// Used when a worker shuts down; it costs no lost lease.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn task_release(&self, lease: &TaskLease) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            lock_task(conn, lease).await?;
+            sql_query(
+                "UPDATE sync_tasks SET state = 'open', fence = fence + 1, worker_id = NULL, lease_until = NULL \
+                 WHERE id = $1",
+            )
+            .bind::<SqlUuid, _>(lease.task_id.0)
+            .execute(conn)
+            .await?;
+            notify_tasks(conn).await
+        })
+        .await
+    }
+
+    /// Says what a task waits for.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn task_waits(&self, lease: &TaskLease, what: &str) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sql_query("UPDATE sync_tasks SET waits_for = $3 WHERE id = $1 AND fence = $2")
+            .bind::<SqlUuid, _>(lease.task_id.0)
+            .bind::<BigInt, _>(lease.fence)
+            .bind::<Text, _>(what)
+            .execute(&mut conn)
+            .await?;
+        Ok(())
+    }
+}
+
+async fn end_task(
+    conn: &mut Connection,
+    lease: &TaskLease,
+    state: &str,
+    error: Option<&str>,
+    requests: u32,
+) -> Result<(), StoreError> {
+    sql_query(
+        "UPDATE sync_tasks SET state = $2, error = $3, requests = requests + $4, finished_at = now(), \
+           lease_until = NULL, waits_for = NULL WHERE id = $1",
+    )
+    .bind::<SqlUuid, _>(lease.task_id.0)
+    .bind::<Text, _>(state)
+    .bind::<Nullable<Text>, _>(error)
+    .bind::<BigInt, _>(i64::from(requests))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn notify_tasks(conn: &mut Connection) -> Result<(), StoreError> {
+    sql_query(format!(
+        "SELECT pg_notify('{}', '')",
+        crate::wake::TASKS_CHANNEL
+    ))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
