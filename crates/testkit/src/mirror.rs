@@ -32,31 +32,47 @@ pub async fn differences(db: &Client, state: &State) -> Vec<String> {
                 Some(_) => {}
             }
         }
-        found.extend(stored.keys().map(|key| format!("{table} {key}: not on the panel")));
+        found.extend(
+            stored
+                .keys()
+                .map(|key| format!("{table} {key}: not on the panel")),
+        );
     }
     found
 }
 
 fn rows(values: impl Iterator<Item = Value>) -> Rows {
-    values.map(|row| (row.get(0).map(ToString::to_string).unwrap_or_default(), row)).collect()
+    values
+        .map(|row| (row.get(0).map(ToString::to_string).unwrap_or_default(), row))
+        .collect()
 }
 
 #[expect(clippy::too_many_lines, reason = "one entry a table")]
 fn tables(state: &State) -> Vec<(&'static str, &'static str, Rows)> {
     let time = |at: chrono::DateTime<chrono::Utc>| at.timestamp();
-    let claimed: BTreeMap<u32, Vec<u32>> = state.allocations.values().fold(BTreeMap::new(), |mut map, row| {
-        if let Some(server) = row.server_id {
-            map.entry(server).or_default().push(row.id);
-        }
-        map
-    });
+    let claimed: BTreeMap<u32, Vec<u32>> =
+        state
+            .allocations
+            .values()
+            .fold(BTreeMap::new(), |mut map, row| {
+                if let Some(server) = row.server_id {
+                    map.entry(server).or_default().push(row.id);
+                }
+                map
+            });
     vec![
         (
             "locations",
             "SELECT jsonb_build_array(remote_id, short, long, extract(epoch FROM remote_created_at)::bigint, \
              extract(epoch FROM remote_updated_at)::bigint) FROM locations WHERE removed_at IS NULL",
             rows(state.locations.values().map(|row| {
-                json!([row.id, row.short, row.long, time(row.created_at), time(row.updated_at)])
+                json!([
+                    row.id,
+                    row.short,
+                    row.long,
+                    time(row.created_at),
+                    time(row.updated_at)
+                ])
             })),
         ),
         (
@@ -68,10 +84,25 @@ fn tables(state: &State) -> Vec<(&'static str, &'static str, Rows)> {
              FROM nodes c LEFT JOIN locations p ON p.id = c.location_id WHERE c.removed_at IS NULL",
             rows(state.nodes.values().map(|row| {
                 json!([
-                    row.id, row.uuid, row.name, row.description, row.location_id, row.fqdn, row.scheme,
-                    row.behind_proxy, row.public, row.maintenance_mode, row.memory, row.memory_overallocate,
-                    row.disk, row.disk_overallocate, row.upload_size, row.daemon_listen, row.daemon_sftp,
-                    row.daemon_base, time(row.updated_at)
+                    row.id,
+                    row.uuid,
+                    row.name,
+                    row.description,
+                    row.location_id,
+                    row.fqdn,
+                    row.scheme,
+                    row.behind_proxy,
+                    row.public,
+                    row.maintenance_mode,
+                    row.memory,
+                    row.memory_overallocate,
+                    row.disk,
+                    row.disk_overallocate,
+                    row.upload_size,
+                    row.daemon_listen,
+                    row.daemon_sftp,
+                    row.daemon_base,
+                    time(row.updated_at)
                 ])
             })),
         ),
@@ -82,14 +113,26 @@ fn tables(state: &State) -> Vec<(&'static str, &'static str, Rows)> {
              WHERE c.removed_at IS NULL",
             rows(state.allocations.values().map(|row| {
                 json!([
-                    row.id, row.node_id, row.ip, row.port, row.alias, row.notes, row.server_id.is_some(), row.server_id
+                    row.id,
+                    row.node_id,
+                    row.ip,
+                    row.port,
+                    row.alias,
+                    row.notes,
+                    row.server_id.is_some(),
+                    row.server_id
                 ])
             })),
         ),
         (
             "nests",
             "SELECT jsonb_build_array(remote_id, uuid, author, name, description) FROM nests WHERE removed_at IS NULL",
-            rows(state.nests.values().map(|row| json!([row.id, row.uuid, row.author, row.name, row.description]))),
+            rows(
+                state
+                    .nests
+                    .values()
+                    .map(|row| json!([row.id, row.uuid, row.author, row.name, row.description])),
+            ),
         ),
         (
             "eggs",
@@ -97,7 +140,14 @@ fn tables(state: &State) -> Vec<(&'static str, &'static str, Rows)> {
              c.docker_image, c.startup) FROM eggs c LEFT JOIN nests p ON p.id = c.nest_id WHERE c.removed_at IS NULL",
             rows(state.eggs.values().map(|row| {
                 json!([
-                    row.id, row.uuid, row.nest, row.author, row.name, row.description, row.docker_image, row.startup
+                    row.id,
+                    row.uuid,
+                    row.nest,
+                    row.author,
+                    row.name,
+                    row.description,
+                    row.docker_image,
+                    row.startup
                 ])
             })),
         ),
@@ -108,8 +158,15 @@ fn tables(state: &State) -> Vec<(&'static str, &'static str, Rows)> {
              FROM egg_variables c LEFT JOIN eggs p ON p.id = c.egg_id WHERE c.removed_at IS NULL",
             rows(state.egg_variables.values().map(|row| {
                 json!([
-                    row.id, row.egg_id, row.name, row.description, row.env_variable, row.default_value,
-                    row.user_viewable, row.user_editable, row.rules
+                    row.id,
+                    row.egg_id,
+                    row.name,
+                    row.description,
+                    row.env_variable,
+                    row.default_value,
+                    row.user_viewable,
+                    row.user_editable,
+                    row.rules
                 ])
             })),
         ),
@@ -119,8 +176,16 @@ fn tables(state: &State) -> Vec<(&'static str, &'static str, Rows)> {
              root_admin, two_factor) FROM panel_users WHERE removed_at IS NULL",
             rows(state.users.values().map(|row| {
                 json!([
-                    row.id, row.uuid, row.external_id, row.username, row.email, row.first_name, row.last_name,
-                    row.language, row.root_admin, row.two_factor
+                    row.id,
+                    row.uuid,
+                    row.external_id,
+                    row.username,
+                    row.email,
+                    row.first_name,
+                    row.last_name,
+                    row.language,
+                    row.root_admin,
+                    row.two_factor
                 ])
             })),
         ),
@@ -135,11 +200,31 @@ fn tables(state: &State) -> Vec<(&'static str, &'static str, Rows)> {
             rows(state.servers.values().map(|row| {
                 let identifier: String = row.uuid.to_string().chars().take(8).collect();
                 json!([
-                    row.id, row.uuid, identifier, row.external_id, row.name, row.description, row.status,
-                    row.limits.memory, row.limits.swap, row.limits.disk, row.limits.io, row.limits.cpu,
-                    row.limits.threads, row.limits.oom_disabled, row.feature_limits.databases,
-                    row.feature_limits.allocations, row.feature_limits.backups, row.user, row.node, row.nest,
-                    row.egg, row.allocation, claimed.get(&row.id).cloned().unwrap_or_default(), row.startup, row.image
+                    row.id,
+                    row.uuid,
+                    identifier,
+                    row.external_id,
+                    row.name,
+                    row.description,
+                    row.status,
+                    row.limits.memory,
+                    row.limits.swap,
+                    row.limits.disk,
+                    row.limits.io,
+                    row.limits.cpu,
+                    row.limits.threads,
+                    row.limits.oom_disabled,
+                    row.feature_limits.databases,
+                    row.feature_limits.allocations,
+                    row.feature_limits.backups,
+                    row.user,
+                    row.node,
+                    row.nest,
+                    row.egg,
+                    row.allocation,
+                    claimed.get(&row.id).cloned().unwrap_or_default(),
+                    row.startup,
+                    row.image
                 ])
             })),
         ),
@@ -152,7 +237,9 @@ fn tables(state: &State) -> Vec<(&'static str, &'static str, Rows)> {
                 state
                     .server_variables
                     .iter()
-                    .map(|((server, variable), value)| json!([format!("{server}/{variable}"), value])),
+                    .map(|((server, variable), value)| {
+                        json!([format!("{server}/{variable}"), value])
+                    }),
             ),
         ),
         (
@@ -160,7 +247,12 @@ fn tables(state: &State) -> Vec<(&'static str, &'static str, Rows)> {
             "SELECT jsonb_build_array(c.remote_id, s.remote_id, u.remote_id, to_jsonb(c.permissions)) \
              FROM server_subusers c LEFT JOIN servers s ON s.id = c.server_id \
              LEFT JOIN panel_users u ON u.id = c.user_id WHERE c.removed_at IS NULL",
-            rows(state.subusers.values().map(|row| json!([row.id, row.server_id, row.user_id, row.permissions]))),
+            rows(
+                state
+                    .subusers
+                    .values()
+                    .map(|row| json!([row.id, row.server_id, row.user_id, row.permissions])),
+            ),
         ),
         (
             "server_databases",
@@ -169,10 +261,20 @@ fn tables(state: &State) -> Vec<(&'static str, &'static str, Rows)> {
              LEFT JOIN servers s ON s.id = c.server_id LEFT JOIN database_hosts h ON h.id = c.host_id \
              WHERE c.removed_at IS NULL",
             rows(state.databases.values().map(|row| {
-                let host = state.database_hosts.get(&row.host).map(|host| host.host.clone());
+                let host = state
+                    .database_hosts
+                    .get(&row.host)
+                    .map(|host| host.host.clone());
                 json!([
-                    row.id, row.server, row.host, host, row.database, row.username, row.remote,
-                    row.max_connections, time(row.created_at)
+                    row.id,
+                    row.server,
+                    row.host,
+                    host,
+                    row.database,
+                    row.username,
+                    row.remote,
+                    row.max_connections,
+                    time(row.created_at)
                 ])
             })),
         ),

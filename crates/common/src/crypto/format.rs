@@ -44,7 +44,7 @@ impl SecretFormat {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Envelope => "envelope",
-            Self::LegacyGcm => "legacy-gcm",
+            Self::LegacyGcm => "legacy_gcm",
             Self::Plain => "plain",
         }
     }

@@ -5,7 +5,7 @@
 //! [`master`] key that an operator keeps outside the database; so the master key
 //! can be changed by wrapping a few rows anew, and a data key by sealing secrets
 //! anew while the old one still opens the rest. What an earlier installation left
-//! behind is read by [`legacy`], and only where the row's own [`format`] says so.
+//! behind is read by [`legacy`], and only where the row's own [format](mod@format) says so.
 
 mod cipher;
 pub mod envelope;
