@@ -1,0 +1,40 @@
+//! Figures of one process, from `/proc` (proc(5)).
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+/// `USER_HZ`, which Linux holds at 100 towards user space.
+const TICKS_PER_SECOND: f64 = 100.0;
+const KIB_PER_MIB: f64 = 1024.0;
+
+/// The most memory the process has had resident so far, in MiB.
+pub(crate) fn peak_memory(pid: u32) -> Result<f64> {
+    let status =
+        fs::read_to_string(format!("/proc/{pid}/status")).context("reading /proc/PID/status")?;
+    let kib: f64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .context("/proc/PID/status has no VmHWM")?
+        .trim()
+        .parse()
+        .context("VmHWM is no number")?;
+    Ok(kib / KIB_PER_MIB)
+}
+
+/// The seconds of processor time the process has used so far, in user and kernel mode.
+pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("reading /proc/PID/stat")?;
+    let (_, after_name) = stat
+        .rsplit_once(") ")
+        .context("/proc/PID/stat has no name")?;
+    // Fields 14 and 15 of the file; the first one here is field 3.
+    let ticks: f64 = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<f64>().ok())
+        .sum();
+    Ok(ticks / TICKS_PER_SECOND)
+}

@@ -1,0 +1,106 @@
+//! The gateway's API, as its callers see it.
+
+use anyhow::{Context, Result, bail};
+use reqwest::{Client, Method, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// A caller with the service key.
+pub(crate) struct Gateway {
+    client: Client,
+    base: String,
+    key: String,
+}
+
+/// What `GET /api/v1/sync/status/{id}` says that we show.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RunStatus {
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) metadata: Progress,
+}
+
+/// The part of a run's metadata that tells its progress.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Progress {
+    pub(crate) step: Option<String>,
+    pub(crate) percentage: Option<u64>,
+    pub(crate) last_message: Option<String>,
+    pub(crate) error: Option<String>,
+}
+
+impl RunStatus {
+    /// Whether nothing will follow.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self.status.as_str(), "COMPLETED" | "FAILED" | "CANCELLED")
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    data: T,
+}
+
+#[derive(Deserialize)]
+struct Triggered {
+    sync_log_id: String,
+}
+
+impl Gateway {
+    pub(crate) fn new(base: &str, key: &str) -> Self {
+        // Only a second call in one process is refused, and then there is a provider already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self {
+            client: Client::new(),
+            base: base.to_owned(),
+            key: key.to_owned(),
+        }
+    }
+
+    /// Asks for a full sync; the answer is the run's id.
+    pub(crate) async fn sync_full(&self) -> Result<String> {
+        let body = json!({"requested_by": "cargo xtask"});
+        let triggered: Triggered = self
+            .ask(Method::POST, "/api/v1/sync/full", Some(body))
+            .await?;
+        Ok(triggered.sync_log_id)
+    }
+
+    /// How far a run is.
+    pub(crate) async fn status(&self, run: &str) -> Result<RunStatus> {
+        self.ask(Method::GET, &format!("/api/v1/sync/status/{run}"), None)
+            .await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<T> {
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.base))
+            .header("X-API-Key", &self.key);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request
+            .send()
+            .await
+            .with_context(|| format!("asking the gateway for {path}"))?;
+        let status = answer.status();
+        let text = answer
+            .text()
+            .await
+            .with_context(|| format!("reading the answer to {path}"))?;
+        if status != StatusCode::OK && status != StatusCode::ACCEPTED {
+            bail!("the gateway answered {status} to {path}: {text}");
+        }
+        let envelope: Envelope<T> = serde_json::from_str(&text)
+            .with_context(|| format!("the gateway's answer to {path}: {text}"))?;
+        Ok(envelope.data)
+    }
+}

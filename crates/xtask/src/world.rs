@@ -1,0 +1,158 @@
+//! The whole system on this machine: servers, database, panel, services.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use devstack::{Options, Ports, Process, Stack, free_port};
+
+use crate::panel::{PanelAccess, PanelSource, random_hex};
+use crate::services::{self, Launcher};
+use crate::{database, shell};
+
+/// A running system. Dropped, everything that was started for it ends.
+pub(crate) struct World {
+    // Dropped in this order: processes before the servers they use.
+    processes: Vec<Process>,
+    _stack: Stack,
+    pub(crate) database_url: String,
+    pub(crate) backend_api_key: String,
+    /// What can be opened, by name.
+    pub(crate) urls: BTreeMap<&'static str, String>,
+}
+
+impl World {
+    /// Starts the servers, builds, migrates, starts the panel and the services, and waits until
+    /// all of them are ready.
+    pub(crate) async fn start(options: &Options, panel: &PanelSource) -> Result<Self> {
+        eprintln!("starting PostgreSQL, Redis and RabbitMQ");
+        let stack = Stack::start(options)?;
+        shell::run(shell::cargo(&["build", "--workspace", "--bins"]))?;
+
+        let database_url = if stack.postgres().is_private() {
+            database::create(&stack, "nodebyte").await?
+        } else {
+            stack.database_url().to_owned()
+        };
+        let ports = WorldPorts::choose(options.ports)?;
+        let access = match panel {
+            PanelSource::Real(access) => access.clone(),
+            PanelSource::Simulated(_) | PanelSource::Recorded(_) => {
+                PanelAccess::simulated(ports.panel)?
+            }
+        };
+        let backend_api_key = secret("BACKEND_API_KEY")?;
+
+        let mut environment: BTreeMap<&'static str, String> = stack.environment().into();
+        environment.extend(access.environment());
+        environment.extend([
+            ("ENV", "development".to_owned()),
+            ("DATABASE_URL", database_url.clone()),
+            ("ENCRYPTION_KEY", secret("ENCRYPTION_KEY")?),
+            ("BACKEND_API_KEY", backend_api_key.clone()),
+        ]);
+        let launcher = Launcher::new(&stack, shell::binaries("debug")?, environment);
+
+        eprintln!("starting the panel");
+        let mut processes: Vec<Process> = panel
+            .start(&launcher, &access, ports.panel, &[])?
+            .into_iter()
+            .collect();
+        eprintln!("migrating the database");
+        launcher.run("nodebyte", &["migrate"])?;
+
+        eprintln!("starting the services");
+        let first = processes.len();
+        for (service, port) in services::ALL.iter().zip(ports.services) {
+            processes.push(launcher.start(service, port)?);
+        }
+        for (process, port) in processes.iter_mut().skip(first).zip(ports.services) {
+            services::wait_ready(process, port)?;
+        }
+
+        let urls = urls(&access, &stack, ports.services);
+        Ok(Self {
+            processes,
+            _stack: stack,
+            database_url,
+            backend_api_key,
+            urls,
+        })
+    }
+
+    /// The gateway's address, without a path.
+    pub(crate) fn gateway(&self) -> &str {
+        self.urls.get("gateway").map_or("", String::as_str)
+    }
+
+    /// Shows what the processes write from now on.
+    pub(crate) fn follow_logs(&self) -> Result<()> {
+        self.processes
+            .iter()
+            .try_for_each(|process| services::follow(process.name(), process.log()))
+    }
+
+    /// The last words of every process.
+    pub(crate) fn last_words(&self) -> String {
+        services::last_words(&self.processes)
+    }
+
+    /// Ends the services in order, then everything else.
+    pub(crate) fn stop(self) -> Result<()> {
+        services::stop(self.processes)
+    }
+}
+
+struct WorldPorts {
+    /// In the order of [`services::ALL`].
+    services: [u16; 4],
+    panel: u16,
+}
+
+impl WorldPorts {
+    fn choose(ports: Ports) -> Result<Self> {
+        Ok(match ports {
+            Ports::Fixed => Self {
+                services: [8081, 8082, 8083, 8080],
+                panel: 8090,
+            },
+            Ports::Free => Self {
+                services: [free_port()?, free_port()?, free_port()?, free_port()?],
+                panel: free_port()?,
+            },
+        })
+    }
+}
+
+fn urls(access: &PanelAccess, stack: &Stack, ports: [u16; 4]) -> BTreeMap<&'static str, String> {
+    let mut urls = BTreeMap::from([
+        ("panel", access.url.clone()),
+        (
+            "rabbitmq_management",
+            stack.rabbitmq_management_url().to_owned(),
+        ),
+    ]);
+    for (service, port) in services::ALL.iter().zip(ports) {
+        let base = format!("http://127.0.0.1:{port}");
+        match service.binary {
+            "auth-gateway" => {
+                urls.insert("openapi", format!("{base}/api/openapi.json"));
+                urls.insert("docs", format!("{base}/docs"));
+                urls.insert("health", format!("{base}/health"));
+                urls.insert("gateway", base);
+            }
+            "sync-worker" => {
+                urls.insert("worker_metrics", format!("{base}/metrics"));
+            }
+            _ => {}
+        }
+    }
+    urls
+}
+
+/// The environment's value, with which a named database may have been used before; else a fresh one.
+fn secret(variable: &str) -> Result<String> {
+    match std::env::var(variable) {
+        Ok(value) if !value.is_empty() => Ok(value),
+        _ => random_hex(),
+    }
+}
