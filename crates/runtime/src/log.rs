@@ -1,0 +1,155 @@
+//! The process's root logger: JSON for machines, a terminal for people, one
+//! asynchronous writer, with what libraries say through the `log` crate joined in.
+//!
+//! A line that cannot be written is lost: whoever reads the logs may go away, and
+//! that must not end the service.
+//!
+//! Sentry's drain stands before the asynchronous one, because a report belongs to
+//! the thread, and so to the request, that logged.
+
+use std::sync::{Mutex, PoisonError};
+
+use sentry_slog::{LevelFilter, SentryDrain};
+use slog::{Drain, FnValue, Level, Logger, PushFnValue, Record, o};
+
+use crate::config::{Config, Environment, LogFormat, LogLevel};
+
+/// Lines that wait for the writer; more are dropped and counted, since a reader
+/// that stopped reading must not stop the service.
+const WAITING_LINES: usize = 8192;
+
+/// The root logger and the writer behind it. Dropped last, it writes what waits.
+pub struct Logging {
+    /// The root logger; every line carries the service's name.
+    pub root: Logger,
+    writer: Mutex<Option<slog_async::AsyncGuard>>,
+}
+
+impl Logging {
+    /// Starts the logger and makes it the one that libraries' lines go to.
+    #[must_use]
+    pub fn start(config: &Config, service: &'static str) -> Self {
+        let json = match config.log.format {
+            LogFormat::Json => true,
+            LogFormat::Terminal => false,
+            LogFormat::Auto => config.environment == Environment::Production,
+        };
+        let (drain, writer) = if json {
+            asynchronous(json_lines(std::io::stdout()))
+        } else {
+            let terminal = slog_term::TermDecorator::new().stderr().build();
+            asynchronous(
+                slog_term::FullFormat::new(terminal)
+                    .use_utc_timestamp()
+                    .build()
+                    .ignore_res(),
+            )
+        };
+        let drain = SentryDrain::new(drain).filter(report);
+        let drain = slog::LevelFilter::new(drain, slog_level(config.log.level)).ignore_res();
+        let root = Logger::root(drain, o!("service" => service));
+        take_over_libraries(&root, config.log.library_level);
+        Self {
+            root,
+            writer: Mutex::new(Some(writer)),
+        }
+    }
+
+    /// Writes what waits and stops the writer; for the moment before exit.
+    pub fn finish(&self) {
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(writer);
+    }
+}
+
+/// A drain that writes one JSON object a line, with the level spelt out.
+pub fn json_lines<W>(to: W) -> slog::IgnoreResult<Mutex<slog_json::Json<W>>>
+where
+    W: std::io::Write + Send + 'static,
+{
+    let json = slog_json::Json::new(to)
+        .set_newlines(true)
+        .set_flush(true)
+        .add_key_value(o!(
+            "time" => FnValue(|_: &Record<'_>| {
+                chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+            }),
+            "level" => FnValue(|record: &Record<'_>| spelt_out(record.level())),
+            "module" => FnValue(|record: &Record<'_>| record.module()),
+            "message" => PushFnValue(|record: &Record<'_>, to| to.emit(record.msg())),
+        ))
+        .build();
+    Mutex::new(json).ignore_res()
+}
+
+fn asynchronous<D>(
+    drain: D,
+) -> (
+    slog::IgnoreResult<slog_async::Async>,
+    slog_async::AsyncGuard,
+)
+where
+    D: Drain<Ok = (), Err = slog::Never> + Send + 'static,
+{
+    let (drain, writer) = slog_async::Async::new(drain)
+        .chan_size(WAITING_LINES)
+        .overflow_strategy(slog_async::OverflowStrategy::DropAndReport)
+        .build_with_guard();
+    (drain.ignore_res(), writer)
+}
+
+/// What Sentry makes of a line: errors are reports, the rest tells what came
+/// before one.
+fn report(level: Level) -> LevelFilter {
+    match level {
+        Level::Critical | Level::Error => LevelFilter::Event,
+        Level::Warning | Level::Info => LevelFilter::Breadcrumb,
+        Level::Debug | Level::Trace => LevelFilter::Ignore,
+    }
+}
+
+/// Libraries log through the `log` crate, which takes one logger a process; in
+/// tests that start several services the newest root gets their lines.
+fn take_over_libraries(root: &Logger, level: LogLevel) {
+    // Were the guard dropped, the next line from a library's thread would panic.
+    slog_scope::set_global_logger(root.clone()).cancel_reset();
+    if slog_stdlog::init_with_level(library_level(level)).is_err() {
+        ::log::set_max_level(library_level(level).to_level_filter());
+    }
+}
+
+fn spelt_out(level: Level) -> &'static str {
+    match level {
+        Level::Critical => "critical",
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    }
+}
+
+fn slog_level(level: LogLevel) -> Level {
+    match level {
+        LogLevel::Trace => Level::Trace,
+        LogLevel::Debug => Level::Debug,
+        LogLevel::Info => Level::Info,
+        LogLevel::Warning => Level::Warning,
+        LogLevel::Error => Level::Error,
+        LogLevel::Critical => Level::Critical,
+    }
+}
+
+fn library_level(level: LogLevel) -> ::log::Level {
+    match level {
+        LogLevel::Trace => ::log::Level::Trace,
+        LogLevel::Debug => ::log::Level::Debug,
+        LogLevel::Info => ::log::Level::Info,
+        LogLevel::Warning => ::log::Level::Warn,
+        LogLevel::Error | LogLevel::Critical => ::log::Level::Error,
+    }
+}

@@ -1,0 +1,121 @@
+//! Error reports to Sentry, where a DSN is set. Nothing leaves the process that
+//! could let its reader in: see [`scrub`].
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use sentry::protocol::{Event, Value};
+use sentry::{ClientInitGuard, ClientOptions};
+
+use crate::config::Config;
+
+/// How long the end of a process may wait for reports under way.
+pub const FLUSH: Duration = Duration::from_secs(5);
+
+const REDACTED: &str = "[redacted]";
+
+/// Keeps reporting alive; dropped, it sends what waits, for at most [`FLUSH`].
+#[must_use = "reporting ends when this is dropped"]
+pub struct Reporting(Option<ClientInitGuard>);
+
+impl Reporting {
+    /// Whether reports are sent.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.as_ref().is_some_and(|guard| guard.is_enabled())
+    }
+}
+
+/// Starts reporting, or does nothing where no DSN is set. The TLS provider must be
+/// installed before.
+pub fn start(config: &Config, service: &'static str) -> Reporting {
+    let Some(dsn) = &config.sentry.dsn else {
+        return Reporting(None);
+    };
+    let options = ClientOptions::new()
+        .dsn(dsn.expose_secret())
+        .release(concat!("nodebyte@", env!("CARGO_PKG_VERSION")))
+        .environment(config.environment.as_str())
+        .server_name(service)
+        .traces_sample_rate(config.sentry.traces_sample_rate)
+        .send_default_pii(false)
+        .shutdown_timeout(FLUSH)
+        .before_send(|event| Some(scrub(event)));
+    Reporting(Some(sentry::init(options)))
+}
+
+/// The middleware that gives each request its own reports and trace. Errors are
+/// not captured here: the access log says them, and with them their cause.
+pub fn middleware() -> sentry_actix::Sentry {
+    sentry_actix::Sentry::builder()
+        .start_transaction(true)
+        .capture_server_errors(false)
+        .finish()
+}
+
+/// Takes out of a report what nobody but its owner may read: credentials in
+/// headers, cookies, bodies, secret query parameters, and extras named like
+/// secrets.
+#[must_use]
+pub fn scrub(mut event: Event<'static>) -> Event<'static> {
+    if let Some(request) = &mut event.request {
+        for (name, value) in &mut request.headers {
+            if is_secret_name(name) {
+                REDACTED.clone_into(value);
+            }
+        }
+        request.cookies = None;
+        request.data = None;
+        if let Some(query) = &mut request.query_string {
+            *query = scrub_query(query);
+        }
+        if let Some(url) = &mut request.url
+            && let Some(query) = url.query().map(scrub_query)
+        {
+            url.set_query(Some(&query));
+        }
+    }
+    scrub_values(event.extra.iter_mut());
+    for crumb in &mut event.breadcrumbs.values {
+        scrub_values(crumb.data.iter_mut());
+    }
+    event
+}
+
+fn scrub_values<'a>(values: impl Iterator<Item = (&'a String, &'a mut Value)>) {
+    for (name, value) in values {
+        if is_secret_name(name) {
+            *value = Value::from(REDACTED);
+        }
+    }
+}
+
+/// A query with the values of its secret parameters replaced.
+fn scrub_query(query: &str) -> String {
+    query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, _)) if is_secret_name(name) => Cow::from(format!("{name}={REDACTED}")),
+            _ => Cow::from(pair),
+        })
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+/// Whether a header, parameter or field of this name holds a credential.
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    [
+        "authorization",
+        "cookie",
+        "token",
+        "secret",
+        "password",
+        "api_key",
+        "apikey",
+        "credential",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
+}
