@@ -1,0 +1,181 @@
+//! What can be asked of the command line.
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use common::types::id::{MessageId, RunId};
+use common::types::sync::Target;
+use std::path::PathBuf;
+use url::Url;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  done; a watched run ended COMPLETED
+   1  failed or refused; a watched run ended FAILED
+   2  a watched run ended CANCELLED
+  64  the command line cannot be understood
+  66  there is no such run, panel or queue
+  69  PostgreSQL or RabbitMQ does not answer
+  78  the configuration cannot be used";
+
+/// Operates NodeByte: works on PostgreSQL and RabbitMQ directly, whether or not the
+/// gateway is up.
+#[derive(Debug, Parser)]
+#[command(name = "nodebyte", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// Configuration file; else the one that NODEBYTE_CONFIG names
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print JSON on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Tell on standard error what the connections do
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring the database's tables up to date
+    Migrate,
+    /// The panels that are mirrored
+    #[command(subcommand)]
+    Panel(Panel),
+    /// Sync runs
+    #[command(subcommand)]
+    Sync(Sync),
+    /// Messages that nobody works on any more
+    #[command(subcommand)]
+    Dead(Dead),
+    /// The configuration, and settings that override it
+    #[command(subcommand)]
+    Config(Config),
+    /// Keys that protect stored secrets
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Panel {
+    /// Add a panel, or replace the address and keys of the one of that name
+    ///
+    /// The keys are read from NODEBYTE_PANEL_KEY and NODEBYTE_PANEL_CLIENT_KEY, or
+    /// else from standard input: the application key on the first line and, if
+    /// live use is wanted, a client key on the second. They are stored sealed.
+    Add {
+        /// Its name here; `default` is the panel of the configuration
+        name: String,
+        /// Its address
+        url: Url,
+    },
+    /// List the panels
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Sync {
+    /// Ask for a run
+    ///
+    /// A run that waits or works already and covers the same answers instead of a
+    /// new one. Interrupting --watch does not touch the run.
+    #[command(after_help = EXIT_CODES)]
+    Run(Run),
+    /// Show the newest runs and open holds, or one run with its tasks
+    Status {
+        /// The run
+        run: Option<RunId>,
+        /// How many runs to list
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+    },
+    /// Show what a run did, in sentences
+    Logs {
+        /// The run
+        run: RunId,
+    },
+    /// Show the records that a run skipped
+    Errors {
+        /// The run
+        run: RunId,
+        /// How many to list
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
+    },
+    /// End a run; nothing of it is written afterwards
+    Cancel {
+        /// The run
+        run: RunId,
+    },
+    /// Have removals that a run held back looked at again, and made
+    Confirm {
+        /// The run
+        run: RunId,
+    },
+    /// List addresses that look like one person and were not linked
+    Conflicts,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// full, locations, nodes, allocations, nests, servers, databases or users
+    #[arg(default_value = "full")]
+    pub kind: Target,
+    /// The panel's name
+    #[arg(long, value_name = "NAME", default_value = relay::settings::DEFAULT_PANEL)]
+    pub panel: String,
+    /// Leave the users out of a full run
+    #[arg(long)]
+    pub skip_users: bool,
+    /// Stay until the run ends, and end with its exit code
+    #[arg(long)]
+    pub watch: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Dead {
+    /// List dead letters, of one queue or of all; they stay where they are
+    List {
+        /// The queue
+        queue: Option<String>,
+        /// How many to list of each queue
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Send dead letters to their queue again
+    Replay {
+        /// The queue
+        queue: String,
+        /// Only the one with this id
+        #[arg(long, conflicts_with = "limit")]
+        id: Option<MessageId>,
+        /// At most so many, oldest first
+        #[arg(long)]
+        limit: Option<u32>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Read the whole configuration; say all that is wrong, or print it without secrets
+    Check,
+    /// Store a setting that overrides the configuration, without a restart
+    ///
+    /// The value is read from standard input; an empty one lets the configuration
+    /// count again. Secrets are stored sealed.
+    Set {
+        /// Its key, for example pterodactyl_url
+        key: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Print a fresh ENCRYPTION_KEY; it is stored nowhere
+    Generate,
+}

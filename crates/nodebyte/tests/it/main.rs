@@ -1,0 +1,16 @@
+//! The built binary against a real PostgreSQL and a real RabbitMQ; each test has a
+//! database and a virtual host of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod cli;
+mod config;
+mod dead;
+mod manners;
+mod panel;
+mod runs;
+mod watch;

@@ -1,0 +1,15 @@
+//! Against a real PostgreSQL and a real RabbitMQ; each test has a database and a
+//! virtual host of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod inbox;
+mod outbox;
+mod proxy;
+mod settings;
+mod stage;
+mod vault;
