@@ -1,0 +1,11 @@
+//! Handlers and what they take and answer. Wire types stand beside their
+//! handlers; rows of the database are never sent as they are.
+
+pub mod answer;
+pub mod failure;
+pub mod panel_error;
+pub mod servers;
+pub mod sync;
+pub mod sync_log;
+pub mod sync_request;
+pub mod sync_stream;

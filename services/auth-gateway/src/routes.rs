@@ -1,0 +1,41 @@
+//! The map of all addresses.
+
+use std::sync::Arc;
+
+use paperclip::actix::web::{self, get, post, resource, scope};
+use runtime::health::{self, Health};
+
+use crate::http::{servers, sync, sync_stream};
+use crate::openapi::{self, Document};
+
+/// Everything under `/api/v1`, which the OpenAPI document describes.
+pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
+    app.service(
+        scope("/api/v1")
+            .service(resource("/sync/full").route(post().to(sync::trigger)))
+            .service(resource("/sync/locations").route(post().to(sync::trigger)))
+            .service(resource("/sync/nodes").route(post().to(sync::trigger)))
+            .service(resource("/sync/allocations").route(post().to(sync::trigger)))
+            .service(resource("/sync/nests").route(post().to(sync::trigger)))
+            .service(resource("/sync/servers").route(post().to(sync::trigger)))
+            .service(resource("/sync/databases").route(post().to(sync::trigger)))
+            .service(resource("/sync/users").route(post().to(sync::trigger)))
+            .service(resource("/sync/cancel/{id}").route(post().to(sync::cancel)))
+            .service(resource("/sync/confirm/{id}").route(post().to(sync::confirm)))
+            .service(resource("/sync/status/{id}").route(get().to(sync::status)))
+            .service(resource("/sync/logs").route(get().to(sync::logs)))
+            .service(resource("/sync/latest").route(get().to(sync::latest)))
+            .service(resource("/sync/stream/{id}").route(get().to(sync_stream::stream)))
+            .service(resource("/servers/{id}/resources").route(get().to(servers::resources))),
+    );
+}
+
+/// What needs no key: `/health*`, `/metrics` and the description of the API.
+pub(crate) fn public(
+    app: &mut actix_web::web::ServiceConfig,
+    health: &Arc<Health>,
+    document: &Document,
+) {
+    health::configure(app, health);
+    openapi::configure(app, document);
+}

@@ -1,0 +1,97 @@
+//! What handlers share.
+
+use std::sync::Arc;
+
+use cache::{Cache, Progress};
+use relay::settings::{DEFAULT_PANEL, Settings, SettingsError};
+use runtime::config::Config;
+use slog::{Logger, debug};
+use store::{PanelRow, RunRow, Store};
+use tokio::sync::Semaphore;
+
+use crate::http::sync_log::SyncLog;
+use crate::live_panels::LivePanels;
+use crate::run_feed::RunFeed;
+
+/// Event streams that one process serves at once: each holds a connection for as
+/// long as its client likes.
+const EVENT_STREAMS: usize = 2_000;
+
+/// What handlers share.
+pub struct State {
+    /// PostgreSQL.
+    pub store: Store,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The newest state of watched runs.
+    pub runs: RunFeed,
+    /// Panels for live use.
+    pub panels: LivePanels,
+    /// One permit for each event stream.
+    pub streams: Arc<Semaphore>,
+    settings: Arc<Settings>,
+    cache: Cache,
+    log: Logger,
+}
+
+impl State {
+    pub(crate) fn new(
+        config: &Arc<Config>,
+        store: Store,
+        cache: Cache,
+        log: &Logger,
+    ) -> Result<Self, SettingsError> {
+        let settings = Arc::new(Settings::new(store.clone(), Arc::clone(config))?);
+        let panels = LivePanels::new(
+            &config.panel,
+            store.clone(),
+            Arc::clone(&settings),
+            &cache,
+            log,
+        );
+        Ok(Self {
+            runs: RunFeed::start(store.clone(), &cache, log),
+            panels,
+            streams: Arc::new(Semaphore::new(EVENT_STREAMS)),
+            config: Arc::clone(config),
+            store,
+            settings,
+            cache,
+            log: log.clone(),
+        })
+    }
+
+    /// The panel of this name, or the default one, which its first use makes known
+    /// to the database: so the gateway can start before PostgreSQL.
+    pub(crate) async fn panel(&self, name: Option<&str>) -> Result<PanelRow, SettingsError> {
+        let name = name.unwrap_or(DEFAULT_PANEL);
+        if name == DEFAULT_PANEL {
+            match self.settings.default_panel().await {
+                // It may also have been added by name.
+                Err(SettingsError::NoDefaultPanel) => {}
+                known => return known,
+            }
+        }
+        self.store
+            .panel_by_name(name)
+            .await
+            .map_err(SettingsError::Store)
+    }
+
+    /// Tells listeners, here and in other processes, what has become of a run.
+    /// Who does not hear it reads it.
+    pub(crate) async fn tell(&self, run: &RunRow) {
+        self.runs.offer(run);
+        let Ok(state) = SyncLog::of(run).map(|log| serde_json::json!(log).to_string()) else {
+            return;
+        };
+        let progress = Progress {
+            run_id: run.run_id(),
+            revision: run.revision,
+            state,
+        };
+        if let Err(error) = self.cache.publish_progress(&progress).await {
+            debug!(self.log, "progress not published"; "error" => %error);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The gateway over real HTTP, with a database, virtual host and key prefix of its
+//! own for each test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+#![allow(missing_docs, reason = "nobody imports tests")]
+
+mod access;
+mod errors;
+mod events;
+mod gateway;
+mod lifecycle;
+mod openapi;
+mod servers;
+mod stream;
+mod sync;
