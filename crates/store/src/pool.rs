@@ -10,6 +10,11 @@ use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
+/// How long a transaction may stand open between two statements. One that is
+/// longer belongs to a process that is paused or cut off, and PostgreSQL ends it:
+/// its locks would keep every other worker from taking the task over.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
+
 /// How to reach PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -116,8 +121,9 @@ pub(crate) fn parse(
         .application_name(settings.application_name)
         .connect_timeout(settings.connect_timeout)
         .options(format!(
-            "-c statement_timeout={}",
-            settings.statement_timeout.as_millis()
+            "-c statement_timeout={} -c idle_in_transaction_session_timeout={}",
+            settings.statement_timeout.as_millis(),
+            IDLE_IN_TRANSACTION.as_millis()
         ));
     Ok(config)
 }

@@ -24,7 +24,9 @@ const WATCH: Duration = Duration::from_secs(1);
 /// for others to end.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-type Held = Arc<Mutex<HashMap<TaskId, (i64, CancellationToken)>>>;
+/// What is worked on, by task and fence: a worker that was paused may claim
+/// its own task anew before it has noticed that the earlier lease is lost.
+type Held = Arc<Mutex<HashMap<(TaskId, i64), CancellationToken>>>;
 
 /// Works until `stop`; then waits for the tasks to be given back.
 pub async fn run(state: Arc<State>, stop: CancellationToken) {
@@ -46,13 +48,13 @@ pub async fn run(state: Arc<State>, stop: CancellationToken) {
             };
             claimed = true;
             let token = stop.child_token();
-            lock(&held).insert(lease.task_id, (lease.fence, token.clone()));
+            let key = (lease.task_id, lease.fence);
+            lock(&held).insert(key, token.clone());
             let (state, held, pace) = (Arc::clone(&state), Arc::clone(&held), Arc::clone(&pace));
             let stopping = stop.clone();
             tasks.spawn(async move {
-                let task_id = lease.task_id;
                 Box::pin(work_on(state, lease, pace, token, stopping)).await;
-                lock(&held).remove(&task_id);
+                lock(&held).remove(&key);
             });
         }
         let pause = if claimed || !tasks.is_empty() {
@@ -88,7 +90,7 @@ async fn claim(state: &State) -> Option<TaskLease> {
     }
 }
 
-fn lock(held: &Held) -> std::sync::MutexGuard<'_, HashMap<TaskId, (i64, CancellationToken)>> {
+fn lock(held: &Held) -> std::sync::MutexGuard<'_, HashMap<(TaskId, i64), CancellationToken>> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -98,20 +100,18 @@ async fn watch(state: Arc<State>, held: Held, stop: CancellationToken) {
     loop {
         let renew = renewed.is_none_or(|at| at.elapsed() >= state.config.sync.heartbeat);
         // What is claimed while the list is on its way is not in it.
-        let before: HashMap<TaskId, i64> = lock(&held)
-            .iter()
-            .map(|(task, (fence, _))| (*task, *fence))
-            .collect();
-        let idle = before.is_empty();
-        let listed = if renew {
+        let before: Vec<(TaskId, i64)> = lock(&held).keys().copied().collect();
+        if renew {
             renewed = Some(Instant::now());
             count_the_living(&state).await;
+        }
+        let listed = if before.is_empty() {
+            Ok(Vec::new())
+        } else if renew {
             state
                 .store
-                .task_heartbeat(state.worker_id, state.config.sync.lease)
+                .task_heartbeat(&before, state.config.sync.lease)
                 .await
-        } else if idle {
-            Ok(Vec::new())
         } else {
             state.store.task_held(state.worker_id).await
         };
@@ -143,17 +143,11 @@ async fn count_the_living(state: &State) {
     }
 }
 
-/// Drops the work on tasks that were held `before` and are not `listed` with
-/// the same fence.
-fn drop_lost(held: &Held, before: &HashMap<TaskId, i64>, listed: &[(TaskId, i64)]) {
-    let listed: HashMap<TaskId, i64> = listed.iter().copied().collect();
-    for (task, fence) in before {
-        if listed.get(task) == Some(fence) {
-            continue;
-        }
-        if let Some((held_fence, token)) = lock(held).get(task)
-            && held_fence == fence
-        {
+/// Drops the work on leases that were held `before` and are not `listed`.
+fn drop_lost(held: &Held, before: &[(TaskId, i64)], listed: &[(TaskId, i64)]) {
+    let held = lock(held);
+    for lost in before.iter().filter(|lease| !listed.contains(lease)) {
+        if let Some(token) = held.get(lost) {
             token.cancel();
         }
     }

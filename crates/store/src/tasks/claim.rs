@@ -110,24 +110,29 @@ impl Store {
         }))
     }
 
-    /// Renews a worker's leases and tells which ones it still holds: a task that
-    /// is missing here was cancelled or taken over, and must be dropped.
+    /// Renews the leases that a worker knows to hold, each a task and its fence,
+    /// and tells which of them still stand: a task that is missing in the answer
+    /// was cancelled or taken over, and must be dropped. A lease that the worker
+    /// does not know, because the answer to its claim or the end of its work was
+    /// lost on the way, is left to run out.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
     pub async fn task_heartbeat(
         &self,
-        worker: WorkerId,
+        held: &[(TaskId, i64)],
         lease: Duration,
     ) -> Result<Vec<(TaskId, i64)>, StoreError> {
         let mut conn = self.conn().await?;
         let rows: Vec<HeldRow> = sql_query(
-            "UPDATE sync_tasks t SET lease_until = now() + make_interval(secs => $2) \
-             FROM sync_runs r WHERE r.id = t.run_id AND r.status = 'RUNNING' \
-               AND t.worker_id = $1 AND t.state = 'leased' \
+            "UPDATE sync_tasks t SET lease_until = now() + make_interval(secs => $3) \
+             FROM sync_runs r, unnest($1::uuid[], $2::bigint[]) AS h (id, fence) \
+             WHERE r.id = t.run_id AND r.status = 'RUNNING' \
+               AND t.id = h.id AND t.fence = h.fence AND t.state = 'leased' \
              RETURNING t.id, t.fence",
         )
-        .bind::<SqlUuid, _>(worker.0)
+        .bind::<Array<SqlUuid>, _>(held.iter().map(|(task, _)| task.0).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(held.iter().map(|(_, fence)| *fence).collect::<Vec<_>>())
         .bind::<Double, _>(lease.as_secs_f64())
         .load(&mut conn)
         .await?;
