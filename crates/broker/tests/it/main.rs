@@ -11,7 +11,6 @@ mod consume;
 mod dead;
 mod ladder;
 mod management;
-mod proxy;
 mod publish;
 mod reconnect;
 mod scripted;

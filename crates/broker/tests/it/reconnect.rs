@@ -1,10 +1,10 @@
 use crate::management::Management;
-use crate::proxy::Proxy;
 use crate::scripted::Consumer;
 use crate::{PATIENCE, WORK, command, commands, settings, start};
 use broker::{Broker, Outcome, PublishError};
 use reqwest::Url;
 use std::time::Duration;
+use testkit::Proxy;
 use testkit::{TestVhost, test_logger, wait_for};
 
 /// A broker whose connection runs through a proxy.

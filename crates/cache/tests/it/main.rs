@@ -10,7 +10,6 @@ mod budget;
 mod outage;
 mod progress;
 mod properties;
-mod proxy;
 mod rate_limit;
 
 use cache::{Cache, Settings};

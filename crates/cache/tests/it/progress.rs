@@ -1,7 +1,7 @@
-use crate::proxy::Proxy;
 use crate::{PATIENCE, client, client_at};
 use cache::{Cache, Heard, Progress, ProgressListener};
 use common::types::id::RunId;
+use testkit::Proxy;
 use testkit::{TestRedis, test_logger};
 use tokio::time::timeout;
 

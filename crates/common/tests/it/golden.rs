@@ -5,9 +5,12 @@ use common::types::event::Event;
 use common::types::id::RunId;
 use common::types::message::Command;
 use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The golden payloads of one folder, by name.
 pub fn payloads(folder: &str) -> Vec<(String, String)> {
@@ -104,19 +107,39 @@ proptest! {
         let _ = serde_json::from_slice::<Command>(&bytes);
         let _ = serde_json::from_slice::<Event>(&bytes);
     }
+}
 
-    #[test]
-    fn no_damaged_payload_makes_a_reader_panic(
-        which in any::<prop::sample::Index>(),
-        damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
-    ) {
-        let known: Vec<_> = payloads("commands").into_iter().chain(payloads("events")).collect();
-        let mut bytes = which.get(&known).1.clone().into_bytes();
-        for (at, byte) in damages {
-            let at = at.index(bytes.len());
-            bytes[at] = byte;
+/// Searches for `NODEBYTE_FUZZ_SECONDS` (a minute in CI), or one round without it.
+#[test]
+fn no_damaged_payload_makes_a_reader_panic() {
+    let seconds = std::env::var("NODEBYTE_FUZZ_SECONDS")
+        .ok()
+        .and_then(|seconds| seconds.parse().ok())
+        .unwrap_or(0);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let known: Vec<_> = payloads("commands")
+        .into_iter()
+        .chain(payloads("events"))
+        .collect();
+    loop {
+        let damaged = (
+            any::<Index>(),
+            prop::collection::vec((any::<Index>(), any::<u8>()), 1..8),
+        );
+        TestRunner::default()
+            .run(&damaged, |(which, damages)| {
+                let mut bytes = which.get(&known).1.clone().into_bytes();
+                for (at, byte) in damages {
+                    let at = at.index(bytes.len());
+                    bytes[at] = byte;
+                }
+                let _ = serde_json::from_slice::<Command>(&bytes);
+                let _ = serde_json::from_slice::<Event>(&bytes);
+                Ok(())
+            })
+            .unwrap();
+        if Instant::now() >= end {
+            return;
         }
-        let _ = serde_json::from_slice::<Command>(&bytes);
-        let _ = serde_json::from_slice::<Event>(&bytes);
     }
 }

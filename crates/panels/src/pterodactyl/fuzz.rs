@@ -1,11 +1,14 @@
 //! Whatever bytes come, the decoder answers; and what is wrong with one record
-//! costs no other. The documents in `corpus/` are mutated; `PROPTEST_CASES` says
-//! how often.
+//! costs no other. The documents in `corpus/` are mutated. `PROPTEST_CASES` says
+//! how often; `NODEBYTE_FUZZ_SECONDS` for how long the search for a panic goes on
+//! (a minute in CI).
 
 use common::types::panel::ServerIncludes;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::test_runner::TestRunner;
 use serde_json::Value;
+use std::time::{Duration, Instant};
 
 use super::decode::{self, Fault, Record, Row};
 use super::{answer, dto};
@@ -165,23 +168,36 @@ fn nesting_without_end_is_refused() {
     }
 }
 
+#[test]
+fn no_damaged_document_makes_it_panic() {
+    let seconds = std::env::var("NODEBYTE_FUZZ_SECONDS")
+        .ok()
+        .and_then(|seconds| seconds.parse().ok())
+        .unwrap_or(0);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        let damaged = (sample(), prop::collection::vec(splice(), 1..6));
+        TestRunner::default()
+            .run(&damaged, |(sample, changes)| {
+                let mut bytes = sample.text.as_bytes().to_vec();
+                for (place, length, new) in changes {
+                    let from = place.index(bytes.len() + 1);
+                    let to = (from + length).min(bytes.len());
+                    bytes.splice(from..to, new);
+                }
+                read_as_everything(&bytes);
+                Ok(())
+            })
+            .unwrap();
+        if Instant::now() >= end {
+            return;
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        read_as_everything(&bytes);
-    }
-
-    #[test]
-    fn no_damaged_document_makes_it_panic(
-        sample in sample(),
-        changes in prop::collection::vec(splice(), 1..6),
-    ) {
-        let mut bytes = sample.text.as_bytes().to_vec();
-        for (place, length, new) in changes {
-            let from = place.index(bytes.len() + 1);
-            let to = (from + length).min(bytes.len());
-            bytes.splice(from..to, new);
-        }
         read_as_everything(&bytes);
     }
 

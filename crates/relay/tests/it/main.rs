@@ -9,7 +9,6 @@
 
 mod inbox;
 mod outbox;
-mod proxy;
 mod settings;
 mod stage;
 mod vault;

@@ -1,9 +1,9 @@
-use crate::proxy::Proxy;
 use crate::stage::{PATIENCE, Stage, broker_at};
 use broker::{Binding, Broker, QueueSpec};
 use common::types::id::WorkerId;
 use relay::{Relay, Round};
 use std::collections::{BTreeMap, HashSet};
+use testkit::Proxy;
 use testkit::{test_logger, wait_for};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

@@ -13,6 +13,9 @@ pub struct Proxy {
 
 impl Proxy {
     /// Listens on a free port for `server` (`host:port`).
+    ///
+    /// # Panics
+    /// When there is no free port.
     pub async fn start(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -21,14 +24,17 @@ impl Proxy {
         Self { address, open }
     }
 
+    /// Where clients connect.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
+    /// Ends all connections; new ones are closed at once.
     pub fn cut(&self) {
         self.open.send_replace(false);
     }
 
+    /// Lets connections through again.
     pub fn mend(&self) {
         self.open.send_replace(true);
     }
