@@ -1,8 +1,8 @@
 //! The sync worker: mirrors panels into PostgreSQL.
 //!
 //! What is to be done stands in PostgreSQL, as runs and tasks. A worker claims
-//! tasks by lease ([`worker`]), a task is one of three kinds of work
-//! ([`work::Work`]): plan a run, list a part of the panel, reconcile the run's
+//! tasks by lease (`worker`), a task is one of three kinds of work
+//! (`work::Work`): plan a run, list a part of the panel, reconcile the run's
 //! end. Every transaction is guarded by the task's fence, so any worker may die
 //! or be paused at any instant.
 //!
