@@ -83,6 +83,8 @@ impl Store {
         Ok(cleaned)
     }
 
+    /// The condition stands twice: a row that changes while the statement runs (a
+    /// removed one that is restored) is looked at again, and stays.
     async fn delete_where(
         &self,
         table: &str,
@@ -91,7 +93,8 @@ impl Store {
         batch: i64,
     ) -> Result<u64, StoreError> {
         let statement = format!(
-            "DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {condition} LIMIT $2))"
+            "DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {condition} LIMIT $2)) \
+               AND {condition}"
         );
         self.delete(&statement, keep, batch).await
     }

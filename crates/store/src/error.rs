@@ -32,9 +32,21 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Pool(_) => true,
-            Self::Query(error) => !matches!(error, DieselError::NotFound) && !is_refusal(error),
+            Self::Query(DieselError::NotFound) => false,
+            Self::Query(error) => self.is_unexplained() || !is_refusal(error),
             Self::Migration(_) | Self::FenceLost | Self::Corrupt(_) | Self::NotFound(_) => false,
         }
+    }
+
+    /// Whether PostgreSQL gave a reason that nobody here can tell: diesel names the
+    /// common violations and keeps no code of anything else, so that a deadlock, a
+    /// timeout and a shutdown look like a statement that can never succeed.
+    #[must_use]
+    pub fn is_unexplained(&self) -> bool {
+        matches!(
+            self,
+            Self::Query(DieselError::DatabaseError(DatabaseErrorKind::Unknown, _))
+        )
     }
 
     /// Whether PostgreSQL refused what was sent, rather than being unable to

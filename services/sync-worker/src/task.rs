@@ -1,8 +1,12 @@
 //! The context that a task's work runs in, and how it ends.
 
 use crate::pace::Pace;
+use crate::panel::PanelClientError;
 use crate::state::State;
 use panels::{PanelError, Pterodactyl};
+use relay::settings::SettingsError;
+use relay::vault::VaultError;
+use runtime::error_chain::ErrorChain;
 use slog::Logger;
 use std::sync::Arc;
 use store::{StoreError, TaskLease};
@@ -34,4 +38,17 @@ pub enum TaskError {
     /// The work itself came to a bad end.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<PanelClientError> for TaskError {
+    /// PostgreSQL being away says nothing about the panel's settings.
+    fn from(error: PanelClientError) -> Self {
+        match error {
+            PanelClientError::Panel(error)
+            | PanelClientError::Settings(
+                SettingsError::Store(error) | SettingsError::Vault(VaultError::Store(error)),
+            ) => Self::Store(error),
+            other => Self::Failed(ErrorChain(&other).to_string()),
+        }
+    }
 }

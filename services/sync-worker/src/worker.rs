@@ -182,7 +182,16 @@ async fn work_on(
     match outcome {
         Ok(()) => {}
         Err(TaskError::Store(StoreError::FenceLost)) => info!(log, "dropped: the lease is lost"),
-        // The lease runs out, and the task is claimed again at its checkpoint.
+        // Perhaps for good. So the lease is left to run out, which costs the task one
+        // of the few that it may lose.
+        Err(TaskError::Store(error)) if error.is_unexplained() => {
+            let reason = runtime::error_chain::ErrorChain(&error).to_string();
+            warn!(log, "interrupted"; "error" => &reason);
+            if let Err(error) = state.store.task_waits(&lease, &reason).await {
+                warn!(log, "the reason could not be written"; "error" => %error);
+            }
+        }
+        // Claimed again at its checkpoint, here or elsewhere.
         Err(TaskError::Store(error)) if error.is_transient() => {
             warn!(log, "interrupted"; "error" => runtime::error_chain::ErrorChain(&error));
             give_back(&state, &lease, &log).await;
@@ -202,10 +211,7 @@ async fn attempt(
     pace: &Arc<Pace>,
     log: &slog::Logger,
 ) -> Result<(), TaskError> {
-    let panel =
-        state.panels.client(lease.panel_id).await.map_err(|error| {
-            TaskError::Failed(runtime::error_chain::ErrorChain(&error).to_string())
-        })?;
+    let panel = state.panels.client(lease.panel_id).await?;
     let task = Task {
         state: Arc::clone(state),
         lease: lease.clone(),

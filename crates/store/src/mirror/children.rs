@@ -67,13 +67,15 @@ pub(crate) async fn note_missing(
     let statement = format!(
         "WITH forgotten AS (DELETE FROM sync_missing m USING {name} c \
            WHERE m.run_id = $2 AND m.resource = $3 AND m.row_id = c.id \
-             AND c.panel_id = $1 AND c.{parent} = ANY($4) AND {listed}) \
+             AND c.panel_id = $1 AND c.{parent} = ANY({parents}) AND {listed}) \
          INSERT INTO sync_missing (run_id, resource, row_id) \
          SELECT $2, $3, c.id FROM {name} c \
-         WHERE c.panel_id = $1 AND c.removed_at IS NULL AND c.{parent} = ANY($4) AND NOT {listed} \
+         WHERE c.panel_id = $1 AND c.removed_at IS NULL AND c.{parent} = ANY({parents}) AND NOT {listed} \
          ON CONFLICT DO NOTHING",
         name = table.name,
         parent = whole.parent,
+        // Hides the list's length, which would make PostgreSQL read the whole table.
+        parents = "ARRAY(SELECT unnest($4::bigint[]))",
     );
     let mut query = sql_query(statement)
         .into_boxed::<diesel::pg::Pg>()

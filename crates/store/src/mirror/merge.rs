@@ -97,8 +97,10 @@ pub(crate) async fn merge(
         .collect())
 }
 
-/// Clears the place of removed rows whose id now belongs to another uuid. Such
-/// rows are rare, so the statement looks before it writes.
+/// Clears the place of removed rows whose id now belongs to another uuid, and
+/// gives a removed row whose uuid is shown under another id that place, so that
+/// it is restored as itself. Such rows are rare, so the statements look before
+/// they write.
 async fn make_room(
     conn: &mut Connection,
     panel: Uuid,
@@ -112,7 +114,25 @@ async fn make_room(
         "UPDATE {table} m SET remote_id = NULL \
          FROM unnest($2::bigint[], $3::uuid[]) AS i (remote_id, uuid) \
          WHERE m.panel_id = $1 AND m.remote_id = i.remote_id \
+           AND m.remote_id = ANY(ARRAY(SELECT unnest($2::bigint[]))) \
            AND m.removed_at IS NOT NULL AND m.uuid <> i.uuid",
+        table = batch.table.name
+    ))
+    .bind::<SqlUuid, _>(panel)
+    .bind::<Array<Nullable<BigInt>>, _>(batch.key("remote_id"))
+    .bind::<Array<SqlUuid>, _>(&uuids)
+    .execute(conn)
+    .await?;
+    sql_query(format!(
+        "UPDATE {table} m SET remote_id = a.remote_id FROM ( \
+           SELECT DISTINCT ON (i.remote_id) i.remote_id, o.id \
+           FROM unnest($2::bigint[], $3::uuid[]) AS i (remote_id, uuid) \
+           JOIN {table} o ON o.panel_id = $1 AND o.uuid = i.uuid AND o.removed_at IS NOT NULL \
+             AND o.remote_id IS DISTINCT FROM i.remote_id \
+           WHERE NOT EXISTS (SELECT 1 FROM {table} l WHERE l.panel_id = $1 \
+             AND (l.remote_id = i.remote_id OR (l.uuid = i.uuid AND l.removed_at IS NULL))) \
+           ORDER BY i.remote_id, o.removed_at DESC \
+         ) a WHERE m.id = a.id",
         table = batch.table.name
     ))
     .bind::<SqlUuid, _>(panel)
@@ -188,16 +208,24 @@ fn render(table: &Table) -> String {
     )
     .ok();
     for (index, parent) in table.parents.iter().enumerate() {
+        // Its array says once more which parents the page names, so that only those are read;
+        // `ARRAY(SELECT …)` hides its length, which PostgreSQL would estimate by at length.
+        let named = names.iter().position(|name| *name == parent.remote);
         write!(
             sql,
-            " LEFT JOIN {} p{index} ON p{index}.panel_id = $1 AND p{index}.remote_id = i.{} \
+            " LEFT JOIN {table} p{index} ON p{index}.panel_id = $1 AND p{index}.remote_id = i.{remote} \
+             AND p{index}.remote_id = ANY(ARRAY(SELECT DISTINCT unnest(${named}::bigint[]))) \
              AND p{index}.removed_at IS NULL",
-            parent.table, parent.remote
+            table = parent.table,
+            remote = parent.remote,
+            named = named.unwrap_or_default() + 3,
         )
         .ok();
     }
 
-    // What differs from the mirror.
+    // What differs from the mirror. `OFFSET 0` has each row looked up by its key; a
+    // plain join would read the whole table for every page, which looks cheaper to
+    // PostgreSQL.
     let told = |name: &str| {
         let keeps = table
             .columns
@@ -237,7 +265,8 @@ fn render(table: &Table) -> String {
          m.removed_at IS NOT NULL AS was_removed, {other} AS replaced, \
          CASE WHEN m.id IS NULL THEN ARRAY[]::text[] \
               ELSE array_remove(ARRAY[{changed}], NULL) END AS changed, {key_columns}, {data_columns}{key_list} \
-         FROM input i LEFT JOIN {name} m ON m.panel_id = $1 AND {on} \
+         FROM input i LEFT JOIN LATERAL \
+           (SELECT * FROM {name} m WHERE m.panel_id = $1 AND {on} OFFSET 0) m ON true \
          WHERE m.id IS NULL OR m.removed_at IS NOT NULL OR ({mine}) IS DISTINCT FROM ({theirs}))",
         key_columns = list("i.", table.key),
         data_columns = data

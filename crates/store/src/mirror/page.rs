@@ -54,7 +54,8 @@ pub struct PageReport {
 
 impl Store {
     /// Commits a page. A row that PostgreSQL refuses is found by halving and
-    /// recorded; its neighbours are written.
+    /// recorded; its neighbours are written. Before that the page is tried once
+    /// more as it is: a deadlock looks like a refusal, and has passed by then.
     ///
     /// # Errors
     /// [`StoreError::FenceLost`] when the task is no longer the caller's;
@@ -65,10 +66,13 @@ impl Store {
         page: &PageCommit,
     ) -> Result<PageReport, StoreError> {
         let mut conn = self.conn().await?;
-        match commit(&mut conn, lease, page, false).await {
-            Err(error) if error.may_be_refusal() => commit(&mut conn, lease, page, true).await,
-            other => other,
+        for _attempt in 0..2 {
+            match commit(&mut conn, lease, page, false).await {
+                Err(error) if error.may_be_refusal() => {}
+                other => return other,
+            }
         }
+        commit(&mut conn, lease, page, true).await
     }
 }
 
@@ -125,8 +129,8 @@ async fn merge_by_halves(
             Ok(part) => {
                 outcome.replaced.extend(part.replaced);
                 outcome.announcements.extend(part.announcements);
-                if part.allocations.is_some() {
-                    outcome.allocations = part.allocations;
+                if let Some(counts) = part.allocations {
+                    outcome.allocations.get_or_insert_default().add(&counts);
                 }
             }
             Err(error) if error.may_be_refusal() => {

@@ -355,6 +355,16 @@ pub(super) struct AllocationCounts {
     restored: u64,
 }
 
+impl AllocationCounts {
+    /// Adds the counts of another part of the same page.
+    pub fn add(&mut self, other: &Self) {
+        self.node = other.node;
+        self.created += other.created;
+        self.updated += other.updated;
+        self.restored += other.restored;
+    }
+}
+
 impl Outcome {
     pub fn outgoing(self, lease: &TaskLease) -> Vec<Outgoing> {
         let now = Utc::now();

@@ -136,17 +136,19 @@ pub(crate) async fn link_allocations(
     let listed = servers.unwrap_or_default();
     // A server that gives an allocation up and one that takes it may be in
     // different pages: what is not claimed is freed, what is claimed is set.
+    // `ARRAY(SELECT …)` hides from PostgreSQL how long the list is: it would take
+    // so many servers for a reason to read all allocations, for every page.
     sql_query(
         "WITH claim AS MATERIALIZED ( \
            SELECT s.id AS server_id, s.remote_id AS server_remote_id, unnest(s.allocation_remote_ids) AS remote_id \
-           FROM servers s WHERE s.panel_id = $1 AND s.removed_at IS NULL AND ($2 OR s.remote_id = ANY($3)) \
+           FROM servers s WHERE s.panel_id = $1 AND s.removed_at IS NULL AND ($2 OR s.remote_id = ANY(ARRAY(SELECT unnest($3::bigint[])))) \
          ), wanted AS ( \
            SELECT a.id, c.server_id, c.server_remote_id FROM claim c \
            JOIN allocations a ON a.panel_id = $1 AND a.remote_id = c.remote_id AND a.removed_at IS NULL \
            WHERE (a.server_id, a.server_remote_id) IS DISTINCT FROM (c.server_id, c.server_remote_id) \
            UNION ALL \
            SELECT a.id, NULL, NULL FROM allocations a \
-           WHERE a.panel_id = $1 AND a.server_remote_id IS NOT NULL AND ($2 OR a.server_remote_id = ANY($3)) \
+           WHERE a.panel_id = $1 AND a.server_remote_id IS NOT NULL AND ($2 OR a.server_remote_id = ANY(ARRAY(SELECT unnest($3::bigint[])))) \
              AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.remote_id = a.remote_id) \
          ), ordered AS (SELECT a.id, w.server_id, w.server_remote_id FROM allocations a JOIN wanted w ON w.id = a.id \
              ORDER BY a.id FOR UPDATE OF a) \

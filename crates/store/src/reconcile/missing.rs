@@ -144,6 +144,61 @@ impl Store {
         .await?)
     }
 
+    /// Live databases of servers that the pages of `listing` did not show and that
+    /// do not go with their server: it was never mirrored, or this run does not
+    /// mirror servers.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn databases_left_behind(
+        &self,
+        run: RunId,
+        panel: PanelId,
+        listing: Kind,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let mut conn = self.conn().await?;
+        Ok(sql_query(format!(
+            "SELECT {columns} FROM server_databases m WHERE m.panel_id = $1 AND m.removed_at IS NULL \
+               AND ($4 OR m.server_id IS NULL) \
+               AND NOT EXISTS (SELECT 1 FROM sync_seen s, unnest(s.remote_ids) AS seen \
+                 WHERE s.run_id = $2 AND s.kind = $3 AND seen = m.server_remote_id) \
+             ORDER BY m.server_remote_id, m.id",
+            columns = candidate_columns(Resource::Database),
+        ))
+        .bind::<SqlUuid, _>(panel.0)
+        .bind::<SqlUuid, _>(run.0)
+        .bind::<Text, _>(listing.as_str())
+        .bind::<Bool, _>(listing == Kind::Databases)
+        .load(&mut conn)
+        .await?)
+    }
+
+    /// Rows that gave their place up in this run, where nothing stands in it yet;
+    /// `remote_id` is the place.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn vacated(
+        &self,
+        run: RunId,
+        resource: Resource,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let mut conn = self.conn().await?;
+        Ok(sql_query(format!(
+            "SELECT c.id, n.remote_id, c.scope, c.ip, c.port, c.uuid FROM sync_replaced n \
+             JOIN LATERAL (SELECT {columns}, m.panel_id, m.removed_at FROM {table} m WHERE m.id = n.row_id) c ON true \
+             WHERE n.run_id = $1 AND n.resource = $2 AND c.removed_at IS NOT NULL \
+               AND NOT EXISTS (SELECT 1 FROM {table} o WHERE o.panel_id = c.panel_id \
+                 AND o.remote_id = n.remote_id AND o.removed_at IS NULL) ORDER BY n.remote_id",
+            columns = candidate_columns(resource),
+            table = resource.table(),
+        ))
+        .bind::<SqlUuid, _>(run.0)
+        .bind::<Text, _>(resource.table())
+        .load(&mut conn)
+        .await?)
+    }
+
     /// The ids that the pages of a listing showed.
     ///
     /// # Errors

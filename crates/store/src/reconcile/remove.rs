@@ -54,7 +54,12 @@ impl Store {
         conn.transaction(async move |conn| {
             lock_task(conn, lease).await?;
             let mut messages = Vec::new();
-            let removed = remove_rows(conn, lease, resource, ids, replaced, &mut messages).await?;
+            let removal = Removal {
+                resource,
+                replaced,
+                with_parent: false,
+            };
+            let removed = remove_rows(conn, lease, removal, ids, &mut messages).await?;
             say(conn, messages).await?;
             Ok(removed)
         })
@@ -108,18 +113,36 @@ impl Store {
     }
 }
 
+/// What is removed, and why.
+#[derive(Clone, Copy)]
+struct Removal {
+    resource: Resource,
+    /// Another uuid takes the rows' places.
+    replaced: bool,
+    /// The rows go because their parent does, which says it all.
+    with_parent: bool,
+}
+
 async fn remove_rows(
     conn: &mut Connection,
     lease: &TaskLease,
-    resource: Resource,
+    removal: Removal,
     ids: &[Uuid],
-    replaced: bool,
     messages: &mut Vec<Outgoing>,
 ) -> Result<u64, StoreError> {
     if ids.is_empty() {
         return Ok(0);
     }
-    for (child, column) in resource.children() {
+    let Removal {
+        resource, replaced, ..
+    } = removal;
+    // A node that took another's place is listed with the allocations that are
+    // there: they stay, and are linked to it.
+    let children = match resource {
+        Resource::Node if replaced => &[],
+        _ => resource.children(),
+    };
+    for (child, column) in children {
         let rows: Vec<Removed> = sql_query(format!(
             "SELECT id, NULL::bigint AS remote_id, NULL::uuid AS parent_id, NULL::bigint AS parent_remote_id \
              FROM {} WHERE {column} = ANY($1) AND removed_at IS NULL ORDER BY id",
@@ -130,7 +153,15 @@ async fn remove_rows(
         .await?;
         let children: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
         Box::pin(remove_rows(
-            conn, lease, *child, &children, replaced, messages,
+            conn,
+            lease,
+            Removal {
+                resource: *child,
+                replaced,
+                with_parent: true,
+            },
+            &children,
+            messages,
         ))
         .await?;
     }
@@ -158,17 +189,18 @@ async fn remove_rows(
     .load(conn)
     .await?;
     if lease.announces(resource.kind()) {
-        announce_removed(lease, resource, &rows, messages);
+        announce_removed(lease, removal, &rows, messages);
     }
     Ok(rows.len() as u64)
 }
 
 fn announce_removed(
     lease: &TaskLease,
-    resource: Resource,
+    removal: Removal,
     rows: &[Removed],
     messages: &mut Vec<Outgoing>,
 ) {
+    let resource = removal.resource;
     let now = Utc::now();
     if let Some(stem) = stem(resource.table()) {
         for row in rows {
@@ -209,6 +241,9 @@ fn announce_removed(
             return;
         }
     };
+    if removal.with_parent {
+        return;
+    }
     let changed = BTreeSet::from([part.to_owned()]);
     for ((id, remote), _) in parents {
         let event = row_event(

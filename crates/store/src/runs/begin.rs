@@ -157,7 +157,8 @@ struct PanelOnly {
     panel_id: Uuid,
 }
 
-async fn lock_panel(conn: &mut Connection, panel: PanelId) -> Result<(), StoreError> {
+/// Starting, asking for and cancelling runs of a panel take turns.
+pub(super) async fn lock_panel(conn: &mut Connection, panel: PanelId) -> Result<(), StoreError> {
     let found: Vec<PanelOnly> =
         sql_query("SELECT id AS panel_id FROM panels WHERE id = $1 FOR NO KEY UPDATE")
             .bind::<SqlUuid, _>(panel.0)
@@ -254,7 +255,7 @@ async fn start_waiting(conn: &mut Connection, panel: PanelId) -> Result<Vec<RunR
         }
         let run: RunRow = sql_query(format!(
             "UPDATE sync_runs SET status = 'RUNNING', started_at = now(), progressed_at = now(), \
-               updated_at = now(), revision = revision + 1 WHERE id = $1 RETURNING {COLUMNS}"
+               updated_at = now(), revision = revision + 1 WHERE id = $1 AND status = 'PENDING' RETURNING {COLUMNS}"
         ))
         .bind::<SqlUuid, _>(run.id)
         .get_result(conn)

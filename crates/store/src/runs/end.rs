@@ -1,5 +1,6 @@
 //! How runs end: well, badly, by request, or for want of progress.
 
+use super::begin::lock_panel;
 use super::row::{COLUMNS, RunRow, find};
 use super::{log, run_event};
 use crate::error::StoreError;
@@ -7,7 +8,7 @@ use crate::outbox::say;
 use crate::pool::{Connection, Store};
 use crate::tasks::{TaskLease, lock_task};
 use common::types::event::EventType;
-use common::types::id::RunId;
+use common::types::id::{PanelId, RunId};
 use common::types::sync::RunStatus;
 use diesel::QueryableByName;
 use diesel::sql_query;
@@ -59,6 +60,8 @@ impl Store {
             let Some(run) = find(conn, id).await? else {
                 return Ok(CancelOutcome::Unknown);
             };
+            // A run that is being started has its first task by then.
+            lock_panel(conn, PanelId(run.panel_id)).await?;
             match run.run_status()? {
                 RunStatus::Cancelled => return Ok(CancelOutcome::Cancelled(run)),
                 RunStatus::Completed | RunStatus::Failed => return Ok(CancelOutcome::Finished(run)),

@@ -163,14 +163,23 @@ impl Store {
 }
 
 /// $1 worker, $2 lease in seconds, $3 concurrency, $4 lost leases.
+///
+/// A row that is locked belongs to a worker in the middle of a transaction,
+/// perhaps one that was paused there: claims pass by, and PostgreSQL ends such a
+/// session (see the pool). Locking looks at the row's newest version, so a task
+/// that its late worker has just ended is not claimed again.
 const CLAIM: &str = "
-WITH spent AS (
+WITH expired AS (
+    SELECT t.id FROM sync_tasks t JOIN sync_runs r ON r.id = t.run_id
+    WHERE r.status = 'RUNNING' AND t.state = 'leased'
+      AND t.lease_until < now() AND t.lost_leases + 1 >= $4
+    FOR UPDATE OF t SKIP LOCKED
+), spent AS (
     UPDATE sync_tasks t
     SET state = 'failed', fence = t.fence + 1, lost_leases = t.lost_leases + 1, finished_at = now(),
         error = 'the task cost ' || (t.lost_leases + 1) || ' workers their lease'
-    FROM sync_runs r
-    WHERE r.id = t.run_id AND r.status = 'RUNNING' AND t.state = 'leased'
-      AND t.lease_until < now() AND t.lost_leases + 1 >= $4
+                || COALESCE(': ' || t.waits_for, '')
+    FROM expired WHERE t.id = expired.id
     RETURNING t.id
 ), unfinished AS (
     SELECT t.id, t.run_id, t.stage, t.ordinal, r.panel_id, r.started_at,
@@ -180,11 +189,13 @@ WITH spent AS (
     WHERE t.state IN ('open', 'leased') AND r.status = 'RUNNING'
       AND t.id NOT IN (SELECT id FROM spent)
 ), chosen AS (
-    SELECT u.id FROM unfinished u
+    SELECT t.id FROM unfinished u JOIN sync_tasks t ON t.id = u.id
     WHERE NOT u.busy AND u.stage = u.first_stage
+      AND (t.state = 'open' OR (t.state = 'leased' AND t.lease_until < now()))
       AND (SELECT count(*) FROM unfinished b WHERE b.panel_id = u.panel_id AND b.busy) < $3
     ORDER BY u.started_at, u.ordinal
     LIMIT 1
+    FOR UPDATE OF t SKIP LOCKED
 ), claimed AS (
     UPDATE sync_tasks t
     SET state = 'leased', fence = t.fence + 1, worker_id = $1,

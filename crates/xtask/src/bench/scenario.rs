@@ -13,7 +13,7 @@ use crate::panel::{PanelAccess, PanelSource, Size, random_hex};
 use crate::services::{self, Launcher, Service};
 use crate::{database, shell};
 
-const POLL: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(250);
 /// Past this a run is considered stuck: the slowest scenario waits for two rate limit windows.
 const RUN_LIMIT: Duration = Duration::from_secs(900);
 

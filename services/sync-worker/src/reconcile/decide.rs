@@ -14,7 +14,7 @@ pub struct Proven {
     /// Live rows and rows removed lately, on the whole panel.
     pub counts: ResourceCounts,
     /// For allocations of nodes that are still there: the rows by node, judged
-    /// node by node instead.
+    /// node by node as well.
     pub by_node: BTreeMap<i64, (BTreeSet<Uuid>, ResourceCounts)>,
     /// Rows that would go with a parent that is proven gone: row to parent.
     pub with_parent: BTreeMap<Uuid, Uuid>,
@@ -61,6 +61,7 @@ pub fn decide(rule: &HoldRule, proven: &BTreeMap<Resource, Proven>) -> Decision 
             .gone
             .iter()
             .chain(found.with_parent.keys())
+            .chain(found.by_node.values().flat_map(|(rows, _)| rows))
             .copied()
             .collect();
         let holds = rule.holds(whole.len() as u64, found.counts.live, found.counts.recent);
@@ -75,7 +76,9 @@ pub fn decide(rule: &HoldRule, proven: &BTreeMap<Resource, Proven>) -> Decision 
             held_parents.extend(found.with_parent.values());
         }
         for (rows, counts) in found.by_node.values() {
-            if rule.holds(rows.len() as u64, counts.live, counts.recent) {
+            if holds {
+                held.rows.extend(rows);
+            } else if rule.holds(rows.len() as u64, counts.live, counts.recent) {
                 held.rows.extend(rows);
                 held.live = counts.live;
                 held.recent = counts.recent;
@@ -147,6 +150,10 @@ mod tests {
     #[test]
     fn allocations_are_judged_node_by_node() {
         let found = Proven {
+            counts: ResourceCounts {
+                live: 500,
+                recent: 0,
+            },
             by_node: BTreeMap::from([
                 (
                     1,
@@ -174,6 +181,19 @@ mod tests {
         let decision = judge(Resource::Allocation, found);
         assert_eq!(decision.held[&Resource::Allocation].rows.len(), 50);
         assert_eq!(decision.remove[&Resource::Allocation].len(), 5);
+    }
+
+    #[test]
+    fn allocations_of_all_nodes_together_are_judged_too() {
+        let counts = |live| ResourceCounts { live, recent: 0 };
+        let found = Proven {
+            counts: counts(40),
+            by_node: (1..=4).map(|node| (node, (rows(3), counts(10)))).collect(),
+            ..Proven::default()
+        };
+        let decision = judge(Resource::Allocation, found);
+        assert!(decision.remove.is_empty());
+        assert_eq!(decision.held[&Resource::Allocation].rows.len(), 12);
     }
 
     #[test]

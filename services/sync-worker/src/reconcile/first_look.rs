@@ -1,10 +1,11 @@
 //! The first look: which live rows did the run's listings not show?
 
-use super::look;
+use super::look::{self, Answer};
 use crate::task::{Task, TaskError};
 use common::types::sync::Kind;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{Candidate, Listing, RemovalScope, Resource};
+use uuid::Uuid;
 
 /// Rows that one listing did not show.
 pub struct Missing {
@@ -46,13 +47,7 @@ fn worth(listing: &Listing) -> Worth {
 }
 
 /// Live rows of a resource that the run has not seen, listing by listing.
-/// Kinds with a failed task lack nothing, but for allocations, whose nodes are
-/// listed one by one.
-pub async fn missing(
-    task: &Task,
-    resource: Resource,
-    failed: &BTreeSet<Kind>,
-) -> Result<Vec<Missing>, TaskError> {
+pub async fn missing(task: &Task, resource: Resource) -> Result<Vec<Missing>, TaskError> {
     let store = &task.state.store;
     let (run, panel) = (task.lease.run_id, task.lease.panel_id);
     let kind = resource.kind();
@@ -62,9 +57,6 @@ pub async fn missing(
         | Resource::Database
         | Resource::Egg
         | Resource::EggVariable => {
-            if failed.contains(&kind) {
-                return Ok(Vec::new());
-            }
             let candidates = store.noted_missing(run, resource).await?;
             return Ok(vec![Missing {
                 scope: RemovalScope::Panel,
@@ -72,8 +64,6 @@ pub async fn missing(
                 may_list: false,
             }]);
         }
-        Resource::Allocation => {}
-        _ if failed.contains(&kind) => return Ok(Vec::new()),
         _ => {}
     }
     let mut missing = Vec::new();
@@ -95,6 +85,7 @@ pub async fn missing(
                     store.run_log(run, "warning", &sentence).await?;
                     continue;
                 };
+                read_missed(task, resource, &listing, &ids).await?;
                 let mut unseen = store.unseen(run, panel, resource, scope).await?;
                 unseen.retain(|row| !ids.contains(&row.remote_id));
                 (unseen, true)
@@ -118,6 +109,76 @@ pub async fn missing(
         });
     }
     Ok(missing)
+}
+
+/// Merges rows that slipped past while the listing moved, as far as they have an
+/// address of their own. More than a few are left to the next run.
+async fn read_missed(
+    task: &Task,
+    resource: Resource,
+    listing: &Listing,
+    ids: &BTreeSet<i64>,
+) -> Result<(), TaskError> {
+    if resource == Resource::Allocation {
+        return Ok(());
+    }
+    let seen = task
+        .state
+        .store
+        .seen(task.lease.run_id, resource.kind(), listing.scope)
+        .await?;
+    let few = task.state.config.sync.second_look_rows as usize;
+    for id in ids.difference(&seen).take(few) {
+        let missed = Candidate {
+            id: Uuid::nil(),
+            remote_id: *id,
+            scope: listing.scope,
+            ip: None,
+            port: None,
+            uuid: None,
+        };
+        if let Answer::There(rows) = look::own_address(task, resource, &missed).await? {
+            super::merge_alone(task, resource, rows).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Databases that no answer can list any more, because their server is gone,
+/// and that do not go with it. They hang on a parent: its address decides.
+pub async fn databases_of_gone_servers(task: &Task) -> Result<BTreeSet<Uuid>, TaskError> {
+    let (run, panel) = (task.lease.run_id, task.lease.panel_id);
+    let store = &task.state.store;
+    let listing = if task.lease.kinds.contains(&Kind::Servers) {
+        Kind::Servers
+    } else {
+        Kind::Databases
+    };
+    let listings = store.listings(run, listing).await?;
+    if !listings.iter().all(|read| worth(read) == Worth::Complete) {
+        return Ok(BTreeSet::new());
+    }
+    let mut by_server: BTreeMap<i64, Vec<Candidate>> = BTreeMap::new();
+    for row in store.databases_left_behind(run, panel, listing).await? {
+        by_server.entry(row.scope).or_default().push(row);
+    }
+    let few = by_server.len() <= task.state.config.sync.second_look_rows as usize;
+    let listed = if few {
+        None
+    } else {
+        look::all_ids(task, Resource::Server, 0).await?
+    };
+    let mut gone = BTreeSet::new();
+    for (server, rows) in by_server {
+        let is_gone = match &listed {
+            Some(ids) => !ids.contains(&server),
+            None => few && look::server_is_gone(task, server).await?,
+        };
+        if is_gone {
+            gone.extend(rows.iter().map(|row| row.id));
+        }
+    }
+    Ok(gone)
 }
 
 /// Whether every page of a kind's listings was read. Databases are listed with

@@ -113,6 +113,15 @@ pub async fn own_address(
     Ok(answer)
 }
 
+/// Whether a server's own address says that it is gone.
+pub async fn server_is_gone(task: &Task, id: i64) -> Result<bool, TaskError> {
+    let panel = &task.panel;
+    let found = task
+        .ask(|| panel.server(id, ServerIncludes::default()))
+        .await?;
+    Ok(matches!(found, Lookup::Gone))
+}
+
 fn judge<T>(
     found: Lookup<T>,
     known: Option<Uuid>,

@@ -33,6 +33,15 @@ use uuid::Uuid;
 /// Rows removed in one transaction.
 const CHUNK: usize = 500;
 
+/// What the panel gives a uuid, so that one row can take another's place.
+const IDENTIFIED: [Resource; 5] = [
+    Resource::Nest,
+    Resource::Egg,
+    Resource::Node,
+    Resource::User,
+    Resource::Server,
+];
+
 /// Reconciles and ends the run.
 pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
     let store = &task.state.store;
@@ -52,15 +61,21 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
         if !task.lease.kinds.contains(&resource.kind()) {
             continue;
         }
-        let missing = first_look::missing(task, resource, &failed).await?;
-        let found = second_look(task, resource, missing).await?;
-        looks.insert(resource, found.evidence);
-        if !found.replaced.is_empty() {
-            replaced.insert(resource, found.replaced);
+        // A failed task removes nothing of its kind.
+        if failed.contains(&resource.kind()) {
+            continue;
         }
+        let missing = first_look::missing(task, resource).await?;
+        let mut found = second_look(task, resource, missing).await?;
+        if resource == Resource::Database {
+            let gone = first_look::databases_of_gone_servers(task).await?;
+            found.proven.gone.extend(gone);
+        }
+        looks.insert(resource, found.evidence);
+        replaced.insert(resource, found.replaced);
         proven.insert(resource, found.proven);
     }
-    count_with_parents(task, &mut proven).await?;
+    count_with_parents(task, &mut proven, &replaced).await?;
     let decision = decide_within(task, &proven).await?;
     remove(task, &decision, &replaced).await?;
     let held = hold(task, &decision, &looks).await?;
@@ -120,7 +135,8 @@ fn ending(steps: &[RunKind], held: Option<Value>) -> Ending {
 #[derive(Default)]
 struct SecondLook {
     proven: Proven,
-    replaced: Vec<Candidate>,
+    /// Rows whose place another uuid takes.
+    replaced: BTreeSet<Uuid>,
     evidence: Vec<Value>,
 }
 
@@ -160,11 +176,10 @@ async fn second_look(
                     Answer::Gone => {
                         gone.insert(candidate.id);
                     }
-                    Answer::Another(_) => {
-                        gone.insert(candidate.id);
-                        result.replaced.push(candidate.clone());
+                    // Another uuid in the place of a live row is noted as such.
+                    Answer::Another(rows) | Answer::There(rows) => {
+                        merge_alone(task, resource, rows).await?;
                     }
-                    Answer::There(rows) => merge_alone(task, resource, rows).await?,
                     Answer::Unclear => {}
                 }
             }
@@ -209,9 +224,8 @@ async fn second_look(
         .replaced(task.lease.run_id, resource)
         .await?;
     for candidate in replaced {
-        if result.proven.gone.insert(candidate.id) {
-            result.replaced.push(candidate);
-        }
+        result.proven.gone.insert(candidate.id);
+        result.replaced.insert(candidate.id);
     }
     result.proven.counts = task
         .state
@@ -225,21 +239,29 @@ async fn second_look(
 async fn count_with_parents(
     task: &Task,
     proven: &mut BTreeMap<Resource, Proven>,
+    replaced: &BTreeMap<Resource, BTreeSet<Uuid>>,
 ) -> Result<(), TaskError> {
-    for parent in [Resource::Server, Resource::Nest] {
-        let Some(parents) = proven
-            .get(&parent)
-            .map(|found| found.gone.iter().copied().collect::<Vec<Uuid>>())
-        else {
+    for parent in [Resource::Server, Resource::Nest, Resource::Node] {
+        let Some(found) = proven.get(&parent) else {
             continue;
         };
+        let mut parents: Vec<Uuid> = found.gone.iter().copied().collect();
+        if parent == Resource::Node
+            && let Some(replaced) = replaced.get(&parent)
+        {
+            // The allocations of a node that another one replaced stay.
+            parents.retain(|node| !replaced.contains(node));
+        }
         if parents.is_empty() {
             continue;
         }
         let window =
             Duration::from_secs(u64::from(task.state.config.sync.hold_window_hours) * 3600);
         for (child, rows) in task.state.store.children_of(parent, &parents).await? {
-            if !matches!(child, Resource::Database | Resource::Egg) {
+            if !matches!(
+                child,
+                Resource::Database | Resource::Egg | Resource::Allocation
+            ) {
                 continue;
             }
             let counts = task
@@ -285,21 +307,18 @@ async fn decide_within(
 async fn remove(
     task: &Task,
     decision: &Decision,
-    replaced: &BTreeMap<Resource, Vec<Candidate>>,
+    replaced: &BTreeMap<Resource, BTreeSet<Uuid>>,
 ) -> Result<(), TaskError> {
     let store = &task.state.store;
     for resource in Resource::ALL {
         let Some(rows) = decision.remove.get(&resource) else {
             continue;
         };
-        let others: BTreeSet<Uuid> = replaced
-            .get(&resource)
-            .into_iter()
-            .flatten()
-            .map(|candidate| candidate.id)
-            .collect();
-        let (giving_way, gone): (Vec<Uuid>, Vec<Uuid>) =
-            rows.iter().partition(|row| others.contains(row));
+        let (giving_way, gone): (Vec<Uuid>, Vec<Uuid>) = rows.iter().partition(|row| {
+            replaced
+                .get(&resource)
+                .is_some_and(|others| others.contains(row))
+        });
         for (rows, replaced) in [(gone, false), (giving_way, true)] {
             for chunk in rows.chunks(CHUNK) {
                 let removed = store.remove(&task.lease, resource, chunk, replaced).await?;
@@ -307,10 +326,12 @@ async fn remove(
                     .increment(removed);
             }
         }
-        for candidate in replaced.get(&resource).into_iter().flatten() {
-            if rows.contains(&candidate.id) {
-                merge_replacement(task, resource, candidate).await?;
-            }
+    }
+    // Not only places that were given up just now: the worker before may have
+    // come no further.
+    for resource in IDENTIFIED {
+        for candidate in store.vacated(task.lease.run_id, resource).await? {
+            merge_replacement(task, resource, &candidate).await?;
         }
     }
     Ok(())

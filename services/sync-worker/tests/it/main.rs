@@ -10,6 +10,9 @@
 mod deletion;
 mod faults;
 mod identity;
+mod identity_of_rows;
 mod merge;
+mod mutation;
+mod property;
 mod runs;
 mod stage;

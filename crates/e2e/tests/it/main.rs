@@ -1,0 +1,18 @@
+//! Runs over real processes that are hurt meanwhile. Each ends with the mirror
+//! compared row by row with the panel.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::large_futures,
+    reason = "tests fail by panicking and run alone"
+)]
+
+mod killed;
+mod look;
+mod messages;
+mod outages;
+mod paused;
+mod secrets;
+mod service;
+mod world;

@@ -1,0 +1,137 @@
+//! Links between accounts and panel users.
+
+use crate::stage::{Stage, user, users};
+use common::types::sync::Target;
+use store::{LinkReport, Resource, TaskLease};
+
+async fn account(stage: &Stage, id: &str, email: &str) {
+    stage
+        .execute(&format!(
+            "INSERT INTO users (id, email, email_verified_at) VALUES ('{id}', '{email}', now())"
+        ))
+        .await;
+}
+
+async fn links(stage: &Stage) -> Vec<(String, i64)> {
+    let db = stage.database.connect().await;
+    let rows = db
+        .query(
+            "SELECT l.user_id, p.remote_id FROM user_links l JOIN panel_users p ON p.id = l.panel_user_id \
+             ORDER BY l.user_id",
+            &[],
+        )
+        .await
+        .unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+async fn conflict(stage: &Stage, lease: &TaskLease) -> String {
+    let report = stage.store.link_accounts(lease).await.unwrap();
+    assert_eq!(
+        report,
+        LinkReport {
+            linked: 0,
+            conflicts: 1
+        }
+    );
+    let mut conflicts = stage.store.link_conflicts().await.unwrap();
+    conflicts.remove(0).reason
+}
+
+#[tokio::test]
+async fn one_account_and_one_panel_user_with_the_same_address_but_for_case_are_linked() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    account(&stage, "anna", "Anna@Example.test").await;
+    account(&stage, "ben", "ben@example.test").await;
+    let rows = vec![
+        user(1, 11, "anna@example.TEST"),
+        user(2, 12, "carl@example.test"),
+    ];
+    stage.store.commit_page(&lease, &users(rows)).await.unwrap();
+    let report = stage.store.link_accounts(&lease).await.unwrap();
+    assert_eq!(
+        report,
+        LinkReport {
+            linked: 1,
+            conflicts: 0
+        }
+    );
+    assert_eq!(links(&stage).await, [("anna".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_link_follows_the_panel_users_id_whatever_becomes_of_addresses() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    account(&stage, "anna", "anna@x").await;
+    stage
+        .store
+        .commit_page(&lease, &users(vec![user(1, 11, "anna@x")]))
+        .await
+        .unwrap();
+    stage.store.link_accounts(&lease).await.unwrap();
+    // The address moves to another panel user.
+    let moved = vec![user(1, 11, "new@x"), user(2, 12, "anna@x")];
+    stage
+        .store
+        .commit_page(&lease, &users(moved))
+        .await
+        .unwrap();
+    assert!(conflict(&stage, &lease).await.contains("account is linked"));
+    assert_eq!(links(&stage).await, [("anna".to_owned(), 1)]);
+    // The linked panel user goes: the account stays, and so does its link.
+    let gone = stage
+        .text("SELECT id::text FROM panel_users WHERE remote_id = 1")
+        .await;
+    let gone = [gone.parse().unwrap()];
+    stage
+        .store
+        .remove(&lease, Resource::User, &gone, false)
+        .await
+        .unwrap();
+    assert!(conflict(&stage, &lease).await.contains("account is linked"));
+    assert_eq!(stage.number("SELECT count(*) FROM users").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_not_certain_is_a_conflict_and_links_nothing() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    account(&stage, "anna", "anna@x").await;
+    let twice = vec![user(1, 11, "anna@x"), user(2, 12, "ANNA@x")];
+    stage
+        .store
+        .commit_page(&lease, &users(twice))
+        .await
+        .unwrap();
+    assert!(
+        conflict(&stage, &lease)
+            .await
+            .contains("several panel users")
+    );
+
+    let once = vec![user(1, 11, "anna@x"), user(2, 12, "other@x")];
+    stage.store.commit_page(&lease, &users(once)).await.unwrap();
+    stage
+        .execute("UPDATE users SET email_verified_at = NULL")
+        .await;
+    assert!(conflict(&stage, &lease).await.contains("not verified"));
+    stage
+        .execute("UPDATE users SET email_verified_at = now(), is_active = false")
+        .await;
+    assert!(conflict(&stage, &lease).await.contains("not active"));
+    assert!(links(&stage).await.is_empty());
+
+    // What was uncertain is linked once it is certain, and no longer a conflict.
+    stage.execute("UPDATE users SET is_active = true").await;
+    let report = stage.store.link_accounts(&lease).await.unwrap();
+    assert_eq!(
+        report,
+        LinkReport {
+            linked: 1,
+            conflicts: 0
+        }
+    );
+    assert!(stage.store.link_conflicts().await.unwrap().is_empty());
+}

@@ -1,0 +1,92 @@
+//! A worker that lost its lease, or whose run was cancelled, writes nothing.
+
+use crate::stage::{Stage, locations};
+use common::types::sync::{Kind, Target};
+use serde_json::json;
+use store::{Ending, NewTask, Resource, StoreError, TaskLease};
+use uuid::Uuid;
+
+fn lost<T>(function: &str, outcome: Result<T, StoreError>) {
+    assert!(
+        matches!(outcome, Err(StoreError::FenceLost)),
+        "{function} wrote without a lease"
+    );
+}
+
+/// Every function that writes on behalf of a task.
+async fn nothing_is_written(stage: &Stage, lease: &TaskLease) {
+    let store = &stage.store;
+    let task = NewTask {
+        kind: "late".to_owned(),
+        stage: 1,
+        ordinal: 0,
+        work: json!({}),
+        items_total: 0,
+    };
+    let row = [Uuid::now_v7()];
+    let ending = Ending::Completed { held: None };
+    lost(
+        "commit_page",
+        store.commit_page(lease, &locations([9])).await,
+    );
+    lost("task_plan", store.task_plan(lease, &[task], 1).await);
+    lost("task_done", store.task_done(lease).await);
+    lost("task_failed", store.task_failed(lease, "late").await);
+    lost("task_release", store.task_release(lease).await);
+    lost(
+        "remove",
+        store.remove(lease, Resource::Location, &row, false).await,
+    );
+    lost("hold", store.hold(lease, Resource::Location, &row).await);
+    lost("link", store.link(lease).await);
+    lost("link_accounts", store.link_accounts(lease).await);
+    lost(
+        "kind_listed",
+        store.kind_listed(lease, Kind::Locations, true).await,
+    );
+    lost("run_finish", store.run_finish(lease, &ending, 1).await);
+    store.task_waits(lease, "nothing").await.unwrap();
+    let written = "SELECT (SELECT count(*) FROM locations) + (SELECT count(*) FROM sync_seen) \
+        + (SELECT count(*) FROM sync_held) + (SELECT count(*) FROM panel_kinds) \
+        + (SELECT count(*) FROM sync_tasks WHERE kind = 'late' OR waits_for IS NOT NULL)";
+    assert_eq!(stage.number(written).await, 0);
+}
+
+#[tokio::test]
+async fn a_lease_that_another_worker_took_over_writes_nothing() {
+    let stage = Stage::new().await;
+    let late = stage.lease(Target::Full).await;
+    stage.expire().await;
+    let heir = stage.claim().await.expect("the expired task");
+    assert_eq!(heir.task_id, late.task_id);
+    assert!(heir.fence > late.fence);
+    nothing_is_written(&stage, &late).await;
+    stage
+        .store
+        .commit_page(&heir, &locations([1]))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_cancelled_run_is_written_to_no_more() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    stage.store.run_cancel(lease.run_id).await.unwrap();
+    nothing_is_written(&stage, &lease).await;
+    assert!(stage.claim().await.is_none());
+}
+
+#[tokio::test]
+async fn a_task_that_was_given_back_is_no_longer_the_givers() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    stage.store.task_release(&lease).await.unwrap();
+    nothing_is_written(&stage, &lease).await;
+    let next = stage.claim().await.expect("the open task");
+    assert_eq!(next.task_id, lease.task_id);
+    assert_eq!(
+        stage.store.tasks(next.run_id).await.unwrap()[0].lost_leases,
+        0
+    );
+}

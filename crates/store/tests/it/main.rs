@@ -1,0 +1,19 @@
+//! The aggregates, against real PostgreSQL.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::large_futures,
+    reason = "tests fail by panicking and run alone"
+)]
+
+mod accounts;
+mod cleanup;
+mod fences;
+mod holds;
+mod messaging;
+mod migrate;
+mod mirror;
+mod runs;
+mod stage;
+mod tasks;

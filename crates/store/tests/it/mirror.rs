@@ -1,0 +1,263 @@
+//! What pages do to the mirror, and what is said about it.
+
+use crate::stage::{Stage, location, locations, page, user, users};
+use common::types::panel::Allocation;
+use common::types::sync::{Kind, Target};
+use serde_json::Value;
+use store::{PageRows, Resource, TaskLease};
+use uuid::Uuid;
+
+/// A lease whose kind has been listed before, so that changes are told.
+async fn told(stage: &Stage, kind: Kind) -> TaskLease {
+    let lease = stage.lease(Target::One(kind)).await;
+    stage.store.kind_listed(&lease, kind, true).await.unwrap();
+    stage.expire().await;
+    stage.claim().await.unwrap()
+}
+
+async fn events(stage: &Stage) -> Vec<(String, Value)> {
+    let db = stage.database.connect().await;
+    let rows = db
+        .query(
+            "SELECT key, body->'data' FROM outbox WHERE key LIKE 'panel.%' ORDER BY seq",
+            &[],
+        )
+        .await
+        .unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+async fn names(stage: &Stage) -> Vec<String> {
+    events(stage)
+        .await
+        .into_iter()
+        .map(|(key, _)| key)
+        .collect()
+}
+
+async fn own_id(stage: &Stage, table: &str, remote_id: i64) -> Uuid {
+    let id = format!("SELECT id::text FROM {table} WHERE remote_id = {remote_id}");
+    stage.text(&id).await.parse().unwrap()
+}
+
+#[tokio::test]
+async fn every_change_is_told_once_and_nothing_else_is() {
+    let stage = Stage::new().await;
+    let lease = told(&stage, Kind::Locations).await;
+    let store = &stage.store;
+    store.commit_page(&lease, &locations([1, 2])).await.unwrap();
+    store.commit_page(&lease, &locations([1, 2])).await.unwrap();
+    let renamed = page(
+        Kind::Locations,
+        PageRows::Locations(vec![location(1, "there")]),
+    );
+    store.commit_page(&lease, &renamed).await.unwrap();
+    let row = own_id(&stage, "locations", 2).await;
+    store
+        .remove(&lease, Resource::Location, &[row], false)
+        .await
+        .unwrap();
+    store
+        .remove(&lease, Resource::Location, &[row], false)
+        .await
+        .unwrap();
+    store.commit_page(&lease, &locations([2])).await.unwrap();
+    assert_eq!(
+        names(&stage).await,
+        [
+            "panel.mirrored",
+            "panel.location.created",
+            "panel.location.created",
+            "panel.location.updated",
+            "panel.location.deleted",
+            "panel.location.restored",
+        ]
+    );
+    assert_eq!(
+        events(&stage).await[3].1["changed"],
+        serde_json::json!(["short"])
+    );
+    assert_eq!(
+        own_id(&stage, "locations", 2).await,
+        row,
+        "restored under its own id"
+    );
+}
+
+#[tokio::test]
+async fn an_unchanged_page_writes_no_row() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    stage
+        .store
+        .commit_page(&lease, &locations(1..=50))
+        .await
+        .unwrap();
+    let versions = "SELECT string_agg(xmin::text || ctid::text, ',' ORDER BY id) FROM locations";
+    let before = stage.text(versions).await;
+    stage
+        .store
+        .commit_page(&lease, &locations(1..=50))
+        .await
+        .unwrap();
+    assert_eq!(stage.text(versions).await, before);
+}
+
+#[tokio::test]
+async fn another_uuid_under_a_live_id_writes_nothing_and_is_noted() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let store = &stage.store;
+    store
+        .commit_page(&lease, &users(vec![user(1, 11, "a@x")]))
+        .await
+        .unwrap();
+    store
+        .commit_page(&lease, &users(vec![user(1, 12, "b@x")]))
+        .await
+        .unwrap();
+    assert_eq!(stage.text("SELECT email FROM panel_users").await, "a@x");
+    let replaced = store.replaced(lease.run_id, Resource::User).await.unwrap();
+    assert_eq!(replaced.len(), 1);
+    assert!(
+        store
+            .vacated(lease.run_id, Resource::User)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    store
+        .remove(&lease, Resource::User, &[replaced[0].id], true)
+        .await
+        .unwrap();
+    let vacated = store.vacated(lease.run_id, Resource::User).await.unwrap();
+    assert_eq!((vacated.len(), vacated[0].remote_id), (1, 1));
+    store
+        .commit_page(&lease, &users(vec![user(1, 12, "b@x")]))
+        .await
+        .unwrap();
+    assert!(
+        store
+            .vacated(lease.run_id, Resource::User)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_ne!(own_id(&stage, "panel_users", 1).await, replaced[0].id);
+}
+
+#[tokio::test]
+async fn a_removed_row_that_comes_back_under_another_id_is_restored_as_itself() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let store = &stage.store;
+    let both = vec![user(1, 11, "a@x"), user(2, 12, "b@x")];
+    store.commit_page(&lease, &users(both)).await.unwrap();
+    let (a, b) = (
+        own_id(&stage, "panel_users", 1).await,
+        own_id(&stage, "panel_users", 2).await,
+    );
+    store
+        .remove(&lease, Resource::User, &[a, b], false)
+        .await
+        .unwrap();
+    let swapped = vec![user(1, 12, "b@x"), user(2, 11, "a@x")];
+    store.commit_page(&lease, &users(swapped)).await.unwrap();
+    assert_eq!(own_id(&stage, "panel_users", 1).await, b);
+    assert_eq!(own_id(&stage, "panel_users", 2).await, a);
+    assert_eq!(
+        stage
+            .number("SELECT count(*) FROM panel_users WHERE removed_at IS NULL")
+            .await,
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_page_with_a_bad_row_counts_its_neighbours_all() {
+    let stage = Stage::new().await;
+    let lease = told(&stage, Kind::Allocations).await;
+    let row = |id: i64| Allocation {
+        id,
+        ip: if id == 3 {
+            "nul \u{0}".to_owned()
+        } else {
+            "10.0.0.1".to_owned()
+        },
+        port: 1,
+        alias: None,
+        notes: None,
+        assigned: false,
+    };
+    let rows = PageRows::Allocations {
+        node: 7,
+        rows: (1..=8).map(row).collect(),
+    };
+    let report = stage
+        .store
+        .commit_page(&lease, &page(Kind::Allocations, rows))
+        .await
+        .unwrap();
+    assert_eq!((report.synced, report.failed), (7, 1));
+    let (_, counts) = events(&stage).await.pop().unwrap();
+    assert_eq!(
+        (&counts["created"], &counts["node_remote_id"]),
+        (&7.into(), &7.into())
+    );
+    let errors = stage.store.run_errors(lease.run_id, 10).await.unwrap();
+    assert_eq!(
+        (errors[0].remote_id, errors[0].position),
+        (Some(3), Some(2))
+    );
+    let seen = "SELECT cardinality(remote_ids)::bigint FROM sync_seen";
+    assert_eq!(stage.number(seen).await, 8, "it is there all the same");
+}
+
+#[tokio::test]
+async fn a_deadlock_is_tried_again() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    stage
+        .store
+        .commit_page(&lease, &locations([1, 2]))
+        .await
+        .unwrap();
+    // Ours is the transaction that PostgreSQL aborts: it is the one that waits longest.
+    let mut db = stage.database.connect().await;
+    db.batch_execute("SET deadlock_timeout = '60s'")
+        .await
+        .unwrap();
+    let other = db.transaction().await.unwrap();
+    other
+        .batch_execute("SELECT 1 FROM locations WHERE remote_id = 2 FOR UPDATE")
+        .await
+        .unwrap();
+    let changed = vec![location(1, "there"), location(2, "there")];
+    let (store, lease) = (stage.store.clone(), lease);
+    let commit = tokio::spawn(async move {
+        let rows = PageRows::Locations(changed);
+        store
+            .commit_page(&lease, &page(Kind::Locations, rows))
+            .await
+    });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    testkit::wait_for(
+        "the page to wait",
+        std::time::Duration::from_secs(10),
+        async || (stage.number(waits).await > 0).then_some(()),
+    )
+    .await;
+    other
+        .batch_execute("SELECT 1 FROM locations WHERE remote_id = 1 FOR UPDATE")
+        .await
+        .unwrap();
+    other.commit().await.unwrap();
+    assert_eq!(commit.await.unwrap().unwrap().synced, 2);
+    assert_eq!(stage.number("SELECT count(*) FROM sync_errors").await, 0);
+    assert_eq!(
+        stage
+            .number("SELECT count(*) FROM locations WHERE short = 'there'")
+            .await,
+        2
+    );
+}

@@ -1,0 +1,154 @@
+//! A migrated database with one panel, and rows to put into its mirror.
+
+use common::types::id::{PanelId, RunId, WorkerId};
+use common::types::panel::{Location, PanelUser};
+use common::types::sync::{Kind, Target};
+use serde_json::json;
+use std::time::Duration;
+use store::{ClaimSettings, NewRun, PageCommit, PageRows, Settings, Store, TaskLease};
+use testkit::TestDatabase;
+use uuid::Uuid;
+
+pub const LEASE: Duration = Duration::from_secs(60);
+
+pub const CLAIMS: ClaimSettings = ClaimSettings {
+    lease: LEASE,
+    concurrency: 4,
+    max_lost_leases: 3,
+};
+
+pub struct Stage {
+    pub database: TestDatabase,
+    pub store: Store,
+    pub panel: PanelId,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        let database = TestDatabase::new().await;
+        let store = connect(database.url());
+        let panel = store.panel_default("http://panel.test").await.unwrap();
+        Self {
+            database,
+            store,
+            panel: panel.panel_id(),
+        }
+    }
+
+    pub fn new_run(&self, target: Target) -> NewRun {
+        NewRun {
+            panel: self.panel,
+            target,
+            skip_users: false,
+            requested_by: "test".to_owned(),
+            request_id: None,
+        }
+    }
+
+    /// A run that has been started.
+    pub async fn running(&self, target: Target) -> RunId {
+        let triggered = self.store.run_trigger(&self.new_run(target)).await.unwrap();
+        self.store.run_start_waiting().await.unwrap();
+        triggered.run.run_id()
+    }
+
+    pub async fn claim(&self) -> Option<TaskLease> {
+        self.store
+            .task_claim(WorkerId::new(), CLAIMS)
+            .await
+            .unwrap()
+    }
+
+    /// The lease on the first task of a new run.
+    pub async fn lease(&self, target: Target) -> TaskLease {
+        self.running(target).await;
+        self.claim().await.expect("the first task")
+    }
+
+    /// Lets every lease run out.
+    pub async fn expire(&self) {
+        self.execute("UPDATE sync_tasks SET lease_until = now() - interval '1 second' WHERE state = 'leased'")
+            .await;
+    }
+
+    pub async fn execute(&self, statement: &str) {
+        let db = self.database.connect().await;
+        db.batch_execute(statement).await.unwrap();
+    }
+
+    pub async fn number(&self, query: &str) -> i64 {
+        let db = self.database.connect().await;
+        db.query_one(query, &[]).await.unwrap().get(0)
+    }
+
+    pub async fn text(&self, query: &str) -> String {
+        let db = self.database.connect().await;
+        db.query_one(query, &[]).await.unwrap().get(0)
+    }
+}
+
+pub fn connect(url: &str) -> Store {
+    Store::connect(&Settings {
+        url: url.to_owned().into(),
+        pool_size: 4,
+        connect_timeout: Duration::from_secs(10),
+        statement_timeout: Duration::from_secs(30),
+        application_name: "test",
+    })
+    .unwrap()
+}
+
+/// The only page of a listing.
+pub fn page(kind: Kind, rows: PageRows) -> PageCommit {
+    PageCommit {
+        kind,
+        scope: 0,
+        position: 0,
+        total: rows.len() as u64,
+        total_constant: true,
+        bad: Vec::new(),
+        poison: Vec::new(),
+        listing: true,
+        checkpoint: json!({ "next": 2 }),
+        items_total: rows.len() as u64,
+        requests: 1,
+        rows,
+    }
+}
+
+pub fn location(id: i64, short: &str) -> Location {
+    Location {
+        id,
+        short: short.to_owned(),
+        long: None,
+        created_at: None,
+        updated_at: None,
+    }
+}
+
+pub fn locations(ids: impl IntoIterator<Item = i64>) -> PageCommit {
+    let rows = ids.into_iter().map(|id| location(id, "here")).collect();
+    page(Kind::Locations, PageRows::Locations(rows))
+}
+
+/// A panel user whose uuid is made of a number.
+pub fn user(id: i64, uuid: u128, email: &str) -> PanelUser {
+    PanelUser {
+        id,
+        uuid: Uuid::from_u128(uuid),
+        external_id: None,
+        username: format!("user{id}"),
+        email: email.to_owned(),
+        first_name: None,
+        last_name: None,
+        language: "en".to_owned(),
+        root_admin: false,
+        two_factor: false,
+        created_at: None,
+        updated_at: None,
+    }
+}
+
+pub fn users(rows: Vec<PanelUser>) -> PageCommit {
+    page(Kind::Users, PageRows::Users(rows))
+}

@@ -1,0 +1,135 @@
+//! Who may work on what.
+
+use crate::stage::{CLAIMS, LEASE, Stage, locations};
+use common::types::id::WorkerId;
+use common::types::sync::{Kind, Target};
+use serde_json::json;
+use store::{NewTask, TaskLease};
+
+fn task(kind: &str, stage: i32, ordinal: i32) -> NewTask {
+    NewTask {
+        kind: kind.to_owned(),
+        stage,
+        ordinal,
+        work: json!({}),
+        items_total: 0,
+    }
+}
+
+/// A planned run: `count` tasks to list with, then the last one.
+async fn planned(stage: &Stage, count: i32) {
+    let plan = stage.lease(Target::Full).await;
+    let mut tasks: Vec<NewTask> = (0..count).map(|number| task("users", 1, number)).collect();
+    tasks.push(task("reconcile", 2, 0));
+    stage.store.task_plan(&plan, &tasks, 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn tasks_are_claimed_in_order_and_a_stage_waits_for_the_one_before() {
+    let stage = Stage::new().await;
+    planned(&stage, 2).await;
+    let first = stage.claim().await.unwrap();
+    let second = stage.claim().await.unwrap();
+    assert_eq!(
+        (first.kind.as_str(), second.kind.as_str()),
+        ("users", "users")
+    );
+    assert!(stage.claim().await.is_none(), "the stage has not ended");
+    stage.store.task_done(&first).await.unwrap();
+    assert!(stage.claim().await.is_none(), "one task is still worked on");
+    stage.store.task_failed(&second, "no use").await.unwrap();
+    assert_eq!(stage.claim().await.unwrap().kind, "reconcile");
+}
+
+#[tokio::test]
+async fn leased_tasks_are_the_panels_concurrency_however_many_claim_at_once() {
+    let stage = Stage::new().await;
+    planned(&stage, 12).await;
+    let claims: Vec<_> = (0..12)
+        .map(|_| {
+            let store = stage.store.clone();
+            tokio::spawn(async move { store.task_claim(WorkerId::new(), CLAIMS).await.unwrap() })
+        })
+        .collect();
+    let mut leases: Vec<TaskLease> = Vec::new();
+    for claim in claims {
+        leases.extend(claim.await.unwrap());
+    }
+    assert_eq!(leases.len(), 4);
+    leases.sort_by_key(|lease| lease.task_id);
+    leases.dedup_by_key(|lease| lease.task_id);
+    assert_eq!(leases.len(), 4, "a task was claimed twice");
+}
+
+#[tokio::test]
+async fn a_task_that_cost_three_workers_counts_as_failed() {
+    let stage = Stage::new().await;
+    planned(&stage, 1).await;
+    for _ in 0..3 {
+        assert_eq!(stage.claim().await.expect("another chance").kind, "users");
+        stage.expire().await;
+    }
+    let last = stage.claim().await.expect("the run goes on without it");
+    assert_eq!(last.kind, "reconcile");
+    let tasks = stage.store.tasks(last.run_id).await.unwrap();
+    assert_eq!(tasks[1].state, "failed");
+    assert!(tasks[1].error.as_ref().unwrap().contains('3'));
+}
+
+#[tokio::test]
+async fn a_claim_goes_on_where_the_worker_before_stopped() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::One(Kind::Locations)).await;
+    stage
+        .store
+        .commit_page(&lease, &locations([1]))
+        .await
+        .unwrap();
+    stage.expire().await;
+    let next = stage.claim().await.unwrap();
+    assert_eq!(next.checkpoint, Some(json!({ "next": 2 })));
+}
+
+#[tokio::test]
+async fn a_worker_that_was_paused_in_a_transaction_does_not_keep_others_from_claiming() {
+    let stage = Stage::new().await;
+    planned(&stage, 2).await;
+    let paused = stage.claim().await.unwrap();
+    stage.expire().await;
+    let db = stage.database.connect().await;
+    let lock = format!(
+        "BEGIN; SELECT 1 FROM sync_tasks WHERE id = '{}' FOR UPDATE",
+        paused.task_id
+    );
+    db.batch_execute(&lock).await.unwrap();
+    let other = stage.claim().await.expect("the other task");
+    assert_ne!(other.task_id, paused.task_id);
+    db.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(stage.claim().await.unwrap().task_id, paused.task_id);
+}
+
+#[tokio::test]
+async fn a_heartbeat_renews_what_is_worked_on_and_names_what_is_lost() {
+    let stage = Stage::new().await;
+    planned(&stage, 2).await;
+    let worker = WorkerId::new();
+    let claim = async || {
+        stage
+            .store
+            .task_claim(worker, CLAIMS)
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    let (kept, forgotten) = (claim().await, claim().await);
+    stage.expire().await;
+    let held = [(kept.task_id, kept.fence)];
+    let renewed = stage.store.task_heartbeat(&held, LEASE).await.unwrap();
+    assert_eq!(renewed, held);
+    // The one that nobody works on any more is claimed by another worker.
+    assert_eq!(stage.claim().await.unwrap().task_id, forgotten.task_id);
+    assert_eq!(stage.store.task_held(worker).await.unwrap(), held);
+    stage.store.run_cancel(kept.run_id).await.unwrap();
+    let renewed = stage.store.task_heartbeat(&held, LEASE).await.unwrap();
+    assert!(renewed.is_empty());
+}
