@@ -127,7 +127,7 @@ pub struct Run {
     #[arg(default_value = "full")]
     pub kind: Target,
     /// The panel's name
-    #[arg(long, value_name = "NAME", default_value = relay::settings::DEFAULT_PANEL)]
+    #[arg(long, value_name = "NAME", default_value = reach::settings::DEFAULT_PANEL)]
     pub panel: String,
     /// Leave the users out of a full run
     #[arg(long)]

@@ -3,8 +3,8 @@
 
 use broker::DeadLetterError;
 use common::crypto::NoRandomness;
-use relay::settings::SettingsError;
-use relay::vault::VaultError;
+use reach::settings::SettingsError;
+use reach::vault::VaultError;
 use runtime::config::ConfigErrors;
 use std::io;
 use store::StoreError;

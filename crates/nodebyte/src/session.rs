@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use broker::Broker;
 use common::crypto::master::MasterKey;
-use relay::settings::{DEFAULT_PANEL, Settings, SettingsError};
+use reach::settings::{DEFAULT_PANEL, Settings, SettingsError};
 use runtime::config::{Config, Sources};
 use secrecy::SecretString;
 use slog::{Drain, Logger, o};

@@ -4,7 +4,9 @@ use crate::error::StoreError;
 use deadpool::Runtime;
 use diesel::sql_query;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +16,9 @@ use std::time::Duration;
 /// longer belongs to a process that is paused or cut off, and PostgreSQL ends it:
 /// its locks would keep every other worker from taking the task over.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
+
+/// Silence after which a connection is probed.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// How to reach PostgreSQL.
 #[derive(Debug, Clone)]
@@ -49,6 +54,9 @@ impl Store {
     pub fn connect(settings: &Settings) -> Result<Self, StoreError> {
         let session = settings.clone();
         let mut manager = ManagerConfig::default();
+        // A connection that broke meanwhile is known to be broken; asking each time would cost a
+        // statement for every piece of work.
+        manager.recycling_method = RecyclingMethod::Fast;
         manager.custom_setup = Box::new(move |url| {
             let url = url.to_owned();
             let session = session.clone();
@@ -120,6 +128,9 @@ pub(crate) fn parse(
     config
         .application_name(settings.application_name)
         .connect_timeout(settings.connect_timeout)
+        // A server that is silently gone is noticed while we wait for it, too.
+        .tcp_user_timeout(settings.connect_timeout)
+        .keepalives_idle(KEEPALIVE)
         .options(format!(
             "-c statement_timeout={} -c idle_in_transaction_session_timeout={}",
             settings.statement_timeout.as_millis(),

@@ -12,7 +12,7 @@ use crate::shell;
 const LAYERS: &[&[&str]] = &[
     &["common"],
     &["store", "broker", "cache", "panels", "runtime"],
-    &["relay"],
+    &["relay", "reach"],
     &[
         "auth-gateway",
         "sync-worker",

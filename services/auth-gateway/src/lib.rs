@@ -12,7 +12,6 @@
 
 mod app;
 mod auth;
-mod budget;
 mod http;
 mod live_panels;
 pub mod openapi;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cache::{Cache, Progress};
-use relay::settings::{DEFAULT_PANEL, Settings, SettingsError};
+use reach::settings::{DEFAULT_PANEL, Settings, SettingsError};
 use runtime::config::Config;
 use slog::{Logger, debug};
 use store::{PanelRow, RunRow, Store};
@@ -42,13 +42,7 @@ impl State {
         log: &Logger,
     ) -> Result<Self, SettingsError> {
         let settings = Arc::new(Settings::new(store.clone(), Arc::clone(config))?);
-        let panels = LivePanels::new(
-            &config.panel,
-            store.clone(),
-            Arc::clone(&settings),
-            &cache,
-            log,
-        );
+        let panels = LivePanels::new(config, Arc::clone(&settings), &store, &cache, log);
         Ok(Self {
             runs: RunFeed::start(store.clone(), &cache, log),
             panels,

@@ -14,12 +14,10 @@
 //! ```
 
 mod ask;
-mod budget;
 mod housekeeping;
 mod identity;
 mod list;
 mod pace;
-mod panel;
 mod plan;
 mod reconcile;
 mod state;

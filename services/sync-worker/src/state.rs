@@ -1,9 +1,11 @@
 //! What every part of the worker uses; built once.
 
-use crate::panel::Panels;
 use broker::Broker;
 use cache::Cache;
 use common::types::id::WorkerId;
+use panels::RetryPolicy;
+use reach::settings::Settings;
+use reach::{Manner, Panels};
 use runtime::config::Config;
 use runtime::process::BoxError;
 use secrecy::ExposeSecret;
@@ -57,7 +59,17 @@ impl State {
             relay::queues::all(),
             log,
         );
-        let panels = Panels::new(config, &store, &cache, log)?;
+        let settings = Arc::new(Settings::new(store.clone(), Arc::clone(config))?);
+        let manner = Manner {
+            request_timeout: config.panel.request_timeout,
+            // The task goes on asking, and says what it waits for.
+            retry: RetryPolicy {
+                attempts: 3,
+                ..RetryPolicy::default()
+            },
+            sharers: 1,
+        };
+        let panels = Panels::new(config, manner, settings, &store, &cache, log);
         Ok(Arc::new(Self {
             config: Arc::clone(config),
             store,

@@ -1,11 +1,11 @@
 //! The context that a task's work runs in, and how it ends.
 
 use crate::pace::Pace;
-use crate::panel::PanelClientError;
 use crate::state::State;
 use panels::{PanelError, Pterodactyl};
-use relay::settings::SettingsError;
-use relay::vault::VaultError;
+use reach::ReachError;
+use reach::settings::SettingsError;
+use reach::vault::VaultError;
 use runtime::error_chain::ErrorChain;
 use slog::Logger;
 use std::sync::Arc;
@@ -40,12 +40,12 @@ pub enum TaskError {
     Failed(String),
 }
 
-impl From<PanelClientError> for TaskError {
+impl From<ReachError> for TaskError {
     /// PostgreSQL being away says nothing about the panel's settings.
-    fn from(error: PanelClientError) -> Self {
+    fn from(error: ReachError) -> Self {
         match error {
-            PanelClientError::Panel(error)
-            | PanelClientError::Settings(
+            ReachError::Panel(error)
+            | ReachError::Settings(
                 SettingsError::Store(error) | SettingsError::Vault(VaultError::Store(error)),
             ) => Self::Store(error),
             other => Self::Failed(ErrorChain(&other).to_string()),

@@ -137,7 +137,7 @@ async fn count_the_living(state: &State) {
     {
         Ok(live) => {
             state.live_workers.store(live, Ordering::Relaxed);
-            state.panels.set_workers(live);
+            state.panels.set_sharers(live);
         }
         Err(error) => warn!(state.log, "the worker could not say that it lives"; "error" => %error),
     }

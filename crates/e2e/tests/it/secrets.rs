@@ -6,7 +6,7 @@ use crate::service::Service;
 use crate::world::World;
 use common::crypto::master::MasterKey;
 use common::types::id::RunId;
-use relay::vault::Vault;
+use reach::vault::Vault;
 use reqwest::Url;
 use secrecy::SecretString;
 use simulators::panel::{Effect, Fault, Faults, Resource, State};

@@ -1,6 +1,6 @@
 use crate::cli::{ENCRYPTION_KEY, Installation};
 use common::types::id::PanelId;
-use relay::settings::Settings;
+use reach::settings::Settings;
 use runtime::config::{Config, Sources};
 use secrecy::ExposeSecret;
 use std::sync::Arc;

@@ -9,6 +9,4 @@
 
 mod inbox;
 mod outbox;
-mod settings;
 mod stage;
-mod vault;

@@ -84,8 +84,8 @@ impl Store {
         let mut conn = self.conn().await?;
         Ok(sql_query(format!(
             "SELECT {columns} FROM {table} m WHERE m.panel_id = $1 AND m.removed_at IS NULL AND {within} \
-               AND NOT EXISTS (SELECT 1 FROM sync_seen s, unnest(s.remote_ids) AS seen \
-                 WHERE s.run_id = $2 AND s.kind = $3 AND s.scope = $4 AND seen = m.remote_id) \
+               AND (m.remote_id IN (SELECT unnest(s.remote_ids) FROM sync_seen s \
+                 WHERE s.run_id = $2 AND s.kind = $3 AND s.scope = $4)) IS NOT TRUE \
              ORDER BY m.remote_id",
             columns = candidate_columns(resource),
             table = resource.table(),
@@ -160,8 +160,8 @@ impl Store {
         Ok(sql_query(format!(
             "SELECT {columns} FROM server_databases m WHERE m.panel_id = $1 AND m.removed_at IS NULL \
                AND ($4 OR m.server_id IS NULL) \
-               AND NOT EXISTS (SELECT 1 FROM sync_seen s, unnest(s.remote_ids) AS seen \
-                 WHERE s.run_id = $2 AND s.kind = $3 AND seen = m.server_remote_id) \
+               AND (m.server_remote_id IN (SELECT unnest(s.remote_ids) FROM sync_seen s \
+                 WHERE s.run_id = $2 AND s.kind = $3)) IS NOT TRUE \
              ORDER BY m.server_remote_id, m.id",
             columns = candidate_columns(Resource::Database),
         ))

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use paperclip::actix::{Apiv2Schema, OperationModifier};
 use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw, Either, Response};
 use paperclip::v2::schema::Apiv2Errors;
-use relay::settings::SettingsError;
+use reach::settings::SettingsError;
 use runtime::http::ApiError;
 use store::StoreError;
 

@@ -2,7 +2,8 @@
 
 use actix_web::http::StatusCode;
 use panels::PanelError;
-use relay::settings::SettingsError;
+use reach::ReachError;
+use reach::settings::SettingsError;
 use runtime::http::ApiError;
 
 use super::failure::Failure;
@@ -13,15 +14,17 @@ impl<const A: u16, const B: u16, const C: u16, const D: u16> From<LiveError>
 {
     fn from(error: LiveError) -> Self {
         match error {
-            LiveError::Store(error) => error.into(),
-            LiveError::Settings(SettingsError::NoApplicationKey(_)) => {
+            LiveError::Reach(ReachError::Panel(error)) => error.into(),
+            LiveError::Reach(ReachError::Settings(SettingsError::NoApplicationKey(_))) => {
                 ApiError::unavailable("No key is configured for this panel", error)
                     .with_code("PANEL_KEY_MISSING")
                     .into()
             }
-            LiveError::Settings(error) => error.into(),
-            LiveError::Panel(error) => answer(error).into(),
-            LiveError::Address(_) => ApiError::internal(error).into(),
+            LiveError::Reach(ReachError::Settings(error)) => error.into(),
+            LiveError::Reach(ReachError::Client(error)) | LiveError::Panel(error) => {
+                answer(error).into()
+            }
+            LiveError::Reach(ReachError::Address) => ApiError::internal(error).into(),
         }
     }
 }

@@ -1,14 +1,14 @@
-//! The budget that the worker's panel clients use: Redis while it answers, this
-//! worker's share of the limit while it does not. A panel's order to wait stands
-//! in its row as well, so that every worker obeys it even then.
+//! The budget that panel clients use: Redis while it answers, this process's share
+//! of the limit while it does not. A panel's order to wait stands in its row as
+//! well, so that every process obeys it even then.
 
+use ::panels::LocalBudget;
 use async_trait::async_trait;
 use cache::RedisBudget;
 use chrono::{DateTime, Utc};
 use common::seams::{
     Bucket, BudgetUnavailable, PanelApi, Permit, RateHeaders, RequestBudget, SystemClock,
 };
-use panels::LocalBudget;
 use slog::{Logger, warn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,19 +26,20 @@ pub struct SharedBudget {
 
 impl SharedBudget {
     /// Joins the three.
-    pub fn new(redis: RedisBudget, store: Store, log: Logger) -> Self {
+    #[must_use]
+    pub fn new(redis: RedisBudget, store: Store, sharers: u32, log: Logger) -> Self {
         Self {
             redis,
-            local: LocalBudget::new(Arc::new(SystemClock), 1),
+            local: LocalBudget::new(Arc::new(SystemClock), sharers),
             store,
             away: AtomicBool::new(false),
             log,
         }
     }
 
-    /// How many workers share the limit while Redis is away.
-    pub fn set_workers(&self, workers: u32) {
-        self.local.set_workers(workers);
+    /// How many processes share the limit while Redis is away.
+    pub fn set_sharers(&self, sharers: u32) {
+        self.local.set_workers(sharers);
     }
 
     fn note(&self, error: Option<&BudgetUnavailable>) {
@@ -46,7 +47,7 @@ impl SharedBudget {
         if self.away.swap(away, Ordering::Relaxed) != away {
             match error {
                 Some(error) => {
-                    warn!(self.log, "Redis is away: each worker takes its share of the panel's limit";
+                    warn!(self.log, "Redis is away: each process takes its share of the panel's limit";
                     "error" => %error)
                 }
                 None => slog::info!(self.log, "Redis is back: the panel's limit is shared"),

@@ -2,22 +2,23 @@
 //! keys change.
 
 use crate::budget::SharedBudget;
+use crate::settings::{PanelAccess, Settings, SettingsError};
+use ::panels::{CfAccess, PanelError, PanelSettings, Pterodactyl, RetryPolicy};
 use cache::{BudgetLimits, Cache, RedisBudget};
 use common::seams::RequestBudget;
 use common::types::id::PanelId;
-use panels::{CfAccess, PanelError, PanelSettings, Pterodactyl, RetryPolicy};
-use relay::settings::{PanelAccess, Settings, SettingsError};
 use runtime::config::Config;
 use secrecy::ExposeSecret;
 use slog::{Logger, o};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Store, StoreError};
 use tokio::sync::Mutex;
 
 /// Why a panel's client cannot be made.
 #[derive(Debug, thiserror::Error)]
-pub enum PanelClientError {
+pub enum ReachError {
     /// The panel's row cannot be read.
     #[error("the panel is not known")]
     Panel(#[source] StoreError),
@@ -32,11 +33,23 @@ pub enum PanelClientError {
     Client(#[source] PanelError),
 }
 
+/// How a process asks panels.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Time for one answer, body included.
+    pub request_timeout: Duration,
+    /// How failed requests are repeated.
+    pub retry: RetryPolicy,
+    /// Processes that share a panel's limit while they cannot count together; see
+    /// [`Panels::set_sharers`].
+    pub sharers: u32,
+}
+
 /// See the module.
 pub struct Panels {
-    config: Arc<Config>,
+    manner: Manner,
     store: Store,
-    settings: Settings,
+    settings: Arc<Settings>,
     budget: Arc<SharedBudget>,
     clients: Mutex<HashMap<PanelId, (PanelAccess, Pterodactyl)>>,
     log: Logger,
@@ -44,47 +57,47 @@ pub struct Panels {
 
 impl Panels {
     /// Nothing is asked yet.
-    ///
-    /// # Errors
-    /// When `ENCRYPTION_KEY` is none.
+    #[must_use]
     pub fn new(
-        config: &Arc<Config>,
+        config: &Config,
+        manner: Manner,
+        settings: Arc<Settings>,
         store: &Store,
         cache: &Cache,
         log: &Logger,
-    ) -> Result<Self, SettingsError> {
+    ) -> Self {
         let limits = BudgetLimits {
             application: config.panel.application_limit_per_minute,
             client: config.panel.client_limit_per_minute,
         };
         let redis = RedisBudget::new(cache.clone(), limits);
-        Ok(Self {
-            config: Arc::clone(config),
+        let budget = SharedBudget::new(redis, store.clone(), manner.sharers, log.clone());
+        Self {
+            manner,
             store: store.clone(),
-            settings: Settings::new(store.clone(), Arc::clone(config))?,
-            budget: Arc::new(SharedBudget::new(redis, store.clone(), log.clone())),
+            settings,
+            budget: Arc::new(budget),
             clients: Mutex::default(),
             log: log.clone(),
-        })
+        }
     }
 
-    /// How many workers share a limit while Redis is away.
-    pub fn set_workers(&self, workers: u32) {
-        self.budget.set_workers(workers);
+    /// How many processes share a limit while Redis is away.
+    pub fn set_sharers(&self, sharers: u32) {
+        self.budget.set_sharers(sharers);
     }
 
     /// The client of a panel, with the settings of this moment.
-    pub async fn client(&self, id: PanelId) -> Result<Pterodactyl, PanelClientError> {
-        let row = self
-            .store
-            .panel(id)
-            .await
-            .map_err(PanelClientError::Panel)?;
+    ///
+    /// # Errors
+    /// See [`ReachError`].
+    pub async fn client(&self, id: PanelId) -> Result<Pterodactyl, ReachError> {
+        let row = self.store.panel(id).await.map_err(ReachError::Panel)?;
         let access = self
             .settings
             .panel_access(&row)
             .await
-            .map_err(PanelClientError::Settings)?;
+            .map_err(ReachError::Settings)?;
         let mut clients = self.clients.lock().await;
         if let Some((used, client)) = clients.get(&id)
             && is_same(used, &access)
@@ -96,11 +109,8 @@ impl Panels {
         Ok(client)
     }
 
-    fn make(&self, id: PanelId, access: &PanelAccess) -> Result<Pterodactyl, PanelClientError> {
-        let url = access
-            .url
-            .parse()
-            .map_err(|_invalid| PanelClientError::Address)?;
+    fn make(&self, id: PanelId, access: &PanelAccess) -> Result<Pterodactyl, ReachError> {
+        let url = access.url.parse().map_err(|_invalid| ReachError::Address)?;
         let cf_access = access.cf_access.clone().map(|(id, secret)| CfAccess {
             id: id.into(),
             secret,
@@ -112,17 +122,13 @@ impl Panels {
                 application_key: access.application_key.clone(),
                 client_key: access.client_key.clone(),
                 cf_access,
-                request_timeout: self.config.panel.request_timeout,
-                // The task goes on asking, and says what it waits for.
-                retry: RetryPolicy {
-                    attempts: 3,
-                    ..RetryPolicy::default()
-                },
+                request_timeout: self.manner.request_timeout,
+                retry: self.manner.retry,
             },
             Arc::clone(&self.budget) as Arc<dyn RequestBudget>,
             self.log.new(o!("panel_id" => id.to_string())),
         )
-        .map_err(PanelClientError::Client)
+        .map_err(ReachError::Client)
     }
 }
 

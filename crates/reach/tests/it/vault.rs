@@ -1,7 +1,7 @@
 use crate::stage::Stage;
 use common::crypto::master::MasterKey;
 use common::types::id::PanelId;
-use relay::vault::{PanelKey, Vault, VaultError};
+use reach::vault::{PanelKey, Vault, VaultError};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 use crate::stage::Stage;
 use common::types::id::PanelId;
-use relay::settings::{Settings, SettingsError};
-use relay::vault::{PanelKey, Vault};
+use reach::settings::{Settings, SettingsError};
+use reach::vault::{PanelKey, Vault};
 use runtime::config::{Config, Sources};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;

@@ -1,0 +1,15 @@
+//! How panels are reached. Joins what the store holds (addresses, sealed keys,
+//! settings), the configuration, and the request budget that all processes share.
+//!
+//! - [`settings`] lets stored settings override the environment.
+//! - [`vault`] opens and seals what lies sealed in the database.
+//! - [`SharedBudget`] takes requests from Redis, or a share of the limit without it.
+//! - [`Panels`] has one client for each panel, made of all three.
+
+mod budget;
+mod panels;
+pub mod settings;
+pub mod vault;
+
+pub use budget::SharedBudget;
+pub use panels::{Manner, Panels, ReachError};

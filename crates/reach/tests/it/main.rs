@@ -1,0 +1,11 @@
+//! Against a real PostgreSQL; each test has a database of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod settings;
+mod stage;
+mod vault;
