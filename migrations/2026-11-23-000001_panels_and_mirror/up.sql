@@ -3,6 +3,8 @@
 -- mirrored rows stands the panel's id of the other side; the key is null until
 -- that side is there. A removed row keeps its place until it is purged, or
 -- until another row (another uuid) takes its remote_id over.
+-- Removed rows are looked up by uuid, so that one that comes back under another
+-- id is restored as itself.
 -- There is no constraint here that a real panel breaks: the same ip:port on two
 -- nodes, external ids twice, e-mail addresses that differ by case.
 
@@ -73,6 +75,7 @@ CREATE TABLE nodes (
     removed_at timestamptz,
     UNIQUE (panel_id, remote_id)
 );
+CREATE INDEX nodes_removed_uuid ON nodes (panel_id, uuid) WHERE removed_at IS NOT NULL;
 
 CREATE TABLE nests (
     id uuid PRIMARY KEY,
@@ -89,6 +92,7 @@ CREATE TABLE nests (
     removed_at timestamptz,
     UNIQUE (panel_id, remote_id)
 );
+CREATE INDEX nests_removed_uuid ON nests (panel_id, uuid) WHERE removed_at IS NOT NULL;
 
 CREATE TABLE eggs (
     id uuid PRIMARY KEY,
@@ -110,6 +114,7 @@ CREATE TABLE eggs (
     removed_at timestamptz,
     UNIQUE (panel_id, remote_id)
 );
+CREATE INDEX eggs_removed_uuid ON eggs (panel_id, uuid) WHERE removed_at IS NOT NULL;
 
 CREATE TABLE egg_variables (
     id uuid PRIMARY KEY,
@@ -153,6 +158,7 @@ CREATE TABLE panel_users (
     removed_at timestamptz,
     UNIQUE (panel_id, remote_id)
 );
+CREATE INDEX panel_users_removed_uuid ON panel_users (panel_id, uuid) WHERE removed_at IS NOT NULL;
 
 CREATE TABLE servers (
     id uuid PRIMARY KEY,
@@ -198,6 +204,7 @@ CREATE TABLE servers (
     removed_at timestamptz,
     UNIQUE (panel_id, remote_id)
 );
+CREATE INDEX servers_removed_uuid ON servers (panel_id, uuid) WHERE removed_at IS NOT NULL;
 CREATE INDEX servers_owner_id ON servers (owner_id);
 
 CREATE TABLE allocations (

@@ -91,8 +91,10 @@ impl World {
             ))
             .await
             .unwrap();
+        // Within one transaction the list of connections never changes.
+        let looking = self.connect().await;
         let waiting = wait_for("a statement that waits", PATIENCE, async || {
-            client
+            looking
                 .query_opt(
                     "SELECT l.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
                      WHERE NOT l.granted AND l.relation = to_regclass($1::text) \

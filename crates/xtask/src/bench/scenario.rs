@@ -60,6 +60,8 @@ impl<'a> Scenario<'a> {
             // Scenarios share Redis and RabbitMQ, and must not see each other there.
             ("REDIS_PREFIX", format!("{}:", setting.name)),
             ("AMQP_PREFIX", format!("{}.", setting.name)),
+            // As in the image (docker/Dockerfile).
+            ("MALLOC_ARENA_MAX", "2".to_owned()),
         ]);
         let launcher = Launcher::new(stack, shell::binaries("release")?, environment);
         let rate_limit = setting.rate_limit.to_string();
