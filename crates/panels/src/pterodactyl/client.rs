@@ -44,10 +44,10 @@ pub(super) struct Client {
 
 /// What came back, where it was no refusal.
 enum Reply {
-    /// A success, not yet read.
+    /// A success.
     Body(Vec<u8>),
-    /// A 429: nothing before this moment.
-    Blocked(DateTime<Utc>),
+    /// A 429, which the budget knows about by now.
+    Blocked,
 }
 
 impl Client {
@@ -124,10 +124,7 @@ impl Client {
             *requests += 1;
             let outcome = match self.send(question, key, pass).await {
                 Ok(Reply::Body(body)) => decode(&body),
-                Ok(Reply::Blocked(until)) => {
-                    self.obey_block(question.api, until).await?;
-                    continue;
-                }
+                Ok(Reply::Blocked) => continue,
                 Err(error) => Err(error),
             };
             let error = match outcome {
@@ -179,17 +176,21 @@ impl Client {
             })?;
         let status = response.status();
         count(question.api, status.as_str());
+        let blocked = status == StatusCode::TOO_MANY_REQUESTS;
+        if blocked {
+            // Before its headers are learned: "none left" alone would send whoever asks the
+            // budget in between to sleep for a whole window.
+            let until = answer::blocked_until(response.headers(), Utc::now());
+            self.obey_block(question.api, until).await?;
+        }
         if let Some(headers) = answer::rate_headers(response.headers())
             && let Err(error) = self.budget.learn(self.bucket(question.api), headers).await
         {
             // The answer is here all the same; the next one says it again.
             debug!(self.log, "what the panel said of its limit is lost"; "error" => %error);
         }
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            return Ok(Reply::Blocked(answer::blocked_until(
-                response.headers(),
-                Utc::now(),
-            )));
+        if blocked {
+            return Ok(Reply::Blocked);
         }
         let body = self.read_body(response).await?;
         if status.is_success() {

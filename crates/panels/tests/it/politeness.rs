@@ -165,6 +165,44 @@ async fn a_429_blocks_the_bucket_and_the_request_is_made_again() {
     assert!((60..=67).contains(&seconds(blocks[1])), "{blocks:?}");
 }
 
+/// A ledger that keeps the order in which it was told things.
+#[derive(Default)]
+struct Diary(Mutex<Vec<&'static str>>);
+
+#[async_trait]
+impl RequestBudget for Diary {
+    async fn take(&self, _: Bucket) -> Result<Permit, BudgetUnavailable> {
+        self.0.lock().unwrap().push("take");
+        Ok(Permit::Granted)
+    }
+
+    async fn learn(&self, _: Bucket, _: RateHeaders) -> Result<(), BudgetUnavailable> {
+        self.0.lock().unwrap().push("learn");
+        Ok(())
+    }
+
+    async fn block(&self, _: Bucket, _: DateTime<Utc>) -> Result<(), BudgetUnavailable> {
+        self.0.lock().unwrap().push("block");
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_429_says_how_long_to_wait_before_it_says_that_nothing_is_left() {
+    let stage = Stage::play(|number, _| match number {
+        0 => Reply::error(429, "ThrottleRequestsException", "Too Many Attempts.")
+            .header("Retry-After", "2")
+            .header("X-RateLimit-Limit", "240")
+            .header("X-RateLimit-Remaining", "0"),
+        _ => Reply::json(200, NO_LOCATIONS),
+    })
+    .await;
+    let diary = Arc::new(Diary::default());
+    let panel = Pterodactyl::new(settings(&stage.url, "a", None), diary.clone(), log()).unwrap();
+    panel.locations(page(1, 500)).await.unwrap();
+    assert_eq!(*diary.0.lock().unwrap(), ["take", "block", "learn", "take"]);
+}
+
 /// Says what it is told to say, and learns nothing.
 struct Fixed(Result<Permit, BudgetUnavailable>);
 
