@@ -13,6 +13,7 @@ mod mirror;
 mod outbox;
 mod panels;
 mod pool;
+mod prepared;
 mod reconcile;
 mod runs;
 mod tasks;

@@ -11,6 +11,7 @@
 use super::table::{Batch, Table, bind};
 use crate::error::StoreError;
 use crate::pool::Connection;
+use crate::prepared::Prepared;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
@@ -58,11 +59,29 @@ struct TouchedRow {
     changed: Vec<String>,
 }
 
+#[derive(QueryableByName)]
+struct Named {
+    #[diesel(sql_type = SqlUuid)]
+    #[expect(dead_code, reason = "only its existence matters")]
+    id: Uuid,
+}
+
+/// Which rows a merge tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Tell {
+    /// All that it touched, with the names of changed columns.
+    Touched,
+    /// Only those that it could not write, for another row stands in their place:
+    /// nobody hears of the others, and comparing column by column takes time.
+    Replaced,
+}
+
 /// Merges a batch and tells which rows were touched.
 pub(crate) async fn merge(
     conn: &mut Connection,
     panel: Uuid,
     batch: Batch<'_>,
+    tell: Tell,
 ) -> Result<Vec<Touched>, StoreError> {
     if batch.rows == 0 {
         return Ok(Vec::new());
@@ -72,14 +91,14 @@ pub(crate) async fn merge(
         make_room(conn, panel, &batch).await?;
     }
     let ids: Vec<Uuid> = (0..batch.rows).map(|_| Uuid::now_v7()).collect();
-    let mut query = sql_query(merge_sql(table))
+    let mut query = sql_query(merge_sql(table, tell))
         .into_boxed::<diesel::pg::Pg>()
         .bind::<SqlUuid, _>(panel)
         .bind::<Array<SqlUuid>, _>(ids);
     for values in batch.columns {
         query = bind(query, values);
     }
-    let rows: Vec<TouchedRow> = query.load(conn).await?;
+    let rows: Vec<TouchedRow> = Prepared(query).load(conn).await?;
     Ok(rows
         .into_iter()
         .map(|row| Touched {
@@ -99,8 +118,8 @@ pub(crate) async fn merge(
 
 /// Clears the place of removed rows whose id now belongs to another uuid, and
 /// gives a removed row whose uuid is shown under another id that place, so that
-/// it is restored as itself. Such rows are rare, so the statements look before
-/// they write.
+/// it is restored as itself. A page that names a removed row is rare, so one
+/// statement looks for any first, in an index that holds removed rows only.
 async fn make_room(
     conn: &mut Connection,
     panel: Uuid,
@@ -110,11 +129,22 @@ async fn make_room(
         Some(super::table::Values::Uuid(uuids)) => uuids.clone(),
         _ => return Ok(()),
     };
+    let query = sql_query(format!(
+        "SELECT id FROM {table} WHERE panel_id = $1 AND removed_at IS NOT NULL \
+           AND (remote_id = ANY($2) OR uuid = ANY($3)) LIMIT 1",
+        table = batch.table.name
+    ))
+    .bind::<SqlUuid, _>(panel)
+    .bind::<Array<Nullable<BigInt>>, _>(batch.key("remote_id"))
+    .bind::<Array<SqlUuid>, _>(&uuids);
+    let removed: Vec<Named> = Prepared(query).load(conn).await?;
+    if removed.is_empty() {
+        return Ok(());
+    }
     sql_query(format!(
         "UPDATE {table} m SET remote_id = NULL \
          FROM unnest($2::bigint[], $3::uuid[]) AS i (remote_id, uuid) \
          WHERE m.panel_id = $1 AND m.remote_id = i.remote_id \
-           AND m.remote_id = ANY(ARRAY(SELECT unnest($2::bigint[]))) \
            AND m.removed_at IS NOT NULL AND m.uuid <> i.uuid",
         table = batch.table.name
     ))
@@ -144,18 +174,18 @@ async fn make_room(
 }
 
 /// The statement of a table, made once.
-fn merge_sql(table: &'static Table) -> String {
-    static STATEMENTS: OnceLock<Mutex<HashMap<&'static str, String>>> = OnceLock::new();
+fn merge_sql(table: &'static Table, tell: Tell) -> String {
+    static STATEMENTS: OnceLock<Mutex<HashMap<(&'static str, Tell), String>>> = OnceLock::new();
     STATEMENTS
         .get_or_init(Mutex::default)
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .entry(table.name)
-        .or_insert_with(|| render(table))
+        .entry((table.name, tell))
+        .or_insert_with(|| render(table, tell))
         .clone()
 }
 
-fn render(table: &Table) -> String {
+fn render(table: &Table, tell: Tell) -> String {
     let mut sql = String::with_capacity(4096);
     let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
     let arrays: Vec<String> = table
@@ -223,9 +253,9 @@ fn render(table: &Table) -> String {
         .ok();
     }
 
-    // What differs from the mirror. `OFFSET 0` has each row looked up by its key; a
-    // plain join would read the whole table for every page, which looks cheaper to
-    // PostgreSQL.
+    // What differs from the mirror. As with parents, the array says once more which
+    // rows are meant, so that PostgreSQL fetches those by index, all at once, and does
+    // not read the whole table for every page.
     let told = |name: &str| {
         let keeps = table
             .columns
@@ -243,16 +273,19 @@ fn render(table: &Table) -> String {
         .chain(keys.iter().map(|key| format!("i.{key}")))
         .collect::<Vec<_>>()
         .join(", ");
-    let changed = data
-        .iter()
-        .map(|name| {
-            format!(
-                "CASE WHEN m.{name} IS DISTINCT FROM {} THEN '{name}' END",
-                told(name)
-            )
-        })
-        .collect::<Vec<_>>()
-        .join(", ");
+    let changed = match tell {
+        Tell::Touched => format!(
+            "CASE WHEN m.id IS NULL THEN ARRAY[]::text[] ELSE array_remove(ARRAY[{}], NULL) END",
+            data.iter()
+                .map(|name| format!(
+                    "CASE WHEN m.{name} IS DISTINCT FROM {} THEN '{name}' END",
+                    told(name)
+                ))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+        Tell::Replaced => "ARRAY[]::text[]".to_owned(),
+    };
     let stored: Vec<&str> = data.iter().chain(&keys).copied().collect();
     let other = if table.has_uuid {
         "(m.id IS NOT NULL AND m.removed_at IS NULL AND m.uuid <> i.uuid)"
@@ -263,10 +296,9 @@ fn render(table: &Table) -> String {
         sql,
         "), diff AS MATERIALIZED (SELECT i.new_id, m.id AS old_id, \
          m.removed_at IS NOT NULL AS was_removed, {other} AS replaced, \
-         CASE WHEN m.id IS NULL THEN ARRAY[]::text[] \
-              ELSE array_remove(ARRAY[{changed}], NULL) END AS changed, {key_columns}, {data_columns}{key_list} \
-         FROM input i LEFT JOIN LATERAL \
-           (SELECT * FROM {name} m WHERE m.panel_id = $1 AND {on} OFFSET 0) m ON true \
+         {changed} AS changed, {key_columns}, {data_columns}{key_list} \
+         FROM input i LEFT JOIN {name} m ON m.panel_id = $1 AND {on} \
+           AND m.{first} = ANY(ARRAY(SELECT unnest($3::bigint[]))) \
          WHERE m.id IS NULL OR m.removed_at IS NOT NULL OR ({mine}) IS DISTINCT FROM ({theirs}))",
         key_columns = list("i.", table.key),
         data_columns = data
@@ -274,9 +306,13 @@ fn render(table: &Table) -> String {
             .map(|name| format!("{} AS {name}", told(name)))
             .collect::<Vec<_>>()
             .join(", "),
-        key_list = keys.iter().map(|key| format!(", i.{key}")).collect::<String>(),
+        key_list = keys
+            .iter()
+            .map(|key| format!(", i.{key}"))
+            .collect::<String>(),
         name = table.name,
         on = on_key("m", "i"),
+        first = table.key.first().copied().unwrap_or("remote_id"),
         mine = list("m.", &stored),
         theirs = compared,
     )
@@ -302,7 +338,11 @@ fn render(table: &Table) -> String {
          SELECT COALESCE(w.id, d.old_id) AS id, d.{first} AS remote_id, {parent_id} AS parent_id, \
          CASE WHEN d.replaced THEN 'replaced' WHEN d.old_id IS NULL THEN 'created' \
               WHEN d.was_removed THEN 'restored' ELSE 'updated' END AS change, d.changed \
-         FROM diff d LEFT JOIN written w ON {on}",
+         FROM diff d LEFT JOIN written w ON {on}{told}",
+        told = match tell {
+            Tell::Touched => "",
+            Tell::Replaced => " WHERE d.replaced",
+        },
         name = table.name,
         columns = list("", &written),
         key = list("", table.key),

@@ -2,7 +2,7 @@
 
 use super::announce::Announcements;
 use super::children::{Whole, note_missing};
-use super::merge::{Change, Touched, merge};
+use super::merge::{Change, Tell, Touched, merge};
 use super::tables;
 use crate::error::StoreError;
 use crate::outbox::Outgoing;
@@ -128,19 +128,37 @@ pub(super) async fn merge_rows(
     let panel = lease.panel_id.0;
     match rows {
         PageRows::Locations(rows) => {
-            let touched = merge(conn, panel, tables::locations(rows)).await?;
+            let touched = merge(
+                conn,
+                panel,
+                tables::locations(rows),
+                told(lease, Kind::Locations),
+            )
+            .await?;
             outcome.touched(lease, Kind::Locations, "location", "locations", &touched);
         }
         PageRows::Nodes(rows) => {
-            let touched = merge(conn, panel, tables::nodes(rows)).await?;
+            let touched = merge(conn, panel, tables::nodes(rows), told(lease, Kind::Nodes)).await?;
             outcome.touched(lease, Kind::Nodes, "node", "nodes", &touched);
         }
         PageRows::Users(rows) => {
-            let touched = merge(conn, panel, tables::panel_users(rows)).await?;
+            let touched = merge(
+                conn,
+                panel,
+                tables::panel_users(rows),
+                told(lease, Kind::Users),
+            )
+            .await?;
             outcome.touched(lease, Kind::Users, "user", "panel_users", &touched);
         }
         PageRows::Allocations { node, rows } => {
-            let touched = merge(conn, panel, tables::allocations(*node, rows)).await?;
+            let touched = merge(
+                conn,
+                panel,
+                tables::allocations(*node, rows),
+                told(lease, Kind::Allocations),
+            )
+            .await?;
             if lease.announces(Kind::Allocations) {
                 let count =
                     |change| touched.iter().filter(|row| row.change == change).count() as u64;
@@ -173,7 +191,7 @@ async fn merge_nests(
     outcome: &mut Outcome,
 ) -> Result<(), StoreError> {
     let (panel, run) = (lease.panel_id.0, lease.run_id.0);
-    let nests = merge(conn, panel, tables::nests(rows)).await?;
+    let nests = merge(conn, panel, tables::nests(rows), told(lease, Kind::Nests)).await?;
     outcome.touched(lease, Kind::Nests, "nest", "nests", &nests);
     let replaced = ids_of_replaced(&nests);
     let kept: Vec<&Nest> = rows
@@ -185,7 +203,7 @@ async fn merge_nests(
     let nest_ids: Vec<i64> = kept.iter().map(|nest| nest.id).collect();
     let batch = tables::eggs(&eggs);
     let whole = Whole::of(&batch, "nest_remote_id", &nest_ids);
-    let touched = merge(conn, panel, batch).await?;
+    let touched = merge(conn, panel, batch, told(lease, Kind::Nests)).await?;
     outcome.touched(lease, Kind::Nests, "egg", "eggs", &touched);
     note_missing(conn, panel, run, whole).await?;
 
@@ -198,7 +216,7 @@ async fn merge_nests(
     let egg_ids: Vec<i64> = kept.iter().map(|egg| egg.id).collect();
     let batch = tables::egg_variables(&variables);
     let whole = Whole::of(&batch, "egg_remote_id", &egg_ids);
-    let touched = merge(conn, panel, batch).await?;
+    let touched = merge(conn, panel, batch, told(lease, Kind::Nests)).await?;
     note_missing(conn, panel, run, whole).await?;
     if lease.announces(Kind::Nests) {
         let egg_of: BTreeMap<i64, i64> = variables.iter().map(|row| (row.id, row.egg)).collect();
@@ -219,11 +237,19 @@ async fn merge_servers(
     let panel = lease.panel_id.0;
     let mut kept: Vec<&Server> = rows.iter().collect();
     if parts.servers {
-        let servers = merge(conn, panel, tables::servers(rows)).await?;
+        let servers = merge(
+            conn,
+            panel,
+            tables::servers(rows),
+            told(lease, Kind::Servers),
+        )
+        .await?;
         outcome.touched(lease, Kind::Servers, "server", "servers", &servers);
         let replaced = ids_of_replaced(&servers);
         kept.retain(|server| !replaced.contains(&server.id));
         merge_server_parts(conn, lease, &kept, outcome).await?;
+        let claims = claims_to_link(lease, &kept, &servers);
+        crate::reconcile::link_allocations(conn, panel, Some(&claims)).await?;
     }
     if parts.databases {
         merge_databases(conn, lease, &kept, outcome).await?;
@@ -248,7 +274,7 @@ async fn merge_server_parts(
         .collect();
     let batch = tables::server_variables(&variables);
     let whole = Whole::of(&batch, "server_remote_id", &owners);
-    let touched = merge(conn, panel, batch).await?;
+    let touched = merge(conn, panel, batch, told(lease, Kind::Servers)).await?;
     note_missing(conn, panel, run, whole).await?;
     if announce {
         announce_parts(outcome, "server", "variables", &touched, Some);
@@ -258,7 +284,7 @@ async fn merge_server_parts(
     let subusers: Vec<&Subuser> = lists.iter().flat_map(|(_, list)| list.iter()).collect();
     let batch = tables::server_subusers(&subusers);
     let whole = Whole::of(&batch, "server_remote_id", &owners);
-    let touched = merge(conn, panel, batch).await?;
+    let touched = merge(conn, panel, batch, told(lease, Kind::Servers)).await?;
     note_missing(conn, panel, run, whole).await?;
     if announce {
         let server_of: BTreeMap<i64, i64> =
@@ -267,9 +293,28 @@ async fn merge_server_parts(
             server_of.get(&id).copied()
         });
     }
+    Ok(())
+}
 
-    let (owners, _) = listed(servers, |server| &server.allocations);
-    crate::reconcile::link_allocations(conn, panel, Some(&owners)).await
+/// Servers whose claims on allocations may be news: those whose row was written, where
+/// that is told. Allocations that arrive after their server are linked when the run ends.
+fn claims_to_link(lease: &TaskLease, servers: &[&Server], touched: &[Touched]) -> Vec<i64> {
+    let (mut owners, _) = listed(servers, |server| &server.allocations);
+    if told(lease, Kind::Servers) == Tell::Touched {
+        let written: HashSet<i64> = touched
+            .iter()
+            .filter(|row| {
+                row.change != Change::Updated
+                    || row
+                        .changed
+                        .iter()
+                        .any(|name| name == "allocation_remote_ids")
+            })
+            .map(|row| row.remote_id)
+            .collect();
+        owners.retain(|id| written.contains(id));
+    }
+    owners
 }
 
 async fn merge_databases(
@@ -287,10 +332,10 @@ async fn merge_databases(
         .map(|host| (host.id, host))
         .collect();
     let hosts: Vec<&DatabaseHost> = hosts.into_values().collect();
-    merge(conn, panel, tables::database_hosts(&hosts)).await?;
+    merge(conn, panel, tables::database_hosts(&hosts), Tell::Replaced).await?;
     let batch = tables::server_databases(&databases);
     let whole = Whole::of(&batch, "server_remote_id", &owners);
-    let touched = merge(conn, panel, batch).await?;
+    let touched = merge(conn, panel, batch, told(lease, Kind::Databases)).await?;
     outcome.touched(
         lease,
         Kind::Databases,
@@ -299,6 +344,15 @@ async fn merge_databases(
         &touched,
     );
     note_missing(conn, panel, run, whole).await
+}
+
+/// What has to be known of a kind's rows: each change where each is an event.
+fn told(lease: &TaskLease, kind: Kind) -> Tell {
+    if lease.announces(kind) {
+        Tell::Touched
+    } else {
+        Tell::Replaced
+    }
 }
 
 /// The parents whose list is known, and their lists.
