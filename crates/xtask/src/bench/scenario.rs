@@ -62,6 +62,7 @@ impl<'a> Scenario<'a> {
             ("AMQP_PREFIX", format!("{}.", setting.name)),
             // As in the image (docker/Dockerfile).
             ("MALLOC_ARENA_MAX", "2".to_owned()),
+            ("MALLOC_MMAP_THRESHOLD_", "131072".to_owned()),
         ]);
         let launcher = Launcher::new(stack, shell::binaries("release")?, environment);
         let rate_limit = setting.rate_limit.to_string();

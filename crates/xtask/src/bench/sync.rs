@@ -11,8 +11,6 @@ use super::{figures, mirror, simulator};
 use crate::panel::Size;
 use crate::shell;
 
-/// What the measures run.
-const PACKAGES: [&str; 4] = ["auth-gateway", "nodebyte", "simulators", "sync-worker"];
 /// What the real panel allows by default.
 const USUAL_RATE: u32 = 240;
 
@@ -30,9 +28,14 @@ struct Single {
 }
 
 pub(crate) async fn measure() -> Result<Report> {
-    let packages = PACKAGES.iter().flat_map(|package| ["--package", package]);
-    let build = ["build", "--profile", "bench", "--bins"].into_iter();
-    shell::run(shell::cargo(&build.chain(packages).collect::<Vec<_>>()))?;
+    // The whole workspace, as everywhere: fewer packages have other features and are built anew.
+    shell::run(shell::cargo(&[
+        "build",
+        "--profile",
+        "bench",
+        "--workspace",
+        "--bins",
+    ]))?;
     let stack = Stack::start(&Options {
         durability: Durability::Default,
         postgres_settings: vec![
@@ -228,7 +231,7 @@ async fn two_workers(stack: &Stack, expected: &str) -> Result<f64> {
 /// The merge is measured in its own process: a bench target that prints `{"merge_over_bare": …}` as
 /// its last line.
 fn merge_over_bare(stack: &Stack) -> Result<f64> {
-    let output = shell::cargo(&["bench", "--package", "sync-worker", "--bench", "merge"])
+    let output = shell::cargo(&["bench", "--workspace", "--bench", "merge"])
         .envs(stack.environment())
         .stderr(Stdio::inherit())
         .output()
