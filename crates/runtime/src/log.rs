@@ -4,6 +4,9 @@
 //! A line that cannot be written is lost: whoever reads the logs may go away, and
 //! that must not end the service.
 //!
+//! Some libraries log what they carry: rows, messages, passwords. Those lines are
+//! left out at any level ([`for_libraries`]).
+//!
 //! Sentry's drain stands before the asynchronous one, because a report belongs to
 //! the thread, and so to the request, that logged.
 
@@ -116,10 +119,43 @@ fn report(level: Level) -> LevelFilter {
 /// tests that start several services the newest root gets their lines.
 fn take_over_libraries(root: &Logger, level: LogLevel) {
     // Were the guard dropped, the next line from a library's thread would panic.
-    slog_scope::set_global_logger(root.clone()).cancel_reset();
+    slog_scope::set_global_logger(for_libraries(root)).cancel_reset();
     if slog_stdlog::init_with_level(library_level(level)).is_err() {
         ::log::set_max_level(library_level(level).to_level_filter());
     }
+}
+
+/// The least grave level at which a module's lines hold nothing that passes through
+/// it; of several names that fit, the first counts.
+const DISCREET_UP_TO: [(&str, Level); 3] = [
+    // Debug: the parameters of every statement.
+    ("tokio_postgres", Level::Info),
+    // Warning: a returned message with its body.
+    ("lapin::returned_messages", Level::Error),
+    // Trace: frames, messages and the password among them.
+    ("lapin", Level::Debug),
+];
+
+/// The logger that libraries' lines go to: `root` without those that show what a
+/// library carries, whatever level is configured.
+#[must_use]
+pub fn for_libraries(root: &Logger) -> Logger {
+    let discreet = root
+        .clone()
+        .filter(|record| is_discreet(record.tag(), record.level()));
+    Logger::root(discreet.ignore_res(), o!())
+}
+
+/// `target` is the module that a library's line names as its source.
+fn is_discreet(target: &str, level: Level) -> bool {
+    DISCREET_UP_TO
+        .iter()
+        .find(|(module, _)| {
+            target
+                .strip_prefix(module)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        })
+        .is_none_or(|(_, least)| level.is_at_least(*least))
 }
 
 fn spelt_out(level: Level) -> &'static str {

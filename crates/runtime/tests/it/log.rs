@@ -1,6 +1,6 @@
 use std::io::{self, Write};
 
-use slog::{Drain, Logger, info, o, warn};
+use slog::{Drain, Logger, debug, error, info, o, trace, warn};
 
 use crate::support::Lines;
 
@@ -39,4 +39,24 @@ impl Write for Broken {
 fn a_line_that_cannot_be_written_ends_nothing() {
     let log = Logger::root(runtime::log::json_lines(Broken).fuse(), o!());
     info!(log, "into the void");
+}
+
+#[test]
+fn lines_in_which_libraries_show_what_they_carry_are_left_out() {
+    let (log, lines) = Lines::logger();
+    let libraries = runtime::log::for_libraries(&log);
+    debug!(libraries, # "tokio_postgres::query", "executing statement s1 with parameters: planted");
+    trace!(libraries, # "tokio_postgres", "planted");
+    warn!(libraries, # "lapin::returned_messages", "Server returned us a message: planted");
+    trace!(libraries, # "lapin::channels", "will handle frame: planted");
+    assert_eq!(lines.text(), "");
+
+    info!(libraries, # "tokio_postgres::connection", "a notice");
+    error!(libraries, # "lapin::returned_messages", "an error");
+    warn!(libraries, # "lapin::io_loop", "a broken connection");
+    debug!(libraries, # "lapin::channel", "a heartbeat");
+    trace!(libraries, # "tokio_postgres_rustls", "another library");
+    debug!(libraries, "no target");
+    debug!(log, # "tokio_postgres", "what we say ourselves");
+    assert_eq!(lines.all().len(), 7);
 }
