@@ -8,31 +8,11 @@ use crate::connection::{Cache, CacheError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use common::seams::{
-    Bucket, BudgetUnavailable, Clock, PanelApi, Permit, RateHeaders, RequestBudget, SystemClock,
+    Bucket, BudgetLimits, BudgetUnavailable, Clock, Permit, RateHeaders, RequestBudget, SystemClock,
 };
 use deadpool_redis::redis::{Script, ScriptInvocation};
 use std::error::Error;
 use std::time::Duration;
-
-/// The limits that are assumed until a panel's answer names its own, in
-/// requests a minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BudgetLimits {
-    /// Of the Application API.
-    pub application: u32,
-    /// Of the Client API.
-    pub client: u32,
-}
-
-impl Default for BudgetLimits {
-    /// What stock panels allow: 240 and 720.
-    fn default() -> Self {
-        Self {
-            application: 240,
-            client: 720,
-        }
-    }
-}
 
 /// [`RequestBudget`] in Redis.
 pub struct RedisBudget {
@@ -55,10 +35,7 @@ impl RedisBudget {
     /// An invocation for `bucket` by the server's clock; the operation's own
     /// arguments follow.
     fn invocation(&self, bucket: Bucket, operation: &str) -> ScriptInvocation<'_> {
-        let limit = match bucket.api {
-            PanelApi::Application => self.limits.application,
-            PanelApi::Client => self.limits.client,
-        };
+        let limit = self.limits.of(bucket.api);
         let key = self
             .cache
             .key(&format!("budget:{}:{}", bucket.panel, bucket.api.as_str()));

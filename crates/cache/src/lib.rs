@@ -14,7 +14,7 @@ mod connection;
 mod progress;
 mod rate_limit;
 
-pub use budget::{BudgetLimits, RedisBudget};
+pub use budget::RedisBudget;
 pub use connection::{Cache, CacheError, Settings};
 pub use progress::{Heard, Progress, ProgressFeed, ProgressListener};
 pub use rate_limit::{RateDecision, RateRule};

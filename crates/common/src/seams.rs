@@ -51,6 +51,37 @@ pub struct Bucket {
     pub api: PanelApi,
 }
 
+/// The limits that are assumed until a panel's answer names its own, in requests
+/// a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetLimits {
+    /// Of the Application API.
+    pub application: u32,
+    /// Of the Client API.
+    pub client: u32,
+}
+
+impl BudgetLimits {
+    /// The limit of one of them.
+    #[must_use]
+    pub fn of(&self, api: PanelApi) -> u32 {
+        match api {
+            PanelApi::Application => self.application,
+            PanelApi::Client => self.client,
+        }
+    }
+}
+
+impl Default for BudgetLimits {
+    /// What stock panels allow: 240 and 720.
+    fn default() -> Self {
+        Self {
+            application: 240,
+            client: 720,
+        }
+    }
+}
+
 /// The answer to [`RequestBudget::take`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permit {

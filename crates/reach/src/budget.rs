@@ -1,13 +1,15 @@
 //! The budget that panel clients use: Redis while it answers, this process's share
 //! of the limit while it does not. A panel's order to wait stands in its row as
-//! well, so that every process obeys it even then.
+//! well, and the row is asked before each request: Redis may have been away when
+//! the order came, for this process or another, or have lost it in a restart.
 
 use ::panels::LocalBudget;
 use async_trait::async_trait;
-use cache::RedisBudget;
+use cache::{Cache, RedisBudget};
 use chrono::{DateTime, Utc};
 use common::seams::{
-    Bucket, BudgetUnavailable, PanelApi, Permit, RateHeaders, RequestBudget, SystemClock,
+    Bucket, BudgetLimits, BudgetUnavailable, PanelApi, Permit, RateHeaders, RequestBudget,
+    SystemClock,
 };
 use slog::{Logger, warn};
 use std::sync::Arc;
@@ -25,12 +27,19 @@ pub struct SharedBudget {
 }
 
 impl SharedBudget {
-    /// Joins the three.
+    /// Joins the three; panels are taken to allow `limits` until their answers say
+    /// otherwise.
     #[must_use]
-    pub fn new(redis: RedisBudget, store: Store, sharers: u32, log: Logger) -> Self {
+    pub fn new(
+        cache: Cache,
+        store: Store,
+        limits: BudgetLimits,
+        sharers: u32,
+        log: Logger,
+    ) -> Self {
         Self {
-            redis,
-            local: LocalBudget::new(Arc::new(SystemClock), sharers),
+            redis: RedisBudget::new(cache, limits),
+            local: LocalBudget::new(Arc::new(SystemClock), limits, sharers),
             store,
             away: AtomicBool::new(false),
             log,
@@ -55,7 +64,7 @@ impl SharedBudget {
         }
     }
 
-    /// What the panel's row orders; asked only while Redis cannot tell.
+    /// What the panel's row orders.
     async fn ordered_wait(&self, bucket: Bucket) -> Result<Option<Duration>, BudgetUnavailable> {
         let row = self
             .store
@@ -76,6 +85,9 @@ fn blocked_until(row: &PanelRow, api: PanelApi) -> Option<DateTime<Utc>> {
 #[async_trait]
 impl RequestBudget for SharedBudget {
     async fn take(&self, bucket: Bucket) -> Result<Permit, BudgetUnavailable> {
+        if let Some(wait) = self.ordered_wait(bucket).await? {
+            return Ok(Permit::Wait(wait));
+        }
         match self.redis.take(bucket).await {
             Ok(permit) => {
                 self.note(None);
@@ -83,9 +95,6 @@ impl RequestBudget for SharedBudget {
             }
             Err(error) => {
                 self.note(Some(&error));
-                if let Some(wait) = self.ordered_wait(bucket).await? {
-                    return Ok(Permit::Wait(wait));
-                }
                 self.local.take(bucket).await
             }
         }

@@ -4,8 +4,8 @@
 use crate::budget::SharedBudget;
 use crate::settings::{PanelAccess, Settings, SettingsError};
 use ::panels::{CfAccess, PanelError, PanelSettings, Pterodactyl, RetryPolicy};
-use cache::{BudgetLimits, Cache, RedisBudget};
-use common::seams::RequestBudget;
+use cache::Cache;
+use common::seams::{BudgetLimits, RequestBudget};
 use common::types::id::PanelId;
 use runtime::config::Config;
 use secrecy::ExposeSecret;
@@ -70,8 +70,13 @@ impl Panels {
             application: config.panel.application_limit_per_minute,
             client: config.panel.client_limit_per_minute,
         };
-        let redis = RedisBudget::new(cache.clone(), limits);
-        let budget = SharedBudget::new(redis, store.clone(), manner.sharers, log.clone());
+        let budget = SharedBudget::new(
+            cache.clone(),
+            store.clone(),
+            limits,
+            manner.sharers,
+            log.clone(),
+        );
         Self {
             manner,
             store: store.clone(),

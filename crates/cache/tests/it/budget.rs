@@ -1,7 +1,7 @@
 use crate::client;
-use cache::{BudgetLimits, RedisBudget};
+use cache::RedisBudget;
 use chrono::{TimeDelta, Utc};
-use common::seams::{Bucket, PanelApi, Permit, RateHeaders, RequestBudget};
+use common::seams::{Bucket, BudgetLimits, PanelApi, Permit, RateHeaders, RequestBudget};
 use common::types::id::PanelId;
 use std::time::Duration;
 use testkit::TestRedis;

@@ -1,5 +1,5 @@
-use cache::{BudgetLimits, Cache, CacheError, Progress, RateRule, RedisBudget, Settings};
-use common::seams::{Bucket, PanelApi, RequestBudget};
+use cache::{Cache, CacheError, Progress, RateRule, RedisBudget, Settings};
+use common::seams::{Bucket, BudgetLimits, PanelApi, RequestBudget};
 use common::types::id::{PanelId, RunId};
 use testkit::test_logger;
 use tokio::net::TcpListener;

@@ -4,18 +4,13 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use common::seams::{
-    Bucket, BudgetUnavailable, Clock, PanelApi, Permit, RateHeaders, RequestBudget,
+    Bucket, BudgetLimits, BudgetUnavailable, Clock, Permit, RateHeaders, RequestBudget,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::window::Window;
-
-/// What stock panels allow a minute, until an answer says otherwise.
-const APPLICATION_LIMIT: u32 = 240;
-/// The same for the Client API.
-const CLIENT_LIMIT: u32 = 720;
 
 /// What one of `workers` processes may use of a panel's `limit`, at least 1.
 fn share(limit: u32, workers: u32) -> u32 {
@@ -25,6 +20,7 @@ fn share(limit: u32, workers: u32) -> u32 {
 /// Grants this process its share of each panel's limit.
 pub struct LocalBudget {
     clock: Arc<dyn Clock>,
+    limits: BudgetLimits,
     workers: AtomicU32,
     buckets: Mutex<HashMap<Bucket, Known>>,
 }
@@ -36,11 +32,13 @@ struct Known {
 }
 
 impl LocalBudget {
-    /// A budget for one of `workers` processes that ask the same panels.
+    /// A budget for one of `workers` processes that ask the same panels, which are
+    /// taken to allow `limits` until their answers say otherwise.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, workers: u32) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, limits: BudgetLimits, workers: u32) -> Self {
         Self {
             clock,
+            limits,
             workers: AtomicU32::new(workers),
             buckets: Mutex::default(),
         }
@@ -56,10 +54,7 @@ impl LocalBudget {
         let now = self.clock.now().timestamp_millis();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let known = buckets.entry(bucket).or_insert_with(|| {
-            let limit = match bucket.api {
-                PanelApi::Application => APPLICATION_LIMIT,
-                PanelApi::Client => CLIENT_LIMIT,
-            };
+            let limit = self.limits.of(bucket.api);
             Known {
                 limit,
                 window: Window::new(share(limit, workers)),

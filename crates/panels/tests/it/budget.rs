@@ -1,5 +1,5 @@
 use chrono::{DateTime, TimeDelta, Utc};
-use common::seams::{Bucket, Clock, PanelApi, Permit, RateHeaders, RequestBudget};
+use common::seams::{Bucket, BudgetLimits, Clock, PanelApi, Permit, RateHeaders, RequestBudget};
 use common::types::id::PanelId;
 use panels::LocalBudget;
 use std::sync::{Arc, Mutex};
@@ -29,6 +29,10 @@ fn bucket(api: PanelApi) -> Bucket {
     }
 }
 
+fn local(clock: Arc<HeldClock>, workers: u32) -> LocalBudget {
+    LocalBudget::new(clock, BudgetLimits::default(), workers)
+}
+
 async fn granted_at_once(budget: &LocalBudget, bucket: Bucket) -> u32 {
     let mut granted = 0;
     while budget.take(bucket).await.unwrap() == Permit::Granted {
@@ -39,7 +43,7 @@ async fn granted_at_once(budget: &LocalBudget, bucket: Bucket) -> u32 {
 
 #[tokio::test]
 async fn workers_share_the_limit() {
-    let budget = LocalBudget::new(HeldClock::new(), 4);
+    let budget = local(HeldClock::new(), 4);
     assert_eq!(
         granted_at_once(&budget, bucket(PanelApi::Application)).await,
         60
@@ -52,7 +56,7 @@ async fn workers_share_the_limit() {
 
 #[tokio::test]
 async fn a_worker_that_leaves_hands_its_share_on() {
-    let budget = LocalBudget::new(HeldClock::new(), 4);
+    let budget = local(HeldClock::new(), 4);
     let bucket = bucket(PanelApi::Application);
     assert_eq!(granted_at_once(&budget, bucket).await, 60);
     budget.set_workers(3);
@@ -61,7 +65,7 @@ async fn a_worker_that_leaves_hands_its_share_on() {
 
 #[tokio::test]
 async fn the_panels_own_limit_is_learned() {
-    let budget = LocalBudget::new(HeldClock::new(), 2);
+    let budget = local(HeldClock::new(), 2);
     let bucket = bucket(PanelApi::Application);
     assert_eq!(budget.take(bucket).await.unwrap(), Permit::Granted);
     let headers = RateHeaders {
@@ -74,7 +78,7 @@ async fn the_panels_own_limit_is_learned() {
 
 #[tokio::test]
 async fn buckets_do_not_touch_each_other() {
-    let budget = LocalBudget::new(HeldClock::new(), 1);
+    let budget = local(HeldClock::new(), 1);
     let (one, other) = (bucket(PanelApi::Application), bucket(PanelApi::Application));
     assert_eq!(granted_at_once(&budget, one).await, 240);
     assert_eq!(budget.take(other).await.unwrap(), Permit::Granted);
@@ -83,7 +87,7 @@ async fn buckets_do_not_touch_each_other() {
 #[tokio::test]
 async fn a_block_holds_until_it_ends() {
     let clock = HeldClock::new();
-    let budget = LocalBudget::new(clock.clone(), 1);
+    let budget = local(clock.clone(), 1);
     let bucket = bucket(PanelApi::Application);
     let until = clock.now() + TimeDelta::seconds(18);
     budget.block(bucket, until).await.unwrap();
@@ -94,4 +98,18 @@ async fn a_block_holds_until_it_ends() {
     ));
     clock.advance(TimeDelta::milliseconds(101));
     assert_eq!(budget.take(bucket).await.unwrap(), Permit::Granted);
+}
+
+#[tokio::test]
+async fn configured_limits_count_until_the_panel_says_otherwise() {
+    let limits = BudgetLimits {
+        application: 60,
+        client: 90,
+    };
+    let budget = LocalBudget::new(HeldClock::new(), limits, 3);
+    assert_eq!(
+        granted_at_once(&budget, bucket(PanelApi::Application)).await,
+        20
+    );
+    assert_eq!(granted_at_once(&budget, bucket(PanelApi::Client)).await, 30);
 }

@@ -1,7 +1,7 @@
 //! Clients for tests: patient enough for a slow machine, quick where they wait on
 //! purpose.
 
-use common::seams::{RequestBudget, SystemClock};
+use common::seams::{BudgetLimits, RequestBudget, SystemClock};
 use common::types::id::PanelId;
 use common::types::panel::{Chunk, PageRequest, Server, ServerIncludes};
 use panels::{LocalBudget, PanelSettings, Pterodactyl, RetryPolicy};
@@ -37,7 +37,11 @@ pub fn settings(url: &str, application_key: &str, client_key: Option<&str>) -> P
 }
 
 pub fn budget() -> Arc<dyn RequestBudget> {
-    Arc::new(LocalBudget::new(Arc::new(SystemClock), 1))
+    Arc::new(LocalBudget::new(
+        Arc::new(SystemClock),
+        BudgetLimits::default(),
+        1,
+    ))
 }
 
 /// A client of the address with keys that need not be right.

@@ -1,6 +1,6 @@
 //! The large panel's pages as the worker reads them, in memory.
 
-use common::seams::SystemClock;
+use common::seams::{BudgetLimits, SystemClock};
 use common::types::id::PanelId;
 use common::types::panel::{Chunk, Included, PageRequest, ServerIncludes};
 use common::types::sync::Kind;
@@ -145,7 +145,11 @@ fn client(panel: &Panel) -> Pterodactyl {
             request_timeout: Duration::from_secs(30),
             retry: RetryPolicy::default(),
         },
-        Arc::new(LocalBudget::new(Arc::new(SystemClock), 1)),
+        Arc::new(LocalBudget::new(
+            Arc::new(SystemClock),
+            BudgetLimits::default(),
+            1,
+        )),
         Logger::root(Discard, o!()),
     )
     .unwrap()
