@@ -6,6 +6,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod budget;
+mod panels;
 mod settings;
 mod stage;
 mod vault;

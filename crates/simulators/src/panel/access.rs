@@ -72,6 +72,8 @@ pub struct Key {
 pub struct Access {
     /// The keys.
     pub keys: BTreeMap<String, Key>,
+    /// The service token (id and secret) that Cloudflare Access before the panel asks for.
+    pub service_token: Option<(String, String)>,
 }
 
 impl Access {
@@ -100,6 +102,11 @@ impl Access {
                 foreign_address: false,
             },
         );
+    }
+
+    /// Puts the panel behind Cloudflare Access, which lets nobody pass but by this service token.
+    pub fn guard(&mut self, id: &str, secret: &str) {
+        self.service_token = Some((id.to_owned(), secret.to_owned()));
     }
 
     /// Takes the permission to read a resource from every application key.

@@ -76,6 +76,14 @@ impl Reply {
         reply
     }
 
+    /// Where Cloudflare Access sends those whom it does not let pass.
+    pub fn access_redirect() -> Self {
+        let mut reply = Self::html(StatusCode::FOUND, "Sign in");
+        let address = "https://team.cloudflareaccess.com/cdn-cgi/access/login/panel.test";
+        reply.headers.push(("Location", address.to_owned()));
+        reply
+    }
+
     /// The panel's JSON error.
     pub fn error(status: StatusCode, code: &str, detail: &str) -> Self {
         let body = ErrorBody {

@@ -159,6 +159,9 @@ fn asked(request: &HttpRequest) -> Asked {
         path_and_query,
         host: request.connection_info().host().to_owned(),
         authorization: text(header::AUTHORIZATION),
+        service_token: text(header::HeaderName::from_static("cf-access-client-id")).zip(text(
+            header::HeaderName::from_static("cf-access-client-secret"),
+        )),
         wants_json: first.contains("/json") || first.contains("+json"),
     }
 }

@@ -45,6 +45,8 @@ pub struct Asked {
     pub host: String,
     /// The `Authorization` header.
     pub authorization: Option<String>,
+    /// The `CF-Access-Client-Id` and `CF-Access-Client-Secret` headers.
+    pub service_token: Option<(String, String)>,
     /// Whether its `Accept` begins with some kind of JSON.
     pub wants_json: bool,
 }
@@ -233,6 +235,10 @@ impl World {
         asked: &Asked,
         instead: impl FnOnce(&mut Access) -> Option<Reply>,
     ) -> Decision {
+        let guarded = self.access.service_token.is_some();
+        if guarded && self.access.service_token != asked.service_token {
+            return Decision::at_once(Reply::access_redirect());
+        }
         let (raw_path, query) = asked
             .path_and_query
             .split_once('?')

@@ -96,3 +96,22 @@ async fn a_key_that_only_reads_still_gets_passwords_for_the_asking() {
             .starts_with("planted-database-password")
     );
 }
+
+#[actix_web::test]
+async fn behind_cloudflare_access_only_the_service_token_gets_an_answer() {
+    let panel = small().await;
+    panel.access(|access| access.guard("id.access", "secret"));
+    let refused = get(&panel, "nodes").await;
+    assert_eq!(refused.status(), 302);
+    let location = refused.headers()["Location"].to_str().unwrap();
+    assert!(location.contains("cloudflareaccess.com"), "{location}");
+    for (secret, status) in [("secret", 200), ("another", 302)] {
+        let request = client()
+            .get(format!("{}/api/application/nodes", panel.url()))
+            .header("Accept", "application/json")
+            .header("CF-Access-Client-Id", "id.access")
+            .header("CF-Access-Client-Secret", secret);
+        let answer = request.bearer_auth(panel.application_key()).send().await;
+        assert_eq!(answer.unwrap().status(), status, "{secret}");
+    }
+}
