@@ -161,8 +161,18 @@ fn forbidden(rows: &[Server]) -> BTreeSet<&'static str> {
         if matches!(row.databases, Included::Forbidden) {
             lost.insert("server_databases");
         }
+        if lacks_hosts(row) {
+            lost.insert("database_hosts");
+        }
     }
     lost
+}
+
+/// Whether databases came without their hosts. Each has one, so the key may not
+/// read it.
+pub fn lacks_hosts(row: &Server) -> bool {
+    let mut databases = row.databases.listed().into_iter().flatten();
+    databases.any(|database| database.database_host.is_none())
 }
 
 /// What a page shows of its listing.

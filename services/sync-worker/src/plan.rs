@@ -174,6 +174,10 @@ impl<'a> Plan<'a> {
                 self.denied
                     .insert(Kind::Databases, lacks("server_databases"));
             }
+            if chunk.rows.iter().any(crate::list::lacks_hosts) {
+                self.include.databases = false;
+                self.denied.insert(Kind::Databases, lacks("database_hosts"));
+            }
         }
         Ok(())
     }

@@ -141,6 +141,7 @@ async fn a_key_that_loses_a_permission_between_two_runs_fails_that_kind_by_name_
     stage.full().await;
     for (resource, name) in [
         (Resource::ServerDatabases, "server_databases"),
+        (Resource::DatabaseHosts, "database_hosts"),
         (Resource::Users, "users"),
         (Resource::Allocations, "allocations"),
     ] {
