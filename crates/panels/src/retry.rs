@@ -62,6 +62,13 @@ mod tests {
     }
 
     #[test]
+    fn those_who_failed_together_do_not_come_back_together() {
+        let policy = RetryPolicy::default();
+        let pauses: Vec<_> = (0..20).map(|_| policy.random_pause(3)).collect();
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{pauses:?}");
+    }
+
+    #[test]
     fn the_last_attempt_has_no_pause_after_it() {
         let policy = RetryPolicy::default();
         assert!(policy.pause(policy.attempts - 1, 1.0).is_some());

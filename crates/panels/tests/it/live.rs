@@ -71,3 +71,35 @@ async fn without_a_client_key_nothing_is_sent() {
     assert!(matches!(error, PanelError::NoClientKey));
     assert_eq!(panel.requests_made(), 0);
 }
+
+#[tokio::test]
+async fn a_server_is_asked_for_with_its_relations_and_read_value_by_value() {
+    let stage = Stage::play(|_, _| {
+        Reply::json(
+            200,
+            r#"{"object":"server","attributes":{"uuid":"0b7a2f5e-52a4-4f4c-9a5e-0d4c3b1f6a01",
+            "internal_id":3,"node":"n-1","invocation":"./run [hidden]","status":null,
+            "is_suspended":false,"is_installing":false,"is_transferring":true,
+            "is_node_under_maintenance":true,"relationships":{
+            "allocations":{"object":"list","data":[{"object":"allocation","attributes":{"id":31,
+            "ip":"192.0.2.7","ip_alias":null,"port":25565,"notes":null,"is_default":true}}]},
+            "variables":{"object":"list","data":[{"object":"egg_variable","attributes":{
+            "name":"Motd","env_variable":"MOTD","default_value":"hi","server_value":"",
+            "is_editable":true,"rules":"string"}}]},
+            "subusers":{"object":"null_resource","attributes":null}}}}"#,
+        )
+    })
+    .await;
+    let detail = client(&stage.url).server_detail(SERVER).await.unwrap();
+    assert_eq!((detail.internal_id, detail.node.as_str()), (3, "n-1"));
+    assert_eq!(detail.invocation, "./run [hidden]");
+    assert_eq!(detail.status, None);
+    assert!(detail.is_transferring && detail.is_node_under_maintenance);
+    assert!(!detail.is_suspended && !detail.is_installing);
+    assert!(detail.allocations.unwrap()[0].is_default);
+    let variables = detail.variables.unwrap();
+    assert_eq!(variables[0].server_value.as_deref(), Some(""));
+    assert_eq!(detail.subusers, None, "not an empty list");
+    let asked = format!("/api/client/servers/{SERVER}?include=egg%2Csubusers");
+    assert_eq!(stage.seen()[0].target, asked);
+}

@@ -34,6 +34,19 @@ async fn exactly_the_headers_that_a_panel_needs_are_sent() {
 }
 
 #[tokio::test]
+async fn without_a_service_token_no_header_of_cloudflare_is_sent() {
+    let stage = Stage::play(|_, _| Reply::json(200, NO_LOCATIONS)).await;
+    let panel = client(&stage.url);
+    panel.locations(page(1, 500)).await.unwrap();
+    let seen = &stage.seen()[0];
+    assert!(
+        seen.headers
+            .iter()
+            .all(|(name, _)| !name.starts_with("cf-"))
+    );
+}
+
+#[tokio::test]
 async fn addresses_are_built_from_numbers_under_the_panels_own_path() {
     let stage = Stage::play(|_, _| Reply::error(404, "NotFoundHttpException", "gone")).await;
     let panel = client(&format!("{}/panel/", stage.url));

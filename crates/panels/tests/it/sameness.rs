@@ -41,6 +41,11 @@ pub fn user(row: &PanelUser, value: &Value) {
     assert_eq!(row.two_factor, value["2fa"]);
     text(row.external_id.as_deref(), &value["external_id"]);
     text(row.first_name.as_deref(), &value["first_name"]);
+    text(row.last_name.as_deref(), &value["last_name"]);
+    assert_eq!(row.uuid.to_string(), value["uuid"].as_str().unwrap());
+    assert_eq!(row.username, value["username"]);
+    assert_eq!(row.language, value["language"]);
+    time(row.created_at, &value["created_at"]);
 }
 
 pub fn nest(row: &Nest, value: &Value) {
@@ -87,7 +92,29 @@ pub fn server(row: &Server, value: &Value, include: ServerIncludes) {
     assert_eq!(row.identifier, value["identifier"]);
     assert_eq!(row.name, value["name"]);
     assert_eq!(row.description, value["description"]);
-    assert_eq!(row.swap, value["limits"]["swap"]);
+    assert_eq!(row.uuid.to_string(), value["uuid"].as_str().unwrap());
+    assert_eq!(row.suspended, value["suspended"]);
+    let limits = &value["limits"];
+    assert_eq!(row.memory, limits["memory"]);
+    assert_eq!(row.swap, limits["swap"]);
+    assert_eq!(row.disk, limits["disk"]);
+    assert_eq!(row.io, limits["io"]);
+    assert_eq!(row.cpu, limits["cpu"]);
+    assert_eq!(row.oom_disabled, limits["oom_disabled"]);
+    assert_eq!(row.user, value["user"]);
+    assert_eq!(row.node, value["node"]);
+    assert_eq!(row.allocation, value["allocation"].as_i64());
+    assert_eq!((row.nest, row.egg), {
+        let id = |name: &str| value[name].as_i64().unwrap();
+        (id("nest"), id("egg"))
+    });
+    assert_eq!(row.startup_command, value["container"]["startup_command"]);
+    assert_eq!(row.image, value["container"]["image"]);
+    assert_eq!(
+        row.database_limit,
+        value["feature_limits"]["databases"].as_i64()
+    );
+    time(row.updated_at, &value["updated_at"]);
     assert_eq!(row.installed, value["container"]["installed"] == 1);
     assert_eq!(row.backup_limit, value["feature_limits"]["backups"]);
     assert_eq!(
@@ -122,8 +149,8 @@ pub fn server(row: &Server, value: &Value, include: ServerIncludes) {
         related("subusers"),
         |subuser, value| {
             assert_eq!(subuser.user, value["user_id"].as_i64().unwrap());
-            let permissions = value["permissions"].as_array().unwrap();
-            assert_eq!(subuser.permissions.len(), permissions.len());
+            assert_eq!(subuser.server, value["server_id"]);
+            assert_eq!(serde_json::json!(subuser.permissions), value["permissions"]);
         },
     );
     relation(

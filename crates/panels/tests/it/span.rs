@@ -75,6 +75,53 @@ async fn a_page_too_large_for_the_panels_memory_is_cut_down() {
 }
 
 #[tokio::test]
+async fn a_page_is_cut_to_divisors_down_to_single_rows() {
+    let (panel, client) = panel().await;
+    let node = panel.state(|state| {
+        let first = state.allocations.values().next().unwrap();
+        i64::from(first.node_id)
+    });
+    let whole = client.allocations(node, page(1, 2_000)).await.unwrap();
+    panel.clear_requests();
+    panel.faults(|faults| faults.memory.insert(Resource::Allocations, 1));
+    let pieces = client.allocations(node, page(1, 2_000)).await.unwrap();
+    let sorted = |mut ids: Vec<i64>| {
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(
+        sorted(whole.rows.iter().map(|row| row.id).collect()),
+        sorted(pieces.rows.iter().map(|row| row.id).collect())
+    );
+    assert_eq!(pieces.requests as usize, panel.requests().len());
+    let mut sizes: Vec<u32> = Vec::new();
+    for request in panel.requests() {
+        let (_, rest) = request.path_and_query.split_once("per_page=").unwrap();
+        let size = rest.split('&').next().unwrap().parse().unwrap();
+        if !sizes.contains(&size) {
+            sizes.push(size);
+        }
+    }
+    assert_eq!(sizes, [2_000, 500, 250, 125, 25, 5, 1]);
+}
+
+#[tokio::test]
+async fn a_gap_beside_a_poison_row_is_told_from_it() {
+    let (panel, client) = panel().await;
+    let all = all_servers(&panel);
+    panel.state(|state| {
+        for place in [16, 18] {
+            state.remove_server(u32::try_from(all[place]).unwrap());
+        }
+    });
+    poison(&panel, Resource::Servers, &[all[17]]);
+    let chunk = client.servers(page(1, 500), NOTHING).await.unwrap();
+    assert_eq!(chunk.poison.len(), 1);
+    assert_eq!(chunk.poison[0].position, 16);
+    assert_eq!(chunk.poison[0].id, Some(all[17]));
+}
+
+#[tokio::test]
 async fn a_page_that_comes_too_late_is_cut_down() {
     let fault = Fault::new(Effect::Stall { seconds: 15.0 }).with_query("per_page=500");
     let (panel, _) = panel_with(fault).await;
