@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use simulators::panel::{Effect, Fault, Options, Panel, State};
+use simulators::panel::{Effect, Fault, Options, Panel, State, rows::Daemon};
 use uuid::Uuid;
 
 use crate::gateway::{Differences, Gateway, closed_port, error_code};
@@ -146,6 +146,20 @@ async fn a_panel_in_trouble_is_a_bad_gateway() {
         refused,
         (StatusCode::BAD_GATEWAY, "PANEL_REFUSED".to_owned())
     );
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_answer_its_panel_is_named_and_asked_for_once() {
+    let place = Place::new().await;
+    place.panel.state(|state| {
+        for node in state.nodes.values_mut() {
+            node.daemon = Daemon::Unreachable;
+        }
+    });
+    let (status, body) = place.gateway.get(&place.path()).await;
+    let seen = (status, error_code(status, &body));
+    assert_eq!(seen, (StatusCode::BAD_GATEWAY, "NODE_OFFLINE".to_owned()));
+    assert_eq!(place.panel.requests().len(), 1);
 }
 
 #[tokio::test]

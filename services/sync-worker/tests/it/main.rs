@@ -13,6 +13,7 @@ mod identity;
 mod identity_of_rows;
 mod merge;
 mod mutation;
+mod politeness;
 mod property;
 mod runs;
 mod stage;
