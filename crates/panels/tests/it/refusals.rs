@@ -102,6 +102,24 @@ async fn a_row_under_another_id_is_not_the_row() {
 }
 
 #[tokio::test]
+async fn an_error_does_not_repeat_the_address_that_was_asked() {
+    let client = client_with(PanelSettings {
+        retry: RetryPolicy {
+            attempts: 1,
+            ..RetryPolicy::default()
+        },
+        ..settings("http://127.0.0.1:9", "ptla_app", None)
+    });
+    let error = client.allocation(1, "192.0.2.77", 25565).await.unwrap_err();
+    let told = format!("{error} {error:?}");
+    assert!(matches!(error, PanelError::Offline { .. }), "{told}");
+    assert!(
+        !told.contains("192.0.2.77") && !told.contains("filter"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
 async fn a_body_beyond_all_bounds_is_not_read() {
     let told = asked_once(Reply::json(200, vec![b' '; (64 << 20) + 1])).await;
     let Err(PanelError::Malformed(what)) = told else {
