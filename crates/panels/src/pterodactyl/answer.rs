@@ -11,6 +11,8 @@ use crate::error::PanelError;
 
 /// How long a 429 without `Retry-After` counts: a whole window.
 const DEFAULT_BLOCK: Duration = Duration::from_secs(60);
+/// "At once" is what was refused a moment ago.
+const SHORTEST_BLOCK: Duration = Duration::from_secs(1);
 /// No panel's window is longer; whatever asks for more is not believed.
 const LONGEST_BLOCK: Duration = Duration::from_secs(3_600);
 
@@ -134,7 +136,9 @@ pub(super) fn blocked_until(headers: &HeaderMap, now: DateTime<Utc>) -> DateTime
                 .to_std()
                 .ok(),
         });
-    now + asked.unwrap_or(DEFAULT_BLOCK).min(LONGEST_BLOCK)
+    now + asked
+        .unwrap_or(DEFAULT_BLOCK)
+        .clamp(SHORTEST_BLOCK, LONGEST_BLOCK)
 }
 
 #[cfg(test)]
@@ -155,6 +159,7 @@ mod tests {
         assert_eq!(block_of("Tue, 14 Nov 2023 22:13:50 GMT"), 30);
         assert_eq!(block_of("soon"), 60);
         assert_eq!(block_of("99999999999"), 3_600);
+        assert_eq!(block_of("0"), 1);
     }
 
     #[test]

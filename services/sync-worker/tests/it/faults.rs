@@ -157,6 +157,31 @@ async fn a_key_that_loses_a_permission_between_two_runs_fails_that_kind_by_name_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_permission_that_only_late_rows_need_is_missed_all_the_same() {
+    let mut stage = Stage::without_worker(State::small(), &[]).await;
+    // Planning looks at the first 50 servers.
+    stage.panel.state(|state| {
+        let last = *state.servers.keys().nth(50).unwrap();
+        for database in state.databases.values_mut() {
+            database.server = last;
+        }
+    });
+    stage
+        .panel
+        .access(|access| access.withdraw(Resource::DatabaseHosts));
+    stage.start_worker();
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    assert_eq!(run.status, "FAILED");
+    let error = run.error.unwrap();
+    assert!(error.contains("database_hosts"), "{error}");
+    stage
+        .panel
+        .access(|access| access.grant(Resource::DatabaseHosts));
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_key_fails_the_run_and_the_mirror_stays() {
     let stage = Stage::new(State::small()).await;
     stage.full().await;
