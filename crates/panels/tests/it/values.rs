@@ -8,8 +8,9 @@ use panels::Pterodactyl;
 use crate::setup::{ALL, client, page};
 use crate::stage::{Reply, Stage};
 
-async fn shown(body: &'static str) -> Pterodactyl {
-    let stage = Stage::play(move |_, _| Reply::json(200, body)).await;
+async fn shown(body: &str) -> Pterodactyl {
+    let body = body.to_owned();
+    let stage = Stage::play(move |_, _| Reply::json(200, body.clone())).await;
     client(&stage.url)
 }
 
@@ -83,6 +84,32 @@ async fn what_may_not_be_read_is_no_empty_list() {
     assert_eq!((subuser.id, subuser.user, subuser.server), (5, 11, 3));
     assert!(subuser.permissions.is_empty());
     assert_eq!(subuser.created_at, at("2024-05-02T00:00:00Z"));
+}
+
+#[tokio::test]
+async fn what_is_missing_is_not_taken_for_null() {
+    let corpus = include_str!("../../corpus/servers.json");
+    for missing in [r#","server_value":null"#, r#""external_id":"4","#] {
+        let panel = shown(&corpus.replacen(missing, "", 1)).await;
+        let chunk = panel.servers(page(1, 500), ALL).await.unwrap();
+        assert_eq!((chunk.rows.len(), chunk.bad.len()), (1, 1), "{missing}");
+        assert_eq!(chunk.bad[0].id, Some(3));
+        assert!(chunk.bad[0].reason.contains("missing field"));
+    }
+}
+
+#[tokio::test]
+async fn a_relation_that_was_asked_for_and_did_not_come_is_no_empty_list() {
+    let corpus = include_str!("../../corpus/servers.json");
+    let ignored = corpus.replacen(
+        r#""subusers":{"object":"list""#,
+        r#""x":{"object":"list""#,
+        1,
+    );
+    let panel = shown(&ignored).await;
+    let chunk = panel.servers(page(1, 500), ALL).await.unwrap();
+    assert_eq!((chunk.rows.len(), chunk.bad.len()), (1, 1));
+    assert!(chunk.bad[0].reason.contains("subusers"));
 }
 
 #[tokio::test]

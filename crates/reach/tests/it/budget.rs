@@ -118,21 +118,30 @@ async fn without_redis_a_share_is_taken_of_what_the_panel_allows() {
 
 #[tokio::test]
 async fn an_order_to_wait_binds_every_process_and_its_api_alone() {
-    let world = World::new().await;
-    for redis in [true, false] {
-        let process = || match redis {
-            true => world.with_redis(),
-            false => world.without_redis(2),
+    for (redis, api, free) in [
+        (true, PanelApi::Application, PanelApi::Client),
+        (true, PanelApi::Client, PanelApi::Application),
+        (false, PanelApi::Application, PanelApi::Client),
+        (false, PanelApi::Client, PanelApi::Application),
+    ] {
+        let mut world = World::new().await;
+        world.bucket.api = api;
+        let process = || {
+            if redis {
+                world.with_redis()
+            } else {
+                world.without_redis(2)
+            }
         };
         let (one, other) = (process(), process());
-        let client = Bucket {
-            api: PanelApi::Client,
-            ..world.bucket
-        };
         world.order_to_wait(&one).await;
         world.assert_waits(&one).await;
         world.assert_waits(&other).await;
-        assert_eq!(other.take(client).await.unwrap(), Permit::Granted);
+        let free = Bucket {
+            api: free,
+            ..world.bucket
+        };
+        assert_eq!(other.take(free).await.unwrap(), Permit::Granted);
     }
 }
 

@@ -148,6 +148,12 @@ async fn a_key_that_loses_a_permission_between_two_runs_fails_that_kind_by_name_
         stage.panel.access(|access| access.withdraw(resource));
         let run = stage.ended(stage.trigger(Target::Full).await).await;
         assert_eq!(run.status, "FAILED");
+        if matches!(
+            resource,
+            Resource::ServerDatabases | Resource::DatabaseHosts
+        ) {
+            assert_eq!(run.failed_step.as_deref(), Some("databases"));
+        }
         let error = run.error.unwrap();
         assert!(error.contains(name), "{error}");
         stage.panel.access(|access| access.grant(resource));
