@@ -138,7 +138,6 @@ const DISCREET_UP_TO: [(&str, Level); 3] = [
 
 /// The logger that libraries' lines go to: `root` without those that show what a
 /// library carries, whatever level is configured.
-#[must_use]
 pub fn for_libraries(root: &Logger) -> Logger {
     let discreet = root
         .clone()

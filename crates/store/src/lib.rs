@@ -13,7 +13,6 @@ mod mirror;
 mod outbox;
 mod panels;
 mod pool;
-mod prepared;
 mod reconcile;
 mod runs;
 mod tasks;

@@ -3,7 +3,6 @@
 
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
-use crate::prepared::Prepared;
 use crate::wake::OUTBOX_CHANNEL;
 use common::types::event::Event;
 use common::types::id::MessageId;
@@ -93,7 +92,7 @@ pub(crate) async fn say(conn: &mut Connection, messages: Vec<Outgoing>) -> Resul
         bodies.push(message.body);
         headers.push(message.headers);
     }
-    let query = sql_query(format!(
+    sql_query(format!(
         "WITH said AS (INSERT INTO outbox (id, route, key, subject, body, headers) \
            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[])) \
          SELECT pg_notify('{OUTBOX_CHANNEL}', '')"
@@ -103,8 +102,9 @@ pub(crate) async fn say(conn: &mut Connection, messages: Vec<Outgoing>) -> Resul
     .bind::<Array<Text>, _>(keys)
     .bind::<Array<Text>, _>(subjects)
     .bind::<Array<Jsonb>, _>(bodies)
-    .bind::<Array<Jsonb>, _>(headers);
-    Prepared(query).execute(conn).await?;
+    .bind::<Array<Jsonb>, _>(headers)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

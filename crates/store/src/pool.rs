@@ -132,8 +132,7 @@ pub(crate) fn parse(
         .tcp_user_timeout(settings.connect_timeout)
         .keepalives_idle(KEEPALIVE)
         .options(format!(
-            "-c statement_timeout={} -c idle_in_transaction_session_timeout={} \
-             -c plan_cache_mode=force_custom_plan",
+            "-c statement_timeout={} -c idle_in_transaction_session_timeout={}",
             settings.statement_timeout.as_millis(),
             IDLE_IN_TRANSACTION.as_millis()
         ));

@@ -1,6 +1,6 @@
 //! What changed, as events.
 
-use super::merge::{Change, Touched};
+use super::merge::{Change, Counts, Touched};
 use chrono::{DateTime, Utc};
 use common::types::event::{Event, EventType};
 use common::types::id::PanelId;
@@ -117,5 +117,46 @@ fn field(column: &str) -> String {
         "remote_created_at" => "created_at".to_owned(),
         "remote_updated_at" => "updated_at".to_owned(),
         other => other.strip_suffix("_remote_id").unwrap_or(other).to_owned(),
+    }
+}
+
+/// How many allocations of one node a transaction touched: they are announced together.
+pub(crate) struct AllocationCounts {
+    node: i64,
+    created: i64,
+    updated: i64,
+    restored: i64,
+}
+
+impl AllocationCounts {
+    /// Nothing, where nothing changed.
+    pub fn of(node: i64, counts: &Counts) -> Option<Self> {
+        (counts.created + counts.updated + counts.restored > 0).then_some(Self {
+            node,
+            created: counts.created,
+            updated: counts.updated,
+            restored: counts.restored,
+        })
+    }
+
+    /// Adds the counts of another part of the same page.
+    pub fn add(&mut self, other: &Self) {
+        self.created += other.created;
+        self.updated += other.updated;
+        self.restored += other.restored;
+    }
+
+    /// The event that tells of them.
+    pub fn into_event(self, panel: PanelId, now: DateTime<Utc>) -> Event {
+        Event::new(
+            EventType::AllocationsChanged,
+            format!("{panel}/node/{}", self.node),
+            now,
+            json!({
+                "panel_id": panel, "node_remote_id": self.node,
+                "created": self.created, "updated": self.updated,
+                "deleted": 0, "restored": self.restored,
+            }),
+        )
     }
 }

@@ -4,7 +4,6 @@
 use super::table::{Batch, Table};
 use crate::error::StoreError;
 use crate::pool::Connection;
-use crate::prepared::Prepared;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -88,6 +87,6 @@ pub(crate) async fn note_missing(
     for keys in whole.keys {
         query = query.bind::<Array<Nullable<BigInt>>, _>(keys);
     }
-    Prepared(query).execute(conn).await?;
+    query.execute(conn).await?;
     Ok(())
 }

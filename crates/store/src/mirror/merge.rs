@@ -8,17 +8,16 @@
 //! deadlocking. Foreign keys are resolved on the way, as far as the other side
 //! is there.
 
-use super::table::{Batch, Table, bind};
+use super::statement::{Tell, merge_sql};
+use super::table::{Batch, bind};
 use crate::error::StoreError;
 use crate::pool::Connection;
-use crate::prepared::Prepared;
 use diesel::QueryableByName;
+use diesel::pg::Pg;
+use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use std::collections::HashMap;
-use std::fmt::Write as _;
-use std::sync::{Mutex, OnceLock, PoisonError};
 use uuid::Uuid;
 
 /// What became of a row that differed.
@@ -66,39 +65,51 @@ struct Named {
     id: Uuid,
 }
 
-/// Which rows a merge tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Tell {
-    /// All that it touched, with the names of changed columns.
-    Touched,
-    /// Only those that it could not write, for another row stands in their place:
-    /// nobody hears of the others, and comparing column by column takes time.
-    Replaced,
+/// How many rows a merge wrote.
+#[derive(Debug, Default, QueryableByName)]
+pub(crate) struct Counts {
+    #[diesel(sql_type = BigInt)]
+    pub created: i64,
+    /// Those that changed on the panel; keys that could be resolved at last are no change.
+    #[diesel(sql_type = BigInt)]
+    pub updated: i64,
+    #[diesel(sql_type = BigInt)]
+    pub restored: i64,
 }
 
-/// Merges a batch and tells which rows were touched.
+/// Merges a batch and tells how many rows were touched.
+pub(crate) async fn merge_counted(
+    conn: &mut Connection,
+    panel: Uuid,
+    batch: Batch<'_>,
+) -> Result<Counts, StoreError> {
+    if batch.rows == 0 {
+        return Ok(Counts::default());
+    }
+    Ok(prepare(conn, panel, batch, Tell::Counted)
+        .await?
+        .get_result(conn)
+        .await?)
+}
+
+/// Merges a batch and tells which rows were touched: all, where each `is_heard` of, or
+/// those alone that could not be written.
 pub(crate) async fn merge(
     conn: &mut Connection,
     panel: Uuid,
     batch: Batch<'_>,
-    tell: Tell,
+    is_heard: bool,
 ) -> Result<Vec<Touched>, StoreError> {
     if batch.rows == 0 {
         return Ok(Vec::new());
     }
-    let table = batch.table;
-    if table.has_uuid {
-        make_room(conn, panel, &batch).await?;
-    }
-    let ids: Vec<Uuid> = (0..batch.rows).map(|_| Uuid::now_v7()).collect();
-    let mut query = sql_query(merge_sql(table, tell))
-        .into_boxed::<diesel::pg::Pg>()
-        .bind::<SqlUuid, _>(panel)
-        .bind::<Array<SqlUuid>, _>(ids);
-    for values in batch.columns {
-        query = bind(query, values);
-    }
-    let rows: Vec<TouchedRow> = Prepared(query).load(conn).await?;
+    let tell = if is_heard {
+        Tell::Touched
+    } else {
+        Tell::Replaced
+    };
+    let query = prepare(conn, panel, batch, tell).await?;
+    let rows: Vec<TouchedRow> = query.load(conn).await?;
     Ok(rows
         .into_iter()
         .map(|row| Touched {
@@ -116,6 +127,28 @@ pub(crate) async fn merge(
         .collect())
 }
 
+/// Makes room for the batch's rows, and the statement that merges them.
+async fn prepare<'a>(
+    conn: &mut Connection,
+    panel: Uuid,
+    batch: Batch<'a>,
+    tell: Tell,
+) -> Result<BoxedSqlQuery<'a, Pg, SqlQuery>, StoreError> {
+    let table = batch.table;
+    if table.has_uuid {
+        make_room(conn, panel, &batch).await?;
+    }
+    let ids: Vec<Uuid> = (0..batch.rows).map(|_| Uuid::now_v7()).collect();
+    let mut query = sql_query(merge_sql(table, tell))
+        .into_boxed::<Pg>()
+        .bind::<SqlUuid, _>(panel)
+        .bind::<Array<SqlUuid>, _>(ids);
+    for values in batch.columns {
+        query = bind(query, values);
+    }
+    Ok(query)
+}
+
 /// Clears the place of removed rows whose id now belongs to another uuid, and
 /// gives a removed row whose uuid is shown under another id that place, so that
 /// it is restored as itself. A page that names a removed row is rare, so one
@@ -129,15 +162,16 @@ async fn make_room(
         Some(super::table::Values::Uuid(uuids)) => uuids.clone(),
         _ => return Ok(()),
     };
-    let query = sql_query(format!(
+    let removed: Vec<Named> = sql_query(format!(
         "SELECT id FROM {table} WHERE panel_id = $1 AND removed_at IS NOT NULL \
            AND (remote_id = ANY($2) OR uuid = ANY($3)) LIMIT 1",
         table = batch.table.name
     ))
     .bind::<SqlUuid, _>(panel)
     .bind::<Array<Nullable<BigInt>>, _>(batch.key("remote_id"))
-    .bind::<Array<SqlUuid>, _>(&uuids);
-    let removed: Vec<Named> = Prepared(query).load(conn).await?;
+    .bind::<Array<SqlUuid>, _>(&uuids)
+    .load(conn)
+    .await?;
     if removed.is_empty() {
         return Ok(());
     }
@@ -171,184 +205,4 @@ async fn make_room(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// The statement of a table, made once.
-fn merge_sql(table: &'static Table, tell: Tell) -> String {
-    static STATEMENTS: OnceLock<Mutex<HashMap<(&'static str, Tell), String>>> = OnceLock::new();
-    STATEMENTS
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .entry((table.name, tell))
-        .or_insert_with(|| render(table, tell))
-        .clone()
-}
-
-fn render(table: &Table, tell: Tell) -> String {
-    let mut sql = String::with_capacity(4096);
-    let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
-    let arrays: Vec<String> = table
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| format!("${}::{}[]", index + 3, column.wire))
-        .collect();
-    let on_key = |left: &str, right: &str| {
-        table
-            .key
-            .iter()
-            .map(|key| format!("{left}.{key} = {right}.{key}"))
-            .collect::<Vec<_>>()
-            .join(" AND ")
-    };
-    let list = |prefix: &str, items: &[&str]| {
-        items
-            .iter()
-            .map(|item| format!("{prefix}{item}"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let keys: Vec<&str> = table.parents.iter().map(|parent| parent.key).collect();
-    let data: Vec<&str> = names
-        .iter()
-        .copied()
-        .filter(|name| !table.key.contains(name))
-        .collect();
-
-    // What the panel says, cast, with the parents' own ids.
-    let casts = table
-        .columns
-        .iter()
-        .map(|column| match column.cast {
-            Some(cast) => format!("i.{}::{cast} AS {}", column.name, column.name),
-            None => format!("i.{}", column.name),
-        })
-        .collect::<Vec<_>>()
-        .join(", ");
-    write!(sql, "WITH input AS MATERIALIZED (SELECT i.new_id, {casts}").ok();
-    for (index, parent) in table.parents.iter().enumerate() {
-        write!(sql, ", p{index}.id AS {}", parent.key).ok();
-    }
-    write!(
-        sql,
-        " FROM unnest($2::uuid[], {arrays}) AS i (new_id, {columns})",
-        arrays = arrays.join(", "),
-        columns = list("", &names),
-    )
-    .ok();
-    for (index, parent) in table.parents.iter().enumerate() {
-        // Its array says once more which parents the page names, so that only those are read;
-        // `ARRAY(SELECT …)` hides its length, which PostgreSQL would estimate by at length.
-        let named = names.iter().position(|name| *name == parent.remote);
-        write!(
-            sql,
-            " LEFT JOIN {table} p{index} ON p{index}.panel_id = $1 AND p{index}.remote_id = i.{remote} \
-             AND p{index}.remote_id = ANY(ARRAY(SELECT DISTINCT unnest(${named}::bigint[]))) \
-             AND p{index}.removed_at IS NULL",
-            table = parent.table,
-            remote = parent.remote,
-            named = named.unwrap_or_default() + 3,
-        )
-        .ok();
-    }
-
-    // What differs from the mirror. As with parents, the array says once more which
-    // rows are meant, so that PostgreSQL fetches those by index, all at once, and does
-    // not read the whole table for every page.
-    let told = |name: &str| {
-        let keeps = table
-            .columns
-            .iter()
-            .any(|column| column.keeps && column.name == name);
-        if keeps {
-            format!("COALESCE(i.{name}, m.{name}, '{{}}')")
-        } else {
-            format!("i.{name}")
-        }
-    };
-    let compared = data
-        .iter()
-        .map(|name| told(name))
-        .chain(keys.iter().map(|key| format!("i.{key}")))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let changed = match tell {
-        Tell::Touched => format!(
-            "CASE WHEN m.id IS NULL THEN ARRAY[]::text[] ELSE array_remove(ARRAY[{}], NULL) END",
-            data.iter()
-                .map(|name| format!(
-                    "CASE WHEN m.{name} IS DISTINCT FROM {} THEN '{name}' END",
-                    told(name)
-                ))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
-        Tell::Replaced => "ARRAY[]::text[]".to_owned(),
-    };
-    let stored: Vec<&str> = data.iter().chain(&keys).copied().collect();
-    let other = if table.has_uuid {
-        "(m.id IS NOT NULL AND m.removed_at IS NULL AND m.uuid <> i.uuid)"
-    } else {
-        "false"
-    };
-    write!(
-        sql,
-        "), diff AS MATERIALIZED (SELECT i.new_id, m.id AS old_id, \
-         m.removed_at IS NOT NULL AS was_removed, {other} AS replaced, \
-         {changed} AS changed, {key_columns}, {data_columns}{key_list} \
-         FROM input i LEFT JOIN {name} m ON m.panel_id = $1 AND {on} \
-           AND m.{first} = ANY(ARRAY(SELECT unnest($3::bigint[]))) \
-         WHERE m.id IS NULL OR m.removed_at IS NOT NULL OR ({mine}) IS DISTINCT FROM ({theirs}))",
-        key_columns = list("i.", table.key),
-        data_columns = data
-            .iter()
-            .map(|name| format!("{} AS {name}", told(name)))
-            .collect::<Vec<_>>()
-            .join(", "),
-        key_list = keys
-            .iter()
-            .map(|key| format!(", i.{key}"))
-            .collect::<String>(),
-        name = table.name,
-        on = on_key("m", "i"),
-        first = table.key.first().copied().unwrap_or("remote_id"),
-        mine = list("m.", &stored),
-        theirs = compared,
-    )
-    .ok();
-
-    // Only that is written.
-    let written: Vec<&str> = names.iter().chain(&keys).copied().collect();
-    let set = stored
-        .iter()
-        .map(|name| format!("{name} = excluded.{name}"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let parent_id = keys
-        .as_slice()
-        .first()
-        .map_or("NULL::uuid".to_owned(), |key| format!("d.{key}"));
-    write!(
-        sql,
-        ", written AS (INSERT INTO {name} (id, panel_id, {columns}) \
-         SELECT new_id, $1, {columns} FROM diff WHERE NOT replaced ORDER BY {key} \
-         ON CONFLICT (panel_id, {key}) DO UPDATE SET {set}, removed_at = NULL, updated_at = now() \
-         RETURNING id, {key}) \
-         SELECT COALESCE(w.id, d.old_id) AS id, d.{first} AS remote_id, {parent_id} AS parent_id, \
-         CASE WHEN d.replaced THEN 'replaced' WHEN d.old_id IS NULL THEN 'created' \
-              WHEN d.was_removed THEN 'restored' ELSE 'updated' END AS change, d.changed \
-         FROM diff d LEFT JOIN written w ON {on}{told}",
-        told = match tell {
-            Tell::Touched => "",
-            Tell::Replaced => " WHERE d.replaced",
-        },
-        name = table.name,
-        columns = list("", &written),
-        key = list("", table.key),
-        first = table.key.first().copied().unwrap_or("remote_id"),
-        on = on_key("w", "d"),
-    )
-    .ok();
-    sql
 }

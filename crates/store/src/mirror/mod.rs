@@ -8,6 +8,7 @@ mod merge;
 mod page;
 mod rows;
 mod server_tables;
+mod statement;
 pub(crate) mod table;
 pub(crate) mod tables;
 

@@ -5,7 +5,6 @@ use super::rows::{Outcome, PageRows, merge_rows};
 use crate::error::StoreError;
 use crate::outbox::say;
 use crate::pool::{Connection, Store};
-use crate::prepared::Prepared;
 use crate::tasks::{TaskLease, lock_task};
 use common::types::panel::BadRecord;
 use common::types::sync::Kind;
@@ -130,8 +129,10 @@ async fn merge_by_halves(
             Ok(part) => {
                 outcome.replaced.extend(part.replaced);
                 outcome.announcements.extend(part.announcements);
-                if let Some(counts) = part.allocations {
-                    outcome.allocations.get_or_insert_default().add(&counts);
+                match (&mut outcome.allocations, part.allocations) {
+                    (Some(all), Some(part)) => all.add(&part),
+                    (all @ None, part) => *all = part,
+                    (Some(_), None) => {}
                 }
             }
             Err(error) if error.may_be_refusal() => {
@@ -167,7 +168,7 @@ async fn remember_seen(
     ids.dedup();
     let unknown = |rows: &[BadRecord]| rows.iter().filter(|row| row.id.is_none()).count();
     debug_assert!(refused.iter().all(|row| row.id.is_some()));
-    let query = sql_query(
+    sql_query(
         "INSERT INTO sync_seen (run_id, kind, scope, position, remote_ids, unidentified, poisoned, total, total_constant) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
          ON CONFLICT (run_id, kind, scope, position) DO UPDATE SET remote_ids = excluded.remote_ids, \
@@ -182,8 +183,9 @@ async fn remember_seen(
     .bind::<Integer, _>(i32::try_from(unknown(&page.bad)).unwrap_or(i32::MAX))
     .bind::<Integer, _>(i32::try_from(unknown(&page.poison)).unwrap_or(i32::MAX))
     .bind::<BigInt, _>(to_i64(page.total))
-    .bind::<Bool, _>(page.total_constant);
-    Prepared(query).execute(conn).await?;
+    .bind::<Bool, _>(page.total_constant)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -236,7 +238,7 @@ async fn checkpoint(
     page: &PageCommit,
     report: &PageReport,
 ) -> Result<(), StoreError> {
-    let query = sql_query(
+    sql_query(
         "UPDATE sync_tasks SET checkpoint = $2, items_total = GREATEST($3, items_synced + $4), \
            items_synced = items_synced + $4, items_failed = items_failed + $5, \
            requests = requests + $6, waits_for = NULL WHERE id = $1",
@@ -246,8 +248,9 @@ async fn checkpoint(
     .bind::<BigInt, _>(to_i64(page.items_total))
     .bind::<BigInt, _>(to_i64(report.synced))
     .bind::<BigInt, _>(to_i64(report.failed))
-    .bind::<BigInt, _>(i64::from(page.requests));
-    Prepared(query).execute(conn).await?;
+    .bind::<BigInt, _>(i64::from(page.requests))
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

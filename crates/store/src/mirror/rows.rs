@@ -1,21 +1,19 @@
 //! Rows of one page, and how a page of them is merged.
 
-use super::announce::Announcements;
+use super::announce::{AllocationCounts, Announcements};
 use super::children::{Whole, note_missing};
-use super::merge::{Change, Tell, Touched, merge};
+use super::merge::{Change, Touched, merge, merge_counted};
 use super::tables;
 use crate::error::StoreError;
 use crate::outbox::Outgoing;
 use crate::pool::Connection;
 use crate::tasks::TaskLease;
 use chrono::Utc;
-use common::types::event::{Event, EventType};
 use common::types::panel::{
     Allocation, BadRecord, Database, DatabaseHost, Egg, EggVariable, Included, Location, Nest,
     Node, PanelUser, Server, ServerVariable, Subuser,
 };
 use common::types::sync::Kind;
-use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
@@ -132,13 +130,19 @@ pub(super) async fn merge_rows(
                 conn,
                 panel,
                 tables::locations(rows),
-                told(lease, Kind::Locations),
+                lease.announces(Kind::Locations),
             )
             .await?;
             outcome.touched(lease, Kind::Locations, "location", "locations", &touched);
         }
         PageRows::Nodes(rows) => {
-            let touched = merge(conn, panel, tables::nodes(rows), told(lease, Kind::Nodes)).await?;
+            let touched = merge(
+                conn,
+                panel,
+                tables::nodes(rows),
+                lease.announces(Kind::Nodes),
+            )
+            .await?;
             outcome.touched(lease, Kind::Nodes, "node", "nodes", &touched);
         }
         PageRows::Users(rows) => {
@@ -146,34 +150,18 @@ pub(super) async fn merge_rows(
                 conn,
                 panel,
                 tables::panel_users(rows),
-                told(lease, Kind::Users),
+                lease.announces(Kind::Users),
             )
             .await?;
             outcome.touched(lease, Kind::Users, "user", "panel_users", &touched);
         }
         PageRows::Allocations { node, rows } => {
-            let touched = merge(
-                conn,
-                panel,
-                tables::allocations(*node, rows),
-                told(lease, Kind::Allocations),
-            )
-            .await?;
+            let batch = tables::allocations(*node, rows);
             if lease.announces(Kind::Allocations) {
-                let count =
-                    |change| touched.iter().filter(|row| row.change == change).count() as u64;
-                let counts = AllocationCounts {
-                    node: *node,
-                    created: count(Change::Created),
-                    updated: touched
-                        .iter()
-                        .filter(|row| row.change == Change::Updated && !row.changed.is_empty())
-                        .count() as u64,
-                    restored: count(Change::Restored),
-                };
-                if counts.created + counts.updated + counts.restored > 0 {
-                    outcome.allocations = Some(counts);
-                }
+                let counts = merge_counted(conn, panel, batch).await?;
+                outcome.allocations = AllocationCounts::of(*node, &counts);
+            } else {
+                merge(conn, panel, batch, false).await?;
             }
         }
         PageRows::Nests(rows) => merge_nests(conn, lease, rows, outcome).await?,
@@ -191,7 +179,13 @@ async fn merge_nests(
     outcome: &mut Outcome,
 ) -> Result<(), StoreError> {
     let (panel, run) = (lease.panel_id.0, lease.run_id.0);
-    let nests = merge(conn, panel, tables::nests(rows), told(lease, Kind::Nests)).await?;
+    let nests = merge(
+        conn,
+        panel,
+        tables::nests(rows),
+        lease.announces(Kind::Nests),
+    )
+    .await?;
     outcome.touched(lease, Kind::Nests, "nest", "nests", &nests);
     let replaced = ids_of_replaced(&nests);
     let kept: Vec<&Nest> = rows
@@ -203,7 +197,7 @@ async fn merge_nests(
     let nest_ids: Vec<i64> = kept.iter().map(|nest| nest.id).collect();
     let batch = tables::eggs(&eggs);
     let whole = Whole::of(&batch, "nest_remote_id", &nest_ids);
-    let touched = merge(conn, panel, batch, told(lease, Kind::Nests)).await?;
+    let touched = merge(conn, panel, batch, lease.announces(Kind::Nests)).await?;
     outcome.touched(lease, Kind::Nests, "egg", "eggs", &touched);
     note_missing(conn, panel, run, whole).await?;
 
@@ -216,7 +210,7 @@ async fn merge_nests(
     let egg_ids: Vec<i64> = kept.iter().map(|egg| egg.id).collect();
     let batch = tables::egg_variables(&variables);
     let whole = Whole::of(&batch, "egg_remote_id", &egg_ids);
-    let touched = merge(conn, panel, batch, told(lease, Kind::Nests)).await?;
+    let touched = merge(conn, panel, batch, lease.announces(Kind::Nests)).await?;
     note_missing(conn, panel, run, whole).await?;
     if lease.announces(Kind::Nests) {
         let egg_of: BTreeMap<i64, i64> = variables.iter().map(|row| (row.id, row.egg)).collect();
@@ -241,7 +235,7 @@ async fn merge_servers(
             conn,
             panel,
             tables::servers(rows),
-            told(lease, Kind::Servers),
+            lease.announces(Kind::Servers),
         )
         .await?;
         outcome.touched(lease, Kind::Servers, "server", "servers", &servers);
@@ -274,7 +268,7 @@ async fn merge_server_parts(
         .collect();
     let batch = tables::server_variables(&variables);
     let whole = Whole::of(&batch, "server_remote_id", &owners);
-    let touched = merge(conn, panel, batch, told(lease, Kind::Servers)).await?;
+    let touched = merge(conn, panel, batch, lease.announces(Kind::Servers)).await?;
     note_missing(conn, panel, run, whole).await?;
     if announce {
         announce_parts(outcome, "server", "variables", &touched, Some);
@@ -284,7 +278,7 @@ async fn merge_server_parts(
     let subusers: Vec<&Subuser> = lists.iter().flat_map(|(_, list)| list.iter()).collect();
     let batch = tables::server_subusers(&subusers);
     let whole = Whole::of(&batch, "server_remote_id", &owners);
-    let touched = merge(conn, panel, batch, told(lease, Kind::Servers)).await?;
+    let touched = merge(conn, panel, batch, lease.announces(Kind::Servers)).await?;
     note_missing(conn, panel, run, whole).await?;
     if announce {
         let server_of: BTreeMap<i64, i64> =
@@ -300,7 +294,7 @@ async fn merge_server_parts(
 /// that is told. Allocations that arrive after their server are linked when the run ends.
 fn claims_to_link(lease: &TaskLease, servers: &[&Server], touched: &[Touched]) -> Vec<i64> {
     let (mut owners, _) = listed(servers, |server| &server.allocations);
-    if told(lease, Kind::Servers) == Tell::Touched {
+    if lease.announces(Kind::Servers) {
         let written: HashSet<i64> = touched
             .iter()
             .filter(|row| {
@@ -332,10 +326,10 @@ async fn merge_databases(
         .map(|host| (host.id, host))
         .collect();
     let hosts: Vec<&DatabaseHost> = hosts.into_values().collect();
-    merge(conn, panel, tables::database_hosts(&hosts), Tell::Replaced).await?;
+    merge(conn, panel, tables::database_hosts(&hosts), false).await?;
     let batch = tables::server_databases(&databases);
     let whole = Whole::of(&batch, "server_remote_id", &owners);
-    let touched = merge(conn, panel, batch, told(lease, Kind::Databases)).await?;
+    let touched = merge(conn, panel, batch, lease.announces(Kind::Databases)).await?;
     outcome.touched(
         lease,
         Kind::Databases,
@@ -344,15 +338,6 @@ async fn merge_databases(
         &touched,
     );
     note_missing(conn, panel, run, whole).await
-}
-
-/// What has to be known of a kind's rows: each change where each is an event.
-fn told(lease: &TaskLease, kind: Kind) -> Tell {
-    if lease.announces(kind) {
-        Tell::Touched
-    } else {
-        Tell::Replaced
-    }
 }
 
 /// The parents whose list is known, and their lists.
@@ -401,40 +386,14 @@ pub(super) struct Outcome {
     pub refused: Vec<BadRecord>,
 }
 
-#[derive(Default)]
-pub(super) struct AllocationCounts {
-    node: i64,
-    created: u64,
-    updated: u64,
-    restored: u64,
-}
-
-impl AllocationCounts {
-    /// Adds the counts of another part of the same page.
-    pub fn add(&mut self, other: &Self) {
-        self.node = other.node;
-        self.created += other.created;
-        self.updated += other.updated;
-        self.restored += other.restored;
-    }
-}
-
 impl Outcome {
     pub fn outgoing(self, lease: &TaskLease) -> Vec<Outgoing> {
         let now = Utc::now();
         let mut events = self.announcements.into_events(lease.panel_id, now);
-        if let Some(counts) = self.allocations {
-            events.push(Event::new(
-                EventType::AllocationsChanged,
-                format!("{}/node/{}", lease.panel_id, counts.node),
-                now,
-                json!({
-                    "panel_id": lease.panel_id, "node_remote_id": counts.node,
-                    "created": counts.created, "updated": counts.updated,
-                    "deleted": 0, "restored": counts.restored,
-                }),
-            ));
-        }
+        events.extend(
+            self.allocations
+                .map(|counts| counts.into_event(lease.panel_id, now)),
+        );
         events.into_iter().map(Outgoing::event).collect()
     }
 

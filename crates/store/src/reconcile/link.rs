@@ -5,7 +5,6 @@ use crate::error::StoreError;
 use crate::mirror::tables::ALL;
 use crate::outbox::{Outgoing, say};
 use crate::pool::{Connection, Store};
-use crate::prepared::Prepared;
 use crate::tasks::{TaskLease, lock_task};
 use chrono::Utc;
 use common::types::event::{Event, EventType};
@@ -142,7 +141,7 @@ pub(crate) async fn link_allocations(
     // different pages: what is not claimed is freed, what is claimed is set.
     // `ARRAY(SELECT …)` hides from PostgreSQL how long the list is: it would take
     // so many servers for a reason to read all allocations, for every page.
-    let query = sql_query(
+    sql_query(
         "WITH claim AS MATERIALIZED ( \
            SELECT s.id AS server_id, s.remote_id AS server_remote_id, unnest(s.allocation_remote_ids) AS remote_id \
            FROM servers s WHERE s.panel_id = $1 AND s.removed_at IS NULL AND ($2 OR s.remote_id = ANY(ARRAY(SELECT unnest($3::bigint[])))) \
@@ -161,7 +160,8 @@ pub(crate) async fn link_allocations(
     )
     .bind::<SqlUuid, _>(panel)
     .bind::<Bool, _>(all)
-    .bind::<Array<BigInt>, _>(listed);
-    Prepared(query).execute(conn).await?;
+    .bind::<Array<BigInt>, _>(listed)
+    .execute(conn)
+    .await?;
     Ok(())
 }

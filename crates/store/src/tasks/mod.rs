@@ -12,7 +12,6 @@ pub use claim::ClaimSettings;
 
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
-use crate::prepared::Prepared;
 use common::types::id::{PanelId, RunId, TaskId, WorkerId};
 use common::types::sync::Kind;
 use diesel::QueryableByName;
@@ -123,14 +122,15 @@ struct Found {
 
 /// Locks the lease's task row; the first statement of each of its transactions.
 pub(crate) async fn lock_task(conn: &mut Connection, lease: &TaskLease) -> Result<(), StoreError> {
-    let query = sql_query(
+    let found: Vec<Found> = sql_query(
         "SELECT t.id FROM sync_tasks t JOIN sync_runs r ON r.id = t.run_id \
          WHERE t.id = $1 AND t.fence = $2 AND t.state = 'leased' AND r.status = 'RUNNING' \
          FOR UPDATE OF t",
     )
     .bind::<SqlUuid, _>(lease.task_id.0)
-    .bind::<BigInt, _>(lease.fence);
-    let found: Vec<Found> = Prepared(query).load(conn).await?;
+    .bind::<BigInt, _>(lease.fence)
+    .load(conn)
+    .await?;
     if found.is_empty() {
         Err(StoreError::FenceLost)
     } else {
