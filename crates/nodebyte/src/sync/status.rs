@@ -6,22 +6,14 @@ use crate::failure::Failure;
 use crate::output::Table;
 use crate::session::Session;
 use common::types::id::RunId;
-use common::types::sync::RunStatus;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use store::{RunRow, TaskRow};
 
-/// How many runs are searched for holds, newest first.
-const HOLD_DEPTH: i64 = 500;
-
 /// The newest runs, and holds that can still be confirmed.
 pub async fn overview(session: &Session<'_>, limit: u16) -> Result<ExitCode, Failure> {
-    let recent = session
-        .store
-        .runs(None, HOLD_DEPTH.max(i64::from(limit)), 0)
-        .await?;
-    let holds: Vec<&RunRow> = open_holds(&recent);
-    let shown = &recent[..recent.len().min(usize::from(limit))];
+    let shown = session.store.runs(None, i64::from(limit), 0).await?;
+    let holds = session.store.runs_with_open_holds().await?;
     let value = json!({
         "runs": shown.iter().map(RunView::of).collect::<Vec<_>>(),
         "open_holds": holds.iter().map(|run| json!({ "run_id": run.id, "held": run.held })).collect::<Vec<_>>(),
@@ -37,7 +29,7 @@ pub async fn overview(session: &Session<'_>, limit: u16) -> Result<ExitCode, Fai
             "ASKED FOR",
             "BY",
         ]);
-        for run in shown {
+        for run in &shown {
             table.row([
                 run.id.to_string(),
                 run.target.clone(),
@@ -127,28 +119,6 @@ fn unfinished(tasks: &[TaskRow]) -> String {
         ]);
     }
     format!("\n{}", table.or(""))
-}
-
-/// Ended runs that held something back which no later completed run of the panel
-/// has listed again. `runs` are newest first.
-fn open_holds(runs: &[RunRow]) -> Vec<&RunRow> {
-    runs.iter()
-        .enumerate()
-        .filter(|(position, run)| {
-            let kinds = held_kinds(run);
-            let ended = run.run_status().is_ok_and(RunStatus::is_final);
-            let superseded = runs.iter().take(*position).any(|later| {
-                later.panel_id == run.panel_id
-                    && later.status == RunStatus::Completed.as_str()
-                    && later
-                        .kinds
-                        .iter()
-                        .any(|kind| kinds.contains(&kind.as_str()))
-            });
-            ended && !kinds.is_empty() && !superseded
-        })
-        .map(|(_, run)| run)
-        .collect()
 }
 
 fn held_kinds(run: &RunRow) -> Vec<&str> {

@@ -190,6 +190,37 @@ async fn a_hold_is_shown_and_confirmed_until_a_later_run_has_listed_the_kind() {
     assert_eq!(all["open_holds"], json!([]));
 }
 
+#[tokio::test]
+async fn a_hold_is_shown_however_many_runs_came_after_it() {
+    let installation = Installation::new().await;
+    let id = installation.ask_for_run().await;
+    end(
+        &installation,
+        "COMPLETED",
+        Some(json!({ "servers": { "rows": 40 } })),
+    )
+    .await;
+    // They say that they mirrored servers, and have listed none.
+    installation
+        .sql
+        .execute(
+            "INSERT INTO sync_runs (id, panel_id, target, kinds, status, requested_by, completed_at) \
+             SELECT gen_random_uuid(), p.id, 'servers', '{servers}', 'FAILED', 'clock', now() \
+             FROM panels p, generate_series(1, 1000)",
+            &[],
+        )
+        .await
+        .unwrap();
+    let all = installation
+        .cli
+        .json(&["sync", "status", "--limit", "3"])
+        .await;
+    assert_eq!(all["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(all["open_holds"][0]["run_id"], id.as_str());
+    let confirming = installation.cli.json(&["sync", "confirm", &id]).await;
+    assert_eq!(confirming["confirms_run_id"], id.as_str());
+}
+
 /// Ends every open run, as a worker would.
 async fn end(installation: &Installation, status: &str, held: Option<serde_json::Value>) {
     installation

@@ -1,6 +1,6 @@
 //! How runs are asked for, confirmed and started.
 
-use super::row::{COLUMNS, RunRow, find, kinds_of};
+use super::row::{COLUMNS, OPEN_HOLD, RunRow, find, kinds_of};
 use super::{log, run_event};
 use crate::error::StoreError;
 use crate::outbox::{Outgoing, say};
@@ -12,7 +12,7 @@ use common::types::message::Command;
 use common::types::sync::{Kind, RunStatus, Target};
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -103,10 +103,8 @@ impl Store {
                 return Ok(ConfirmOutcome::NothingHeld);
             }
             let kinds = held_kinds(&run);
-            for kind in &kinds {
-                if listed_since(conn, &run, *kind).await? {
-                    return Ok(ConfirmOutcome::Superseded);
-                }
+            if !stands_open(conn, held).await? {
+                return Ok(ConfirmOutcome::Superseded);
             }
             let open = open_runs(conn, PanelId(run.panel_id)).await?;
             if let Some(asked) = open
@@ -190,15 +188,11 @@ fn held_kinds(run: &RunRow) -> BTreeSet<Kind> {
         .unwrap_or_default()
 }
 
-async fn listed_since(conn: &mut Connection, run: &RunRow, kind: Kind) -> Result<bool, StoreError> {
-    let rows: Vec<PanelOnly> = sql_query(
-        "SELECT panel_id FROM panel_kinds WHERE panel_id = $1 AND kind = $2 AND last_run_id <> $3 \
-           AND last_listed_at > $4",
-    )
-    .bind::<SqlUuid, _>(run.panel_id)
-    .bind::<Text, _>(kind.as_str())
-    .bind::<SqlUuid, _>(run.id)
-    .bind::<Nullable<Timestamptz>, _>(run.completed_at)
+async fn stands_open(conn: &mut Connection, run: RunId) -> Result<bool, StoreError> {
+    let rows: Vec<PanelOnly> = sql_query(format!(
+        "SELECT panel_id FROM sync_runs r WHERE r.id = $1 AND {OPEN_HOLD}"
+    ))
+    .bind::<SqlUuid, _>(run.0)
     .load(conn)
     .await?;
     Ok(!rows.is_empty())

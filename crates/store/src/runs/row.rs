@@ -108,6 +108,13 @@ pub(super) const COLUMNS: &str = "id, panel_id, target, kinds, status, requested
     percentage, items_total, items_synced, items_failed, requests, last_message, failed_step, error, held, \
     created_at, started_at, updated_at, completed_at";
 
+/// Whether what a run `r` held back can still be confirmed: it has ended, and no
+/// later run has listed any of the kinds.
+pub(super) const OPEN_HOLD: &str = "jsonb_typeof(r.held) = 'object' AND r.completed_at IS NOT NULL \
+    AND NOT EXISTS (SELECT 1 FROM jsonb_object_keys(r.held) AS h (kind) \
+      JOIN panel_kinds k ON k.panel_id = r.panel_id AND k.kind = h.kind \
+      WHERE k.last_run_id <> r.id AND k.last_listed_at > r.completed_at)";
+
 /// One kind's share of a run.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct RunKind {
@@ -227,6 +234,19 @@ impl Store {
         let mut conn = self.conn().await?;
         Ok(sql_query(format!(
             "SELECT {COLUMNS} FROM sync_runs WHERE status IN ('PENDING', 'RUNNING') ORDER BY created_at, id"
+        ))
+        .load(&mut conn)
+        .await?)
+    }
+
+    /// Runs whose holds can still be confirmed, newest first.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn runs_with_open_holds(&self) -> Result<Vec<RunRow>, StoreError> {
+        let mut conn = self.conn().await?;
+        Ok(sql_query(format!(
+            "SELECT {COLUMNS} FROM sync_runs r WHERE {OPEN_HOLD} ORDER BY created_at DESC, id DESC"
         ))
         .load(&mut conn)
         .await?)

@@ -48,6 +48,12 @@ async fn held(stage: &Stage, failed: bool) -> RunId {
     lease.run_id
 }
 
+/// Runs whose holds can still be confirmed.
+async fn open(stage: &Stage) -> Vec<RunId> {
+    let runs = stage.store.runs_with_open_holds().await.unwrap();
+    runs.iter().map(store::RunRow::run_id).collect()
+}
+
 #[tokio::test]
 async fn a_confirmation_starts_one_run_of_the_held_kinds_and_records_who_asked() {
     let stage = Stage::new().await;
@@ -104,6 +110,7 @@ async fn a_later_listing_of_the_kind_makes_a_confirmation_void() {
         .kind_listed(&later, Kind::Locations, false)
         .await
         .unwrap();
+    assert_eq!(open(&stage).await, [id]);
     stage
         .store
         .kind_listed(&later, Kind::Locations, true)
@@ -111,6 +118,7 @@ async fn a_later_listing_of_the_kind_makes_a_confirmation_void() {
         .unwrap();
     let outcome = stage.store.run_confirm(id, "anna", None).await.unwrap();
     assert!(matches!(outcome, ConfirmOutcome::Superseded), "{outcome:?}");
+    assert!(open(&stage).await.is_empty());
 }
 
 #[tokio::test]
