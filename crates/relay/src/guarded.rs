@@ -1,57 +1,61 @@
-//! Consumers that note what they have handled.
+//! Consumers that know a message when it comes again.
 
 use async_trait::async_trait;
 use broker::{Delivery, Handler, Outcome};
-use slog::{Logger, debug, warn};
-use store::{Receipt, Store};
+use slog::{Logger, debug};
+use store::{InboxEntry, Receipt};
 
-/// A handler whose successes are recorded in the inbox under a consumer's name,
-/// so that a repeated message is known as one.
-///
-/// The record follows the effect: were it first, a crash in between would lose
-/// the message. A repeat after such a crash is handled once more, which is why the
-/// handler's effect must be idempotent, or be committed by the handler together
-/// with the inbox row.
-pub struct Guarded<H> {
-    store: Store,
+/// What a consumer does, in a transaction that records the message too.
+#[async_trait]
+pub trait Effect: Send + Sync {
+    /// Does what the message asks for and writes `entry` to the inbox, both or
+    /// neither; nothing if it stands there already. There is no entry where the
+    /// sender gave no id that can be read.
+    ///
+    /// # Errors
+    /// What is to become of a delivery that had no effect.
+    async fn apply(
+        &self,
+        delivery: &Delivery,
+        entry: Option<InboxEntry>,
+    ) -> Result<Receipt, Outcome>;
+}
+
+/// A handler whose messages have their effect once, however often they come.
+pub struct Guarded<E> {
     consumer: &'static str,
-    handler: H,
+    effect: E,
     log: Logger,
 }
 
-impl<H: Handler> Guarded<H> {
-    /// Guards `handler`; `consumer` names it in the inbox and is never changed,
+impl<E: Effect> Guarded<E> {
+    /// Guards `effect`; `consumer` names it in the inbox and is never changed,
     /// since messages are known by it.
-    pub fn new(store: Store, consumer: &'static str, handler: H, log: Logger) -> Self {
+    pub fn new(consumer: &'static str, effect: E, log: Logger) -> Self {
         Self {
-            store,
             consumer,
-            handler,
+            effect,
             log,
         }
     }
 }
 
 #[async_trait]
-impl<H: Handler> Handler for Guarded<H> {
+impl<E: Effect> Handler for Guarded<E> {
     async fn handle(&self, delivery: &Delivery) -> Outcome {
-        let outcome = self.handler.handle(delivery).await;
-        let Some(id) = delivery.id.filter(|_| outcome == Outcome::Done) else {
-            return outcome;
-        };
-        match self.store.inbox_record(self.consumer, id).await {
-            Ok(Receipt::New) => {}
+        let entry = delivery.id.map(|message| InboxEntry {
+            consumer: self.consumer,
+            message,
+        });
+        match self.effect.apply(delivery, entry).await {
+            Ok(Receipt::New) => Outcome::Done,
             Ok(Receipt::Repeated) => {
                 metrics::counter!("nodebyte_inbox_repeated_total", "consumer" => self.consumer)
                     .increment(1);
-                debug!(self.log, "handled a message again"; "message_id" => %id);
+                debug!(self.log, "a message came again"; "message_id" => ?delivery.id);
+                Outcome::Done
             }
-            // The effect stands. To have it done again for the record's sake would
-            // be the very repeat that the record is to tell of.
-            Err(error) => {
-                warn!(self.log, "a handled message was not recorded"; "message_id" => %id, "error" => %error);
-            }
+            Err(outcome) => outcome,
         }
-        outcome
     }
 }

@@ -23,7 +23,7 @@ pub use accounts::{LinkConflict, LinkReport};
 pub use cleanup::{Cleaned, Retention};
 pub use config::{DataKeyRow, SettingRow};
 pub use error::StoreError;
-pub use inbox::Receipt;
+pub use inbox::{InboxEntry, Receipt};
 pub use leases::Lease;
 pub use migrate::MigrationReport;
 pub use mirror::{MirrorCounts, PageCommit, PageReport, PageRows, ServerParts};

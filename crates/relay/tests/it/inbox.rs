@@ -2,16 +2,27 @@ use crate::stage::Stage;
 use async_trait::async_trait;
 use broker::{Delivery, Handler, Outcome};
 use common::types::id::MessageId;
-use relay::Guarded;
+use relay::{Effect, Guarded};
 use std::collections::BTreeMap;
+use store::{InboxEntry, Receipt, Store};
 use testkit::test_logger;
 
-struct Says(Outcome);
+/// Starts the runs that wait.
+struct Wakes(Store);
 
 #[async_trait]
-impl Handler for Says {
-    async fn handle(&self, _: &Delivery) -> Outcome {
-        self.0.clone()
+impl Effect for Wakes {
+    async fn apply(&self, _: &Delivery, entry: Option<InboxEntry>) -> Result<Receipt, Outcome> {
+        Ok(self.0.run_wake(entry).await.unwrap())
+    }
+}
+
+struct Fails(Outcome);
+
+#[async_trait]
+impl Effect for Fails {
+    async fn apply(&self, _: &Delivery, _: Option<InboxEntry>) -> Result<Receipt, Outcome> {
+        Err(self.0.clone())
     }
 }
 
@@ -38,12 +49,7 @@ async fn recorded(stage: &Stage) -> i64 {
 #[tokio::test]
 async fn a_handled_message_is_recorded_once_and_a_repeat_is_harmless() {
     let stage = Stage::new().await;
-    let guarded = Guarded::new(
-        stage.store.clone(),
-        "test",
-        Says(Outcome::Done),
-        test_logger(),
-    );
+    let guarded = Guarded::new("test", Wakes(stage.store.clone()), test_logger());
     let delivery = delivery(Some(MessageId::new()));
     for _ in 0..2 {
         assert_eq!(guarded.handle(&delivery).await, Outcome::Done);
@@ -58,23 +64,13 @@ async fn only_a_success_is_recorded() {
         Outcome::Retry("later".to_owned()),
         Outcome::Dead("never".to_owned()),
     ] {
-        let guarded = Guarded::new(
-            stage.store.clone(),
-            "test",
-            Says(outcome.clone()),
-            test_logger(),
-        );
+        let guarded = Guarded::new("test", Fails(outcome.clone()), test_logger());
         assert_eq!(
             guarded.handle(&delivery(Some(MessageId::new()))).await,
             outcome
         );
     }
-    let guarded = Guarded::new(
-        stage.store.clone(),
-        "test",
-        Says(Outcome::Done),
-        test_logger(),
-    );
+    let guarded = Guarded::new("test", Wakes(stage.store.clone()), test_logger());
     assert_eq!(guarded.handle(&delivery(None)).await, Outcome::Done);
     assert_eq!(recorded(&stage).await, 0);
 }

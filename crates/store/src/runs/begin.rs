@@ -3,6 +3,7 @@
 use super::row::{COLUMNS, OPEN_HOLD, RunRow, find, kinds_of};
 use super::{log, run_event};
 use crate::error::StoreError;
+use crate::inbox::{self, InboxEntry, Receipt};
 use crate::outbox::{Outgoing, say};
 use crate::pool::{Connection, Store};
 use crate::tasks::{NewTask, insert_tasks};
@@ -134,12 +135,8 @@ impl Store {
     /// When PostgreSQL cannot be asked.
     pub async fn run_start_waiting(&self) -> Result<Vec<RunRow>, StoreError> {
         let mut conn = self.conn().await?;
-        let panels: Vec<PanelOnly> =
-            sql_query("SELECT DISTINCT panel_id FROM sync_runs WHERE status = 'PENDING'")
-                .load(&mut conn)
-                .await?;
         let mut started = Vec::new();
-        for PanelOnly { panel_id } in panels {
+        for PanelOnly { panel_id } in waiting_panels(&mut conn).await? {
             let runs = conn
                 .transaction(async move |conn| start_waiting(conn, PanelId(panel_id)).await)
                 .await?;
@@ -147,6 +144,36 @@ impl Store {
         }
         Ok(started)
     }
+
+    /// What a wake-up does: [`Self::run_start_waiting`] in the one transaction
+    /// that records the message, and nothing if it was recorded before.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked; the message is not recorded then.
+    pub async fn run_wake(&self, entry: Option<InboxEntry>) -> Result<Receipt, StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            if let Some(entry) = entry
+                && inbox::record(conn, entry).await? == Receipt::Repeated
+            {
+                return Ok(Receipt::Repeated);
+            }
+            for PanelOnly { panel_id } in waiting_panels(conn).await? {
+                start_waiting(conn, PanelId(panel_id)).await?;
+            }
+            Ok(Receipt::New)
+        })
+        .await
+    }
+}
+
+/// In an order that all who lock several of them share.
+async fn waiting_panels(conn: &mut Connection) -> Result<Vec<PanelOnly>, StoreError> {
+    Ok(sql_query(
+        "SELECT DISTINCT panel_id FROM sync_runs WHERE status = 'PENDING' ORDER BY panel_id",
+    )
+    .load(conn)
+    .await?)
 }
 
 #[derive(QueryableByName)]

@@ -1,10 +1,10 @@
 //! Outbox, inbox and named leases.
 
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage, location, locations, page};
 use common::types::id::{MessageId, WorkerId};
 use common::types::sync::{Kind, Target};
 use std::time::Duration;
-use store::{OutgoingRoute, Receipt};
+use store::{Ending, InboxEntry, OutgoingRoute, PageRows, Receipt, Resource};
 
 #[tokio::test]
 async fn messages_wait_in_the_order_in_which_they_were_said() {
@@ -36,7 +36,13 @@ async fn messages_wait_in_the_order_in_which_they_were_said() {
 async fn a_message_is_new_once_for_each_consumer() {
     let stage = Stage::new().await;
     let id = MessageId::new();
-    let record = async |consumer| stage.store.inbox_record(consumer, id).await.unwrap();
+    let record = async |consumer| {
+        let entry = InboxEntry {
+            consumer,
+            message: id,
+        };
+        stage.store.run_wake(Some(entry)).await.unwrap()
+    };
     assert_eq!(record("one").await, Receipt::New);
     assert_eq!(record("one").await, Receipt::Repeated);
     assert_eq!(record("other").await, Receipt::New);
@@ -81,4 +87,88 @@ async fn work_that_is_done_once_an_interval_is_refused_to_its_holder_too() {
         .execute("UPDATE leases SET until = now() - interval '1 second'")
         .await;
     assert!(attempt().await);
+}
+
+#[tokio::test]
+async fn a_message_is_recorded_with_its_effect_or_not_at_all() {
+    let stage = Stage::new().await;
+    let new = stage.new_run(Target::Full);
+    let id = stage.store.run_trigger(&new).await.unwrap().run.run_id();
+    let entry = InboxEntry {
+        consumer: "test",
+        message: MessageId::new(),
+    };
+    let standing = async || {
+        (
+            stage.store.run(id).await.unwrap().unwrap().status,
+            stage.number("SELECT count(*) FROM inbox").await,
+        )
+    };
+    stage.refuse("sync_tasks").await;
+    stage.store.run_wake(Some(entry)).await.unwrap_err();
+    assert_eq!(standing().await, ("PENDING".to_owned(), 0));
+    stage.allow("sync_tasks").await;
+    let receipt = stage.store.run_wake(Some(entry)).await.unwrap();
+    assert_eq!(receipt, Receipt::New);
+    assert_eq!(standing().await, ("RUNNING".to_owned(), 1));
+
+    // A repeat has no effect, whatever waits by then.
+    stage.store.run_cancel(id).await.unwrap();
+    let next = stage.store.run_trigger(&new).await.unwrap().run.run_id();
+    let receipt = stage.store.run_wake(Some(entry)).await.unwrap();
+    assert_eq!(receipt, Receipt::Repeated);
+    let next = stage.store.run(next).await.unwrap().unwrap();
+    assert_eq!(next.status, "PENDING");
+}
+
+#[tokio::test]
+async fn what_cannot_be_said_does_not_happen() {
+    let stage = Stage::new().await;
+    let lease = stage.told(Kind::Locations).await;
+    let store = &stage.store;
+    store.commit_page(&lease, &locations([1, 2])).await.unwrap();
+    let row = stage
+        .text("SELECT id::text FROM locations WHERE remote_id = 2")
+        .await
+        .parse()
+        .unwrap();
+    stage.refuse("outbox").await;
+    let renamed = page(
+        Kind::Locations,
+        PageRows::Locations(vec![location(1, "there")]),
+    );
+    store.commit_page(&lease, &renamed).await.unwrap_err();
+    store
+        .remove(&lease, Resource::Location, &[row], false)
+        .await
+        .unwrap_err();
+    store.run_cancel(lease.run_id).await.unwrap_err();
+    let ending = Ending::Completed { held: None };
+    store.run_finish(&lease, &ending, 0).await.unwrap_err();
+    let other = stage.new_run(Target::One(Kind::Users));
+    store.run_trigger(&other).await.unwrap_err();
+    let as_before = "SELECT (SELECT count(*) FROM locations WHERE short = 'here' AND removed_at IS NULL) \
+        + 10 * (SELECT count(*) FROM sync_runs WHERE status = 'RUNNING') + 100 * (SELECT count(*) FROM sync_runs)";
+    assert_eq!(stage.number(as_before).await, 112);
+    stage.allow("outbox").await;
+    store.commit_page(&lease, &renamed).await.unwrap();
+    store.run_finish(&lease, &ending, 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_listens_is_told_that_there_is_something_to_publish_or_to_claim() {
+    let stage = Stage::new().await;
+    for (channel, say) in [
+        (store::OUTBOX_CHANNEL, Target::One(Kind::Users)),
+        (store::TASKS_CHANNEL, Target::One(Kind::Nests)),
+    ] {
+        let log = testkit::test_logger();
+        let wakeups = store::Wakeups::listen(&stage.store, channel, log);
+        // It looks for what was said before it listened.
+        wakeups.wait(PATIENCE).await;
+        let began = std::time::Instant::now();
+        stage.running(say).await;
+        wakeups.wait(PATIENCE).await;
+        assert!(began.elapsed() < PATIENCE, "{channel}: nobody was woken");
+    }
 }

@@ -5,9 +5,12 @@ use common::types::panel::{Location, PanelUser};
 use common::types::sync::{Kind, Target};
 use serde_json::json;
 use std::time::Duration;
-use store::{ClaimSettings, NewRun, PageCommit, PageRows, Settings, Store, TaskLease};
+use store::{ClaimSettings, NewPanel, NewRun, PageCommit, PageRows, Settings, Store, TaskLease};
 use testkit::TestDatabase;
 use uuid::Uuid;
+
+/// Long enough for a loaded machine, short enough to notice a hang.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub const LEASE: Duration = Duration::from_secs(60);
 
@@ -45,6 +48,19 @@ impl Stage {
         }
     }
 
+    /// Another panel.
+    pub async fn other_panel(&self) -> PanelId {
+        let panel = NewPanel {
+            id: PanelId::new(),
+            name: "other".to_owned(),
+            url: "http://other.test".to_owned(),
+            application_key: None,
+            client_key: None,
+        };
+        self.store.panel_save(&panel).await.unwrap();
+        panel.id
+    }
+
     /// A run that has been started.
     pub async fn running(&self, target: Target) -> RunId {
         let triggered = self.store.run_trigger(&self.new_run(target)).await.unwrap();
@@ -63,6 +79,42 @@ impl Stage {
     pub async fn lease(&self, target: Target) -> TaskLease {
         self.running(target).await;
         self.claim().await.expect("the first task")
+    }
+
+    /// A lease whose kind has been listed before, so that changes are told.
+    pub async fn told(&self, kind: Kind) -> TaskLease {
+        let lease = self.lease(Target::One(kind)).await;
+        self.store.kind_listed(&lease, kind, true).await.unwrap();
+        self.expire().await;
+        self.claim().await.unwrap()
+    }
+
+    /// Lets PostgreSQL refuse new rows of a table.
+    pub async fn refuse(&self, table: &str) {
+        self.execute(&format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+               $$ BEGIN RAISE EXCEPTION 'the test refuses it'; END $$; \
+             CREATE TRIGGER refuse BEFORE INSERT ON {table} EXECUTE FUNCTION refuse()"
+        ))
+        .await;
+    }
+
+    /// Takes [`Self::refuse`] back.
+    pub async fn allow(&self, table: &str) {
+        self.execute(&format!(
+            "DROP TRIGGER refuse ON {table}; DROP FUNCTION refuse()"
+        ))
+        .await;
+    }
+
+    /// Waits until a statement of somebody waits for a lock.
+    pub async fn somebody_waits(&self) {
+        let waits = "SELECT count(*) FROM pg_stat_activity \
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        testkit::wait_for("a statement to wait", PATIENCE, async || {
+            (self.number(waits).await > 0).then_some(())
+        })
+        .await;
     }
 
     /// Lets every lease run out.
