@@ -42,12 +42,7 @@ pub async fn list(
         let shown = (page.offset() + u64::from(size)).min(total);
         let message = format!("{}: {shown} of {total}", source.kind());
         task.pace
-            .note(
-                &task.state,
-                task.lease.run_id,
-                source.kind().as_str(),
-                message,
-            )
+            .note(&task.state, &task.lease, source.kind().as_str(), message)
             .await;
         if !next {
             break;

@@ -6,7 +6,7 @@ use slog::{debug, warn};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use store::{Progress, RunRow};
+use store::{Progress, RunRow, TaskLease};
 use tokio::time::Instant;
 
 /// Remembers when this process last wrote a run's progress.
@@ -26,14 +26,15 @@ impl Pace {
 
     /// Writes the run's progress, unless that was done a moment ago (here or by
     /// another worker).
-    pub async fn note(&self, state: &State, run: RunId, step: &str, message: String) {
+    pub async fn note(&self, state: &State, lease: &TaskLease, step: &str, message: String) {
         {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
-            if last.get(&run).is_some_and(|at| now - *at < self.interval) {
+            let earlier = last.get(&lease.run_id);
+            if earlier.is_some_and(|at| now - *at < self.interval) {
                 return;
             }
-            last.insert(run, now);
+            last.insert(lease.run_id, now);
         }
         let progress = Progress {
             step: step.to_owned(),
@@ -41,7 +42,7 @@ impl Pace {
         };
         match state
             .store
-            .run_progress(run, &progress, self.interval)
+            .run_progress(lease, &progress, self.interval)
             .await
         {
             Ok(Some(row)) => tell(state, &row).await,

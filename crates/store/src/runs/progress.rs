@@ -1,25 +1,25 @@
-//! How far a run is, and what it has to say.
+//! How far a run is, and what it has to say: written by the worker that holds
+//! one of its tasks, and by no other.
 
 use super::log;
 use super::row::{COLUMNS, RunRow};
 use crate::error::StoreError;
 use crate::pool::Store;
-use crate::tasks::Progress;
-use common::types::id::RunId;
+use crate::tasks::{Progress, TaskLease, lock_task};
 use diesel::sql_query;
-use diesel::sql_types::{Double, Text, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel::sql_types::{BigInt, Double, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, RunQueryDsl};
 use std::time::Duration;
 
 impl Store {
     /// Sums the tasks up into the run's row, unless that was done less than
-    /// `pace` ago. Answers the new row when it was written.
+    /// `pace` ago, or the lease is lost. Answers the new row when it was written.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
     pub async fn run_progress(
         &self,
-        id: RunId,
+        lease: &TaskLease,
         progress: &Progress,
         pace: Duration,
     ) -> Result<Option<RunRow>, StoreError> {
@@ -33,15 +33,18 @@ impl Store {
                revision = r.revision + 1, progressed_at = GREATEST(r.progressed_at, now()), updated_at = now() \
              FROM (SELECT COALESCE(sum(items_total), 0)::bigint AS total, COALESCE(sum(items_synced), 0)::bigint AS synced, \
                      COALESCE(sum(items_failed), 0)::bigint AS failed, COALESCE(sum(requests), 0)::bigint AS requests \
-                   FROM sync_tasks WHERE run_id = $1) t \
+                   FROM sync_tasks WHERE run_id = $1) t, \
+                  (SELECT id FROM sync_tasks WHERE id = $5 AND fence = $6 AND state = 'leased' FOR UPDATE) mine \
              WHERE r.id = $1 AND r.status = 'RUNNING' AND r.updated_at <= now() - make_interval(secs => $4) \
              RETURNING {columns}",
             columns = COLUMNS.split(", ").map(|name| format!("r.{}", name.trim())).collect::<Vec<_>>().join(", ")
         ))
-        .bind::<SqlUuid, _>(id.0)
+        .bind::<SqlUuid, _>(lease.run_id.0)
         .bind::<Text, _>(&progress.step)
         .bind::<Text, _>(&progress.message)
         .bind::<Double, _>(pace.as_secs_f64())
+        .bind::<SqlUuid, _>(lease.task_id.0)
+        .bind::<BigInt, _>(lease.fence)
         .load(&mut conn)
         .await?;
         Ok(rows.into_iter().next())
@@ -50,9 +53,18 @@ impl Store {
     /// Adds a line to a run's log.
     ///
     /// # Errors
-    /// When PostgreSQL cannot be asked.
-    pub async fn run_log(&self, id: RunId, level: &str, message: &str) -> Result<(), StoreError> {
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn run_log(
+        &self,
+        lease: &TaskLease,
+        level: &str,
+        message: &str,
+    ) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
-        log(&mut conn, id, level, message).await
+        conn.transaction(async move |conn| {
+            lock_task(conn, lease).await?;
+            log(conn, lease.run_id, level, message).await
+        })
+        .await
     }
 }

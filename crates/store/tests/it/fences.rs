@@ -3,7 +3,8 @@
 use crate::stage::{Stage, locations};
 use common::types::sync::{Kind, Target};
 use serde_json::json;
-use store::{Ending, NewTask, Resource, StoreError, TaskLease};
+use std::time::Duration;
+use store::{Ending, NewTask, Progress, Resource, StoreError, TaskLease};
 use uuid::Uuid;
 
 fn lost<T>(function: &str, outcome: Result<T, StoreError>) {
@@ -45,10 +46,19 @@ async fn nothing_is_written(stage: &Stage, lease: &TaskLease) {
         store.kind_listed(lease, Kind::Locations, true).await,
     );
     lost("run_finish", store.run_finish(lease, &ending, 1).await);
+    lost("run_log", store.run_log(lease, "info", "late").await);
     store.task_waits(lease, "nothing").await.unwrap();
+    let progress = Progress {
+        step: "late".to_owned(),
+        message: "late".to_owned(),
+    };
+    let told = store.run_progress(lease, &progress, Duration::ZERO).await;
+    assert!(told.unwrap().is_none(), "progress was told without a lease");
     let written = "SELECT (SELECT count(*) FROM locations) + (SELECT count(*) FROM sync_seen) \
         + (SELECT count(*) FROM sync_held) + (SELECT count(*) FROM panel_kinds) \
-        + (SELECT count(*) FROM sync_tasks WHERE kind = 'late' OR waits_for IS NOT NULL)";
+        + (SELECT count(*) FROM sync_tasks WHERE kind = 'late' OR waits_for IS NOT NULL) \
+        + (SELECT count(*) FROM sync_logs WHERE message = 'late') \
+        + (SELECT count(*) FROM sync_runs WHERE step = 'late')";
     assert_eq!(stage.number(written).await, 0);
 }
 

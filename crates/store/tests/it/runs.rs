@@ -3,7 +3,7 @@
 use crate::stage::{Stage, locations};
 use common::types::sync::{Kind, Target};
 use std::time::Duration;
-use store::{CancelOutcome, Ending, Progress};
+use store::{CancelOutcome, ConfirmOutcome, Ending, Progress};
 
 #[tokio::test]
 async fn a_cancel_and_a_start_at_once_leave_a_final_run() {
@@ -51,15 +51,7 @@ async fn runs_that_share_no_kind_run_at_once_and_panels_do_not_wait_for_each_oth
         "PENDING"
     );
     let mut other = stage.new_run(Target::Full);
-    other.panel = common::types::id::PanelId::new();
-    let panel = store::NewPanel {
-        id: other.panel,
-        name: "other".to_owned(),
-        url: "http://other.test".to_owned(),
-        application_key: None,
-        client_key: None,
-    };
-    stage.store.panel_save(&panel).await.unwrap();
+    other.panel = stage.other_panel().await;
     let id = stage.store.run_trigger(&other).await.unwrap().run.run_id();
     stage.store.run_start_waiting().await.unwrap();
     assert_eq!(
@@ -84,7 +76,7 @@ async fn progress_does_not_fall_when_the_panel_turns_out_larger() {
         stage.store.commit_page(&lease, &page).await.unwrap();
         let run = stage
             .store
-            .run_progress(lease.run_id, &progress, Duration::ZERO)
+            .run_progress(&lease, &progress, Duration::ZERO)
             .await
             .unwrap();
         seen.push(run.unwrap().percentage);
@@ -122,4 +114,115 @@ async fn a_run_that_waits_for_nothing_it_was_told_to_wait_for_ends_with_the_reas
             .unwrap()
             .contains("an offline panel")
     );
+}
+
+#[tokio::test]
+async fn progress_is_written_no_oftener_than_the_pace_says_by_whomever() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let progress = Progress {
+        step: "locations".to_owned(),
+        message: "reading".to_owned(),
+    };
+    let tell = async |pace| {
+        let row = stage.store.run_progress(&lease, &progress, pace).await;
+        row.unwrap().map(|run| run.revision)
+    };
+    let first = tell(Duration::ZERO).await.expect("the first word");
+    assert_eq!(tell(Duration::from_secs(3600)).await, None);
+    stage
+        .execute("UPDATE sync_runs SET updated_at = now() - interval '2 hours'")
+        .await;
+    assert_eq!(tell(Duration::from_secs(3600)).await, Some(first + 1));
+}
+
+/// Whatever decides which runs there are waits for whoever else decides it.
+#[tokio::test]
+async fn asking_starting_confirming_and_cancelling_take_turns_on_the_panels_row() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::One(Kind::Users)).await;
+    let held = Some(serde_json::json!({ "users": {} }));
+    let ending = Ending::Completed { held };
+    let ended = stage.store.run_finish(&lease, &ending, 0).await.unwrap();
+    let id = ended.run_id();
+    let new = stage.new_run(Target::Full);
+    let mut db = stage.database.connect().await;
+    for what in ["trigger", "start", "confirm", "cancel"] {
+        if what == "start" {
+            stage.store.run_trigger(&new).await.unwrap();
+        }
+        let turn = db.transaction().await.unwrap();
+        turn.batch_execute("SELECT 1 FROM panels FOR UPDATE")
+            .await
+            .unwrap();
+        let (store, new) = (stage.store.clone(), new.clone());
+        let asked = tokio::spawn(async move {
+            match what {
+                "trigger" => store.run_trigger(&new).await.map(drop),
+                "start" => store.run_start_waiting().await.map(drop),
+                "confirm" => store.run_confirm(id, "anna", None).await.map(drop),
+                _ => store.run_cancel(id).await.map(drop),
+            }
+        });
+        stage.somebody_waits().await;
+        assert!(!asked.is_finished(), "{what}");
+        turn.commit().await.unwrap();
+        asked.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_run_keeps_its_place_before_later_ones_that_share_a_kind() {
+    let stage = Stage::new().await;
+    // What a run of the locations held back can be confirmed …
+    let lease = stage.lease(Target::One(Kind::Locations)).await;
+    let held = Some(serde_json::json!({ "locations": {} }));
+    let ending = Ending::Completed { held };
+    let held = stage.store.run_finish(&lease, &ending, 0).await.unwrap();
+    // … but a full run waits already, for one of the users.
+    let users = stage.running(Target::One(Kind::Users)).await;
+    let full = stage.running(Target::Full).await;
+    let outcome = stage
+        .store
+        .run_confirm(held.run_id(), "anna", None)
+        .await
+        .unwrap();
+    assert!(matches!(outcome, ConfirmOutcome::Started(_)), "{outcome:?}");
+    assert!(stage.store.run_start_waiting().await.unwrap().is_empty());
+    stage.store.run_cancel(users).await.unwrap();
+    let started = stage.store.run_start_waiting().await.unwrap();
+    assert_eq!(started.len(), 1);
+    assert_eq!(started[0].run_id(), full);
+}
+
+#[tokio::test]
+async fn a_run_that_leaves_users_out_does_not_answer_for_one_with_them() {
+    let stage = Stage::new().await;
+    let mut without = stage.new_run(Target::Full);
+    without.skip_users = true;
+    let first = stage.store.run_trigger(&without).await.unwrap();
+    assert!(!first.run.kinds.contains(&"users".to_owned()));
+    let full = stage.new_run(Target::Full);
+    assert!(stage.store.run_trigger(&full).await.unwrap().new);
+    let again = stage.store.run_trigger(&without).await.unwrap();
+    assert_eq!((again.new, again.run.id), (false, first.run.id));
+}
+
+#[tokio::test]
+async fn a_run_whose_last_task_failed_ends_with_that_tasks_reason_and_says_so() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let fail = stage.store.task_failed(&lease, "the key is refused");
+    fail.await.unwrap();
+    let hour = Duration::from_secs(3600);
+    let ended = stage.store.run_end_stuck(hour).await.unwrap();
+    assert_eq!(ended[0].run_id(), lease.run_id);
+    assert_eq!(ended[0].failed_step.as_deref(), Some("plan"));
+    assert_eq!(ended[0].error.as_deref(), Some("the key is refused"));
+    let data = "SELECT (body->'data')::text FROM outbox WHERE key = 'sync.failed'";
+    let data: serde_json::Value = stage.text(data).await.parse().unwrap();
+    assert_eq!(data["failed_step"], "plan");
+    assert_eq!(data["error"], "the key is refused");
+    let subject = "SELECT subject FROM outbox WHERE key = 'sync.failed'";
+    assert_eq!(stage.text(subject).await, lease.run_id.to_string());
 }

@@ -11,7 +11,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use runtime::config::{Config, Sources};
 use runtime::shutdown::Shutdown;
 use serde_json::{Value, json};
-use store::{ClaimSettings, Ending, NewRun, RunRow, Store};
+use store::{ClaimSettings, Ending, NewRun, RunRow, Store, TaskLease};
 use testkit::{TestDatabase, TestRedis, TestVhost, test_logger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -159,29 +159,36 @@ impl Gateway {
             step: "locations".to_owned(),
             message: message.to_owned(),
         };
-        self.store
-            .run_progress(run, &progress, Duration::ZERO)
+        let lease = self.claim().await;
+        assert_eq!(lease.run_id, run);
+        let row = self
+            .store
+            .run_progress(&lease, &progress, Duration::ZERO)
             .await
             .unwrap()
-            .unwrap()
+            .unwrap();
+        self.store.task_release(&lease).await.unwrap();
+        row
     }
 
     /// Ends a running run, as a worker would.
     pub async fn finish(&self, held: Option<Value>) -> RunRow {
+        self.store
+            .run_finish(&self.claim().await, &Ending::Completed { held }, 7)
+            .await
+            .unwrap()
+    }
+
+    async fn claim(&self) -> TaskLease {
         let claim = ClaimSettings {
             lease: Duration::from_secs(60),
             concurrency: 4,
             max_lost_leases: 3,
         };
-        let lease = self
-            .store
+        self.store
             .task_claim(WorkerId::new(), claim)
             .await
             .unwrap()
-            .unwrap();
-        self.store
-            .run_finish(&lease, &Ending::Completed { held }, 7)
-            .await
             .unwrap()
     }
 

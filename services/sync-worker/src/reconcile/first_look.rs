@@ -82,7 +82,7 @@ pub async fn missing(task: &Task, resource: Resource) -> Result<Vec<Missing>, Ta
                         "{}: the listing changed each time it was read; nothing of it is removed",
                         resource.table()
                     );
-                    store.run_log(run, "warning", &sentence).await?;
+                    store.run_log(&task.lease, "warning", &sentence).await?;
                     continue;
                 };
                 read_missed(task, resource, &listing, &ids).await?;
@@ -95,7 +95,7 @@ pub async fn missing(task: &Task, resource: Resource) -> Result<Vec<Missing>, Ta
                     "{}: rows that cannot be identified stand in the listing; nothing of it is removed",
                     resource.table()
                 );
-                store.run_log(run, "warning", &sentence).await?;
+                store.run_log(&task.lease, "warning", &sentence).await?;
                 continue;
             }
         };

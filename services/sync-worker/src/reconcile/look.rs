@@ -181,7 +181,7 @@ pub async fn all_ids(
         task.pace
             .note(
                 &task.state,
-                task.lease.run_id,
+                &task.lease,
                 "reconcile",
                 format!("{}: second look", resource.table()),
             )

@@ -100,12 +100,7 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
 
 async fn note(task: &Task, message: &str) {
     task.pace
-        .note(
-            &task.state,
-            task.lease.run_id,
-            RECONCILE,
-            message.to_owned(),
-        )
+        .note(&task.state, &task.lease, RECONCILE, message.to_owned())
         .await;
 }
 
@@ -400,7 +395,7 @@ async fn hold(
         );
         task.state
             .store
-            .run_log(task.lease.run_id, "warning", &sentence)
+            .run_log(&task.lease, "warning", &sentence)
             .await?;
     }
     Ok((!told.is_empty()).then(|| json!(told)))
