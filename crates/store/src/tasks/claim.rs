@@ -114,7 +114,8 @@ impl Store {
     /// and tells which of them still stand: a task that is missing in the answer
     /// was cancelled or taken over, and must be dropped. A lease that the worker
     /// does not know, because the answer to its claim or the end of its work was
-    /// lost on the way, is left to run out.
+    /// lost on the way, is left to run out. Rows are locked in order of id, as a
+    /// cancel locks them, so that the two cannot deadlock.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -125,11 +126,12 @@ impl Store {
     ) -> Result<Vec<(TaskId, i64)>, StoreError> {
         let mut conn = self.conn().await?;
         let rows: Vec<HeldRow> = sql_query(
-            "UPDATE sync_tasks t SET lease_until = now() + make_interval(secs => $3) \
-             FROM sync_runs r, unnest($1::uuid[], $2::bigint[]) AS h (id, fence) \
-             WHERE r.id = t.run_id AND r.status = 'RUNNING' \
-               AND t.id = h.id AND t.fence = h.fence AND t.state = 'leased' \
-             RETURNING t.id, t.fence",
+            "WITH standing AS (SELECT t.id FROM unnest($1::uuid[], $2::bigint[]) AS h (id, fence) \
+               JOIN sync_tasks t ON t.id = h.id AND t.fence = h.fence AND t.state = 'leased' \
+               JOIN sync_runs r ON r.id = t.run_id AND r.status = 'RUNNING' \
+               ORDER BY t.id FOR UPDATE OF t) \
+             UPDATE sync_tasks t SET lease_until = now() + make_interval(secs => $3) \
+             FROM standing WHERE t.id = standing.id RETURNING t.id, t.fence",
         )
         .bind::<Array<SqlUuid>, _>(held.iter().map(|(task, _)| task.0).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(held.iter().map(|(_, fence)| *fence).collect::<Vec<_>>())

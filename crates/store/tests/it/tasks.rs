@@ -1,7 +1,7 @@
 //! Who may work on what.
 
 use crate::stage::{CLAIMS, LEASE, Stage, locations};
-use common::types::id::WorkerId;
+use common::types::id::{TaskId, WorkerId};
 use common::types::sync::{Kind, Target};
 use serde_json::json;
 use store::{NewTask, TaskLease};
@@ -132,4 +132,89 @@ async fn a_heartbeat_renews_what_is_worked_on_and_names_what_is_lost() {
     stage.store.run_cancel(kept.run_id).await.unwrap();
     let renewed = stage.store.task_heartbeat(&held, LEASE).await.unwrap();
     assert!(renewed.is_empty());
+}
+
+/// The moment that a claim looks at the tasks again for: it has read them, and
+/// has not yet locked the one it chose, when its late worker ends that one.
+#[tokio::test]
+async fn a_task_that_its_late_worker_ends_while_it_is_claimed_is_not_done_twice() {
+    let stage = Stage::new().await;
+    planned(&stage, 2).await;
+    let (spent, late) = (stage.claim().await.unwrap(), stage.claim().await.unwrap());
+    stage.expire().await;
+    // Giving a task up comes before choosing one; here it takes until we say so.
+    stage
+        .execute(&format!(
+            "UPDATE sync_tasks SET lost_leases = 2 WHERE id = '{}'; \
+             CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS \
+               $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$; \
+             CREATE TRIGGER pause BEFORE UPDATE ON sync_tasks FOR EACH ROW \
+               WHEN (NEW.state = 'failed') EXECUTE FUNCTION pause()",
+            spent.task_id
+        ))
+        .await;
+    let pause = stage.database.connect().await;
+    pause
+        .batch_execute("SELECT pg_advisory_lock(1)")
+        .await
+        .unwrap();
+    let store = stage.store.clone();
+    let claim =
+        tokio::spawn(async move { store.task_claim(WorkerId::new(), CLAIMS).await.unwrap() });
+    stage.somebody_waits().await;
+    stage.store.task_done(&late).await.unwrap();
+    pause
+        .batch_execute("SELECT pg_advisory_unlock(1)")
+        .await
+        .unwrap();
+    let claimed = claim.await.unwrap();
+    assert!(claimed.is_none(), "{claimed:?} was claimed again");
+    let tasks = stage.store.tasks(late.run_id).await.unwrap();
+    let states: Vec<_> = tasks.iter().map(|task| task.state.as_str()).collect();
+    assert_eq!(states, ["done", "failed", "done", "open"]);
+    assert_eq!(stage.claim().await.unwrap().kind, "reconcile");
+}
+
+#[tokio::test]
+async fn a_heartbeat_waits_for_a_task_without_holding_another_that_a_cancel_needs() {
+    let stage = Stage::new().await;
+    planned(&stage, 2).await;
+    let mut held = [stage.claim().await.unwrap(), stage.claim().await.unwrap()]
+        .map(|lease| (lease.task_id, lease.fence));
+    held.sort_unstable_by(|one, other| other.cmp(one));
+    let lock = |task: TaskId, how: &str| {
+        format!("SELECT 1 FROM sync_tasks WHERE id = '{task}' FOR UPDATE {how}")
+    };
+    let mut db = stage.database.connect().await;
+    let cancel = db.transaction().await.unwrap();
+    cancel.batch_execute(&lock(held[1].0, "")).await.unwrap();
+    let store = stage.store.clone();
+    let heartbeat =
+        tokio::spawn(async move { store.task_heartbeat(&held, LEASE).await.unwrap().len() });
+    stage.somebody_waits().await;
+    cancel
+        .batch_execute(&lock(held[0].0, "NOWAIT"))
+        .await
+        .expect("a heartbeat holds what it cannot renew yet");
+    cancel.commit().await.unwrap();
+    assert_eq!(heartbeat.await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn the_concurrency_is_each_panels_own() {
+    let stage = Stage::new().await;
+    planned(&stage, 4).await;
+    for _ in 0..4 {
+        stage.claim().await.expect("within the concurrency");
+    }
+    assert!(stage.claim().await.is_none());
+    let other = stage.other_panel().await;
+    let mut new = stage.new_run(Target::Full);
+    new.panel = other;
+    stage.store.run_trigger(&new).await.unwrap();
+    stage.store.run_start_waiting().await.unwrap();
+    assert_eq!(
+        stage.claim().await.expect("another panel's").panel_id,
+        other
+    );
 }
