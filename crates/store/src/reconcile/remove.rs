@@ -218,34 +218,21 @@ fn announce_removed(
         }
         return;
     }
-    let mut parents: BTreeMap<(Uuid, i64), u64> = BTreeMap::new();
-    for row in rows {
-        if let (Some(id), Some(remote)) = (row.parent_id, row.parent_remote_id) {
-            *parents.entry((id, remote)).or_default() += 1;
-        }
-    }
     let (stem, part) = match resource {
         Resource::ServerVariable => ("server", "variables"),
         Resource::Subuser => ("server", "subusers"),
         Resource::EggVariable => ("egg", "variables"),
-        _ => {
-            for ((_, node), deleted) in parents {
-                messages.push(Outgoing::event(Event::new(
-                    EventType::AllocationsChanged,
-                    format!("{}/node/{node}", lease.panel_id),
-                    now,
-                    json!({ "panel_id": lease.panel_id, "node_remote_id": node,
-                            "created": 0, "updated": 0, "deleted": deleted, "restored": 0 }),
-                )));
-            }
-            return;
-        }
+        _ => return announce_allocations(lease, rows, messages),
     };
     if removal.with_parent {
         return;
     }
+    let parents: BTreeSet<(Uuid, i64)> = rows
+        .iter()
+        .filter_map(|row| Some((row.parent_id?, row.parent_remote_id?)))
+        .collect();
     let changed = BTreeSet::from([part.to_owned()]);
-    for ((id, remote), _) in parents {
+    for (id, remote) in parents {
         let event = row_event(
             lease.panel_id,
             stem,
@@ -256,5 +243,22 @@ fn announce_removed(
             now,
         );
         messages.extend(event.map(Outgoing::event));
+    }
+}
+
+/// One event a node, which need not be mirrored itself.
+fn announce_allocations(lease: &TaskLease, rows: &[Removed], messages: &mut Vec<Outgoing>) {
+    let mut nodes: BTreeMap<i64, u64> = BTreeMap::new();
+    for node in rows.iter().filter_map(|row| row.parent_remote_id) {
+        *nodes.entry(node).or_default() += 1;
+    }
+    for (node, deleted) in nodes {
+        messages.push(Outgoing::event(Event::new(
+            EventType::AllocationsChanged,
+            format!("{}/node/{node}", lease.panel_id),
+            Utc::now(),
+            json!({ "panel_id": lease.panel_id, "node_remote_id": node,
+                    "created": 0, "updated": 0, "deleted": deleted, "restored": 0 }),
+        )));
     }
 }

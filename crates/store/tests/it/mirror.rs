@@ -4,16 +4,8 @@ use crate::stage::{Stage, location, locations, page, user, users};
 use common::types::panel::Allocation;
 use common::types::sync::{Kind, Target};
 use serde_json::Value;
-use store::{PageRows, Resource, TaskLease};
+use store::{PageRows, Resource};
 use uuid::Uuid;
-
-/// A lease whose kind has been listed before, so that changes are told.
-async fn told(stage: &Stage, kind: Kind) -> TaskLease {
-    let lease = stage.lease(Target::One(kind)).await;
-    stage.store.kind_listed(&lease, kind, true).await.unwrap();
-    stage.expire().await;
-    stage.claim().await.unwrap()
-}
 
 async fn events(stage: &Stage) -> Vec<(String, Value)> {
     let db = stage.database.connect().await;
@@ -43,7 +35,7 @@ async fn own_id(stage: &Stage, table: &str, remote_id: i64) -> Uuid {
 #[tokio::test]
 async fn every_change_is_told_once_and_nothing_else_is() {
     let stage = Stage::new().await;
-    let lease = told(&stage, Kind::Locations).await;
+    let lease = stage.told(Kind::Locations).await;
     let store = &stage.store;
     store.commit_page(&lease, &locations([1, 2])).await.unwrap();
     store.commit_page(&lease, &locations([1, 2])).await.unwrap();
@@ -77,6 +69,10 @@ async fn every_change_is_told_once_and_nothing_else_is() {
         events(&stage).await[3].1["changed"],
         serde_json::json!(["short"])
     );
+    let subjects = "SELECT count(*) FROM outbox o JOIN locations l ON l.id::text = o.subject \
+        AND l.id::text = o.body->>'subject' AND l.remote_id = (o.body->'data'->>'remote_id')::bigint \
+        WHERE o.key LIKE 'panel.location.%'";
+    assert_eq!(stage.number(subjects).await, 5, "of each row by its own id");
     assert_eq!(
         own_id(&stage, "locations", 2).await,
         row,
@@ -176,7 +172,7 @@ async fn a_removed_row_that_comes_back_under_another_id_is_restored_as_itself() 
 #[tokio::test]
 async fn a_page_with_a_bad_row_counts_its_neighbours_all() {
     let stage = Stage::new().await;
-    let lease = told(&stage, Kind::Allocations).await;
+    let lease = stage.told(Kind::Allocations).await;
     let row = |id: i64| Allocation {
         id,
         ip: if id == 3 {
@@ -240,13 +236,7 @@ async fn a_deadlock_is_tried_again() {
             .commit_page(&lease, &page(Kind::Locations, rows))
             .await
     });
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    testkit::wait_for(
-        "the page to wait",
-        std::time::Duration::from_secs(10),
-        async || (stage.number(waits).await > 0).then_some(()),
-    )
-    .await;
+    stage.somebody_waits().await;
     other
         .batch_execute("SELECT 1 FROM locations WHERE remote_id = 1 FOR UPDATE")
         .await
@@ -260,4 +250,105 @@ async fn a_deadlock_is_tried_again() {
             .await,
         2
     );
+}
+
+#[tokio::test]
+async fn allocations_are_told_of_by_numbers_one_event_a_node_and_transaction() {
+    let stage = Stage::new().await;
+    let lease = stage.told(Kind::Allocations).await;
+    let listed = |ids: std::ops::RangeInclusive<i64>, notes: &str| {
+        let row = |id: i64| Allocation {
+            id,
+            ip: "10.0.0.1".to_owned(),
+            port: 1,
+            alias: None,
+            notes: Some(notes.to_owned()),
+            assigned: false,
+        };
+        let node = if *ids.start() < 10 { 7 } else { 8 };
+        let rows = ids.map(row).collect();
+        page(Kind::Allocations, PageRows::Allocations { node, rows })
+    };
+    let store = &stage.store;
+    store.commit_page(&lease, &listed(1..=3, "")).await.unwrap();
+    store
+        .commit_page(&lease, &listed(10..=11, ""))
+        .await
+        .unwrap();
+    store
+        .commit_page(&lease, &listed(2..=4, "changed"))
+        .await
+        .unwrap();
+    let mut rows = Vec::new();
+    for id in [1, 2, 10] {
+        rows.push(own_id(&stage, "allocations", id).await);
+    }
+    store
+        .remove(&lease, Resource::Allocation, &rows, false)
+        .await
+        .unwrap();
+    store.commit_page(&lease, &listed(1..=2, "")).await.unwrap();
+    store.commit_page(&lease, &listed(1..=2, "")).await.unwrap();
+    let told: Vec<[i64; 5]> = events(&stage)
+        .await
+        .into_iter()
+        .filter(|(name, _)| name == "panel.allocations.changed")
+        .map(|(_, data)| {
+            [
+                "node_remote_id",
+                "created",
+                "updated",
+                "deleted",
+                "restored",
+            ]
+            .map(|field| data[field].as_i64().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            [7, 3, 0, 0, 0],
+            [8, 2, 0, 0, 0],
+            [7, 1, 2, 0, 0],
+            [7, 0, 0, 2, 0],
+            [8, 0, 0, 1, 0],
+            [7, 0, 0, 0, 2],
+        ]
+    );
+}
+
+#[tokio::test]
+async fn until_a_kind_was_listed_whole_one_event_stands_for_all_its_rows() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let store = &stage.store;
+    store
+        .commit_page(&lease, &locations([1, 2, 3]))
+        .await
+        .unwrap();
+    let row = own_id(&stage, "locations", 3).await;
+    store
+        .remove(&lease, Resource::Location, &[row], false)
+        .await
+        .unwrap();
+    store
+        .commit_page(&lease, &users(vec![user(1, 11, "a@x")]))
+        .await
+        .unwrap();
+    store
+        .kind_listed(&lease, Kind::Locations, false)
+        .await
+        .unwrap();
+    assert!(names(&stage).await.is_empty(), "no kind is listed whole");
+    for _ in 0..2 {
+        store
+            .kind_listed(&lease, Kind::Locations, true)
+            .await
+            .unwrap();
+    }
+    let told = events(&stage).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, "panel.mirrored");
+    assert_eq!(told[0].1["kind"], "locations");
+    assert_eq!(told[0].1["rows"], 2);
 }
