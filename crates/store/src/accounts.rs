@@ -6,7 +6,7 @@ use crate::tasks::{TaskLease, lock_task};
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -19,6 +19,20 @@ pub struct LinkReport {
     /// Addresses that were not linked.
     #[diesel(sql_type = BigInt)]
     pub conflicts: i64,
+}
+
+/// Who an account is on a panel, as the panel says.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct PanelIdentity {
+    /// The panel.
+    #[diesel(sql_type = SqlUuid)]
+    pub panel_id: Uuid,
+    /// The panel's id of the user (`pterodactylId` of the older API).
+    #[diesel(sql_type = BigInt)]
+    pub remote_id: i64,
+    /// Whether the panel counts the user among its administrators.
+    #[diesel(sql_type = Bool)]
+    pub is_admin: bool,
 }
 
 /// An address that looks like one person and links nothing.
@@ -63,6 +77,25 @@ impl Store {
                 .await?)
         })
         .await
+    }
+
+    /// Who an account is on the panels that it is linked on, read through the
+    /// links: an account keeps no copy, so that whom a panel removes or demotes is
+    /// nobody there, or no administrator, at once.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn panel_identities(&self, user: &str) -> Result<Vec<PanelIdentity>, StoreError> {
+        let mut conn = self.conn().await?;
+        Ok(sql_query(
+            "SELECT p.panel_id, p.remote_id, p.root_admin AS is_admin \
+             FROM user_links l JOIN panel_users p ON p.id = l.panel_user_id \
+             WHERE l.user_id = $1 AND p.removed_at IS NULL AND p.remote_id IS NOT NULL \
+             ORDER BY p.panel_id",
+        )
+        .bind::<Text, _>(user)
+        .load(&mut conn)
+        .await?)
     }
 
     /// The recorded conflicts.

@@ -19,7 +19,7 @@ mod tasks;
 mod wake;
 mod workers;
 
-pub use accounts::{LinkConflict, LinkReport};
+pub use accounts::{LinkConflict, LinkReport, PanelIdentity};
 pub use cleanup::{Cleaned, Retention};
 pub use config::{DataKeyRow, SettingRow};
 pub use error::StoreError;

@@ -135,3 +135,82 @@ async fn what_is_not_certain_is_a_conflict_and_links_nothing() {
     );
     assert!(stage.store.link_conflicts().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_panel_user_that_another_account_has_is_a_conflict() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    account(&stage, "anna", "anna@x").await;
+    let rows = vec![user(1, 11, "anna@x")];
+    stage.store.commit_page(&lease, &users(rows)).await.unwrap();
+    stage.store.link_accounts(&lease).await.unwrap();
+    stage
+        .execute("UPDATE users SET email = 'gone@x'; INSERT INTO users (id, email, email_verified_at) VALUES ('ben', 'anna@x', now())")
+        .await;
+    let reason = conflict(&stage, &lease).await;
+    assert!(reason.contains("panel user is linked"), "{reason}");
+    assert_eq!(links(&stage).await, [("anna".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn each_panel_has_links_of_its_own() {
+    let stage = Stage::new().await;
+    let first = stage.lease(Target::Full).await;
+    let mut new = stage.new_run(Target::Full);
+    new.panel = stage.other_panel().await;
+    stage.store.run_trigger(&new).await.unwrap();
+    stage.store.run_start_waiting().await.unwrap();
+    let second = stage.claim().await.unwrap();
+    assert_ne!(second.panel_id, first.panel_id);
+    account(&stage, "anna", "anna@x").await;
+    for (lease, id) in [(&first, 1), (&second, 2)] {
+        let rows = vec![user(id, 11, "anna@x")];
+        stage.store.commit_page(lease, &users(rows)).await.unwrap();
+        let report = stage.store.link_accounts(lease).await.unwrap();
+        assert_eq!(
+            report,
+            LinkReport {
+                linked: 1,
+                conflicts: 0
+            }
+        );
+    }
+    let both = [("anna".to_owned(), 1), ("anna".to_owned(), 2)];
+    let mut linked = links(&stage).await;
+    linked.sort_unstable();
+    assert_eq!(linked, both);
+}
+
+#[tokio::test]
+async fn what_an_account_is_on_a_panel_goes_with_the_panel_user_and_the_account_stays() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    account(&stage, "anna", "anna@x").await;
+    let mut row = user(7, 11, "anna@x");
+    let is = async |admin: bool| {
+        let known = stage.store.panel_identities("anna").await.unwrap();
+        let known: Vec<_> = known
+            .iter()
+            .map(|identity| (identity.remote_id, identity.is_admin))
+            .collect();
+        known == [(7, admin)]
+    };
+    for admin in [true, false, true] {
+        row.root_admin = admin;
+        let page = users(vec![row.clone()]);
+        stage.store.commit_page(&lease, &page).await.unwrap();
+        stage.store.link_accounts(&lease).await.unwrap();
+        assert!(is(admin).await, "{admin}");
+    }
+    let gone = stage.text("SELECT id::text FROM panel_users").await;
+    let gone = [gone.parse().unwrap()];
+    let removed = stage.store.remove(&lease, Resource::User, &gone, false);
+    removed.await.unwrap();
+    let known = stage.store.panel_identities("anna").await.unwrap();
+    assert!(known.is_empty(), "{known:?}");
+    assert_eq!(stage.number("SELECT count(*) FROM users").await, 1);
+    // Who comes back is who he was.
+    let page = users(vec![row]);
+    stage.store.commit_page(&lease, &page).await.unwrap();
+    assert!(is(true).await);
+}
