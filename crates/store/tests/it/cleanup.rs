@@ -108,3 +108,93 @@ async fn messages_that_wait_are_kept_however_old() {
     let left = stage.store.outbox_unpublished(10).await.unwrap();
     assert_eq!(left.len(), waiting.len() - 1);
 }
+
+#[tokio::test]
+async fn old_inbox_rows_go_and_young_ones_stay() {
+    let stage = Stage::new().await;
+    stage
+        .execute(
+            "INSERT INTO inbox (consumer, message_id, received_at) \
+             SELECT 'test', gen_random_uuid(), now() - n * interval '1 day' FROM generate_series(0, 5) AS n",
+        )
+        .await;
+    assert_eq!(stage.store.clean_up(RETENTION).await.unwrap()["inbox"], 5);
+    assert_eq!(stage.number("SELECT count(*) FROM inbox").await, 1);
+}
+
+#[tokio::test]
+async fn a_runs_log_and_errors_go_with_it() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let ending = Ending::Completed { held: None };
+    stage.store.run_finish(&lease, &ending, 0).await.unwrap();
+    stage
+        .execute("INSERT INTO sync_errors (run_id, kind, scope, reason) SELECT id, 'users', 0, 'bad' FROM sync_runs")
+        .await;
+    let left = "SELECT (SELECT count(*) FROM sync_logs) + (SELECT count(*) FROM sync_errors)";
+    stage
+        .execute("UPDATE sync_runs SET completed_at = now() - interval '23 hours'")
+        .await;
+    stage.store.clean_up(RETENTION).await.unwrap();
+    assert!(stage.number(left).await > 1);
+    stage
+        .execute("UPDATE sync_runs SET completed_at = now() - interval '25 hours'")
+        .await;
+    stage.store.clean_up(RETENTION).await.unwrap();
+    assert_eq!(stage.number(left).await, 0);
+}
+
+#[tokio::test]
+async fn no_statement_deletes_more_than_a_batch() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    stage
+        .store
+        .commit_page(&lease, &locations(1..=7))
+        .await
+        .unwrap();
+    stage
+        .execute(
+            "UPDATE locations SET removed_at = now() - interval '2 days'; \
+             INSERT INTO inbox (consumer, message_id, received_at) \
+               SELECT 'test', gen_random_uuid(), now() - interval '2 days' FROM generate_series(1, 7); \
+             CREATE TABLE deletions (rows bigint); \
+             CREATE FUNCTION count_deletions() RETURNS trigger LANGUAGE plpgsql AS \
+               $$ BEGIN INSERT INTO deletions SELECT count(*) FROM gone; RETURN NULL; END $$; \
+             CREATE TRIGGER count_deletions AFTER DELETE ON locations REFERENCING OLD TABLE AS gone \
+               EXECUTE FUNCTION count_deletions(); \
+             CREATE TRIGGER count_deletions AFTER DELETE ON inbox REFERENCING OLD TABLE AS gone \
+               EXECUTE FUNCTION count_deletions()",
+        )
+        .await;
+    stage.store.clean_up(RETENTION).await.unwrap();
+    let deletions = "SELECT sum(rows)::bigint * 10 + max(rows) FROM deletions";
+    assert_eq!(stage.number(deletions).await, 142, "14 rows, 2 at a time");
+}
+
+#[tokio::test]
+async fn a_row_that_is_restored_while_it_is_purged_stays() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    stage
+        .store
+        .commit_page(&lease, &locations([1, 2]))
+        .await
+        .unwrap();
+    stage
+        .execute("UPDATE locations SET removed_at = now() - interval '2 days'")
+        .await;
+    let mut db = stage.database.connect().await;
+    let restoring = db.transaction().await.unwrap();
+    restoring
+        .batch_execute("UPDATE locations SET removed_at = NULL WHERE remote_id = 1")
+        .await
+        .unwrap();
+    let store = stage.store.clone();
+    let cleaning = tokio::spawn(async move { store.clean_up(RETENTION).await.unwrap() });
+    stage.somebody_waits().await;
+    restoring.commit().await.unwrap();
+    assert_eq!(cleaning.await.unwrap()["locations"], 1);
+    let left = "SELECT remote_id FROM locations";
+    assert_eq!(stage.number(left).await, 1);
+}

@@ -7,8 +7,11 @@
     reason = "tests fail by panicking and run alone"
 )]
 
+mod accounts;
 mod deletion;
+mod events;
 mod faults;
+mod housekeeping;
 mod identity;
 mod identity_of_rows;
 mod merge;
