@@ -12,10 +12,12 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{Acker, Channel, Consumer};
 use slog::{Logger, debug, error, info, o, warn};
+use std::io::ErrorKind;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Pause after a subscription that failed, or a message that could not be moved
@@ -76,7 +78,7 @@ impl Worker {
         while let Some(link) = self.next_link(&stop).await {
             let subscribed = tokio::select! {
                 () = stop.cancelled() => break,
-                subscribed = self.subscribe(&link) => subscribed,
+                subscribed = self.subscribe_in_time(&link) => subscribed,
             };
             match subscribed {
                 Ok((channel, consumer)) => {
@@ -112,6 +114,14 @@ impl Worker {
             () = stop.cancelled() => None,
             link = self.shared.next_link() => link,
         }
+    }
+
+    /// RabbitMQ may leave the question without an answer, for example while a queue
+    /// finds no leader; it is asked again then, on a new channel.
+    async fn subscribe_in_time(&self, link: &Link) -> lapin::Result<(Channel, Consumer)> {
+        timeout(self.shared.settings.connect_timeout, self.subscribe(link))
+            .await
+            .unwrap_or_else(|_elapsed| Err(std::io::Error::from(ErrorKind::TimedOut).into()))
     }
 
     /// The topology is declared here too: the subscription may have ended

@@ -24,15 +24,16 @@ impl Management {
     /// Takes the first message of `queue` and gives it back without an answer.
     /// Says whether there was one.
     pub async fn take_and_give_back(&self, queue: &str) -> bool {
+        self.first(queue).await.is_some()
+    }
+
+    /// The first message of `queue` with its properties; it stays.
+    pub async fn first(&self, queue: &str) -> Option<Value> {
         let body = json!({"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"});
-        let answer = self
-            .client
-            .post(self.queue(&format!("{queue}/get")))
-            .json(&body)
-            .send()
-            .await;
+        let address = self.queue(&format!("{queue}/get"));
+        let answer = self.client.post(address).json(&body).send().await;
         let messages: Vec<Value> = checked(answer).json().await.unwrap();
-        !messages.is_empty()
+        messages.into_iter().next()
     }
 
     /// Deletes `queue` with all that is in it.

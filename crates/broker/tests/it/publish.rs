@@ -1,8 +1,9 @@
+use crate::management::Management;
 use crate::scripted::Consumer;
-use crate::{WORK, command, commands, event, settings, start};
+use crate::{PATIENCE, WORK, command, commands, event, settings, start};
 use broker::{Binding, Broker, Outcome, PublishError, QueueSpec};
 use std::time::Duration;
-use testkit::{TestVhost, test_logger};
+use testkit::{TestVhost, test_logger, wait_for};
 use tokio::net::TcpListener;
 
 #[tokio::test]
@@ -144,4 +145,22 @@ async fn without_rabbitmq_starting_works_and_publishing_fails_at_once() {
     let error = broker.publish(command(WORK, "{}")).await.unwrap_err();
     assert!(matches!(error, PublishError::NotConnected), "{error:?}");
     broker.close().await;
+}
+
+#[tokio::test]
+async fn messages_are_persistent_wherever_they_are_moved() {
+    let vhost = TestVhost::new().await;
+    let broker = start(&vhost, &[commands(WORK, &[])]).await;
+    let management = Management::of(&vhost);
+    broker.publish(command(WORK, "{}")).await.unwrap();
+    let sent = management.first("p.test.work.v1").await.unwrap();
+    assert_eq!(sent["properties"]["delivery_mode"], 2);
+    assert_eq!(sent["properties"]["content_type"], "application/json");
+    let _consumer = Consumer::start(&broker, WORK, |_| Outcome::Dead("no".to_owned())).await;
+    let moved = wait_for("the dead letter", PATIENCE, async || {
+        management.first("p.test.work.v1.dead").await
+    })
+    .await;
+    assert_eq!(moved["properties"]["delivery_mode"], 2);
+    assert_eq!(moved["properties"]["content_type"], "application/json");
 }

@@ -2,6 +2,7 @@ use crate::management::Management;
 use crate::scripted::Consumer;
 use crate::{PATIENCE, WORK, command, commands, settings, start};
 use broker::{Broker, Outcome, PublishError};
+use devstack::{Options, Stack};
 use reqwest::Url;
 use std::time::Duration;
 use testkit::Proxy;
@@ -107,4 +108,57 @@ async fn closing_ends_consumers_and_says_so() {
         Err(PublishError::NotConnected)
     ));
     consumer.stop().await;
+}
+
+#[tokio::test]
+async fn what_got_lost_meanwhile_is_declared_again_by_those_who_only_publish() {
+    let vhost = TestVhost::new().await;
+    let (proxy, broker) = behind_proxy(&vhost).await;
+    assert!(broker.wait_connected(PATIENCE).await);
+    proxy.cut();
+    disconnected(&broker).await;
+    let management = Management::of(&vhost);
+    for queue in ["p.test.work.v1", "p.test.work.v1.dead"] {
+        management.delete_queue(queue).await;
+    }
+    proxy.mend();
+    assert!(broker.wait_connected(PATIENCE).await, "no new connection");
+    broker.publish(command(WORK, "again")).await.unwrap();
+    let dead = management.arguments("p.test.work.v1.dead").await;
+    assert_eq!(dead["x-queue-type"], "quorum");
+}
+
+/// RabbitMQ itself, stopped and started again: what it confirmed is there, and
+/// whoever published or consumed goes on by himself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rabbitmq_confirmed_survives_its_restart_and_everybody_goes_on() {
+    const WAITS: &str = "test.waits";
+    let stack = Stack::start(&Options::private()).unwrap();
+    let mut settings = settings(stack.amqp_url());
+    settings.reconnect_longest = Duration::from_millis(500);
+    let queues = vec![commands(WORK, &[]), commands(WAITS, &[])];
+    let broker = Broker::start(settings, queues, &test_logger());
+    let mut consumer = Consumer::start(&broker, WORK, |_| Outcome::Done).await;
+    broker.publish(command(WORK, "before")).await.unwrap();
+    assert_eq!(consumer.next_text().await, "before");
+    broker.publish(command(WAITS, "kept")).await.unwrap();
+
+    stack.rabbitmq().stop().unwrap();
+    disconnected(&broker).await;
+    let error = broker.publish(command(WORK, "lost")).await.unwrap_err();
+    assert!(
+        matches!(error, PublishError::NotConnected | PublishError::Channel(_)),
+        "{error:?}"
+    );
+
+    stack.rabbitmq().start().unwrap();
+    assert!(broker.wait_connected(PATIENCE).await, "no new connection");
+    let mut kept = Consumer::start(&broker, WAITS, |_| Outcome::Done).await;
+    assert_eq!(kept.next_text().await, "kept");
+    broker.publish(command(WORK, "after")).await.unwrap();
+    // It may see the first message again: the end took the answer.
+    while consumer.next_text().await != "after" {}
+    consumer.stop().await;
+    kept.stop().await;
+    broker.close().await;
 }

@@ -84,10 +84,16 @@ async fn a_notification_wakes_the_relay() {
     let mut listener = stage.listen().await;
     let broker = stage.broker(&[]).await;
     let _relay = start(&stage, &broker);
-    for round in 0..10 {
-        stage.say(&format!("subject-{round}"), 1).await;
-        assert_eq!(listener.next_event().await.0, format!("subject-{round}"));
-    }
+    // A relay that only looks for itself would need a second for each.
+    let told = async {
+        for round in 0..75 {
+            stage.say(&format!("subject-{round}"), 1).await;
+            assert_eq!(listener.next_event().await.0, format!("subject-{round}"));
+        }
+    };
+    tokio::time::timeout(PATIENCE, told)
+        .await
+        .expect("a relay that is woken");
 }
 
 /// First arrivals are in order whatever the connection does; repeats carry the id
