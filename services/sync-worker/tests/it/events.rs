@@ -1,9 +1,10 @@
 //! What is said about changes of the panel.
 
 use crate::stage::Stage;
+use common::types::event::{Event, EventType};
 use common::types::sync::{Kind, Target};
-use simulators::panel::State;
-use std::collections::BTreeMap;
+use simulators::panel::{Resource, State};
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The id of what a test adds; nothing of the panel has it.
@@ -222,4 +223,56 @@ async fn the_first_complete_listing_of_a_kind_is_told_with_its_count() {
         .map(|(kind, rows)| (kind.to_owned(), rows))
     });
     assert_eq!(told, held.into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_are_cloud_events_with_the_fields_of_the_catalogue() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    let server = stage.panel.state(add_one_of_each);
+    stage.full().await;
+    stage.panel.state(|state| change_one_of_each(state, server));
+    // Everything is gone of one kind, and another may not be read.
+    stage.panel.state(|state| state.remove_servers(1_000));
+    stage
+        .panel
+        .access(|access| access.withdraw(Resource::Locations));
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    assert!(run.status == "FAILED" && run.held.is_some(), "{run:?}");
+    let id = stage.trigger(Target::Full).await;
+    stage.store.run_cancel(id).await.unwrap();
+
+    let rows = stage
+        .database
+        .connect()
+        .await
+        .query(
+            "SELECT id, key, subject, body FROM outbox WHERE route = 'event'",
+            &[],
+        )
+        .await
+        .unwrap();
+    let mut said = BTreeSet::new();
+    for row in &rows {
+        let body: serde_json::Value = row.get(3);
+        let event: Event = serde_json::from_value(body).unwrap();
+        assert_eq!(event.specversion, "1.0");
+        assert_eq!(event.source, "/nodebyte/sync");
+        assert_eq!(event.datacontenttype, "application/json");
+        assert_eq!(event.id.0, row.get::<_, Uuid>(0));
+        assert_eq!(event.event_type, row.get::<_, String>(1));
+        assert_eq!(event.subject, row.get::<_, String>(2));
+        let mut known = EventType::ALL.iter();
+        let known = known.find(|known| known.as_str() == event.event_type);
+        let fields: BTreeSet<&str> = known.unwrap().data_fields().iter().copied().collect();
+        let data = event.data.as_object().unwrap();
+        let written: BTreeSet<&str> = data.keys().map(String::as_str).collect();
+        assert_eq!(written, fields, "{}", event.event_type);
+        said.insert(event.event_type);
+    }
+    // One of each that is not of a row.
+    let others = EventType::ALL.iter().map(|known| known.as_str());
+    for name in others.filter(|name| name.starts_with("sync.") || *name == "panel.mirrored") {
+        assert!(said.contains(name), "nothing said {name}: {said:?}");
+    }
 }
