@@ -228,6 +228,8 @@ CREATE TABLE allocations (
 );
 CREATE INDEX allocations_node ON allocations (panel_id, node_remote_id);
 CREATE INDEX allocations_server ON allocations (panel_id, server_remote_id) WHERE server_remote_id IS NOT NULL;
+-- For the purge of servers, which looks for the allocations of each.
+CREATE INDEX allocations_server_id ON allocations (server_id) WHERE server_id IS NOT NULL;
 
 CREATE TABLE server_variables (
     id uuid PRIMARY KEY,

@@ -21,6 +21,18 @@ pub(crate) struct Table {
     pub has_uuid: bool,
 }
 
+impl Table {
+    /// The order in which every statement takes rows that others may take too.
+    pub fn order(&self, alias: &str) -> String {
+        let columns: Vec<String> = self
+            .key
+            .iter()
+            .map(|column| format!("{alias}.{column}"))
+            .collect();
+        columns.join(", ")
+    }
+}
+
 /// A column that is filled from the panel.
 #[derive(Debug)]
 pub(crate) struct Column {

@@ -32,6 +32,7 @@ impl Store {
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {
             lock_task(conn, lease).await?;
+            // Another run may merge other kinds meanwhile: rows are taken in the order that merges take.
             for table in ALL {
                 for parent in table.parents {
                     sql_query(format!(
@@ -39,11 +40,13 @@ impl Store {
                            SELECT c.id, p.id AS wanted FROM {table} c LEFT JOIN {parents} p \
                              ON p.panel_id = c.panel_id AND p.remote_id = c.{remote} AND p.removed_at IS NULL \
                            WHERE c.panel_id = $1 AND c.removed_at IS NULL AND c.{key} IS DISTINCT FROM p.id \
+                           ORDER BY {order} FOR NO KEY UPDATE OF c \
                          ) w WHERE c.id = w.id",
                         table = table.name,
                         key = parent.key,
                         parents = parent.table,
                         remote = parent.remote,
+                        order = table.order("c"),
                     ))
                     .bind::<SqlUuid, _>(lease.panel_id.0)
                     .execute(conn)
@@ -138,7 +141,8 @@ pub(crate) async fn link_allocations(
         return Ok(());
     }
     // A server that gives an allocation up and one that takes it may be in
-    // different pages: what is not claimed is freed, what is claimed is set.
+    // different pages: what is not claimed is freed, what is claimed is set, both in
+    // the order in which merges take rows.
     // `ARRAY(SELECT …)` hides from PostgreSQL how long the list is: it would take
     // so many servers for a reason to read all allocations, for every page.
     sql_query(
@@ -154,7 +158,7 @@ pub(crate) async fn link_allocations(
            WHERE a.panel_id = $1 AND a.server_remote_id IS NOT NULL AND ($2 OR a.server_remote_id = ANY(ARRAY(SELECT unnest($3::bigint[])))) \
              AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.remote_id = a.remote_id) \
          ), ordered AS (SELECT a.id, w.server_id, w.server_remote_id FROM allocations a JOIN wanted w ON w.id = a.id \
-             ORDER BY a.id FOR UPDATE OF a) \
+             ORDER BY a.remote_id FOR NO KEY UPDATE OF a) \
          UPDATE allocations a SET server_id = o.server_id, server_remote_id = o.server_remote_id, updated_at = now() \
          FROM ordered o WHERE a.id = o.id",
     )

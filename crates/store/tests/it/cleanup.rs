@@ -1,13 +1,13 @@
 //! What is old goes, and nothing else.
 
-use crate::stage::{Stage, locations, user, users};
+use crate::stage::{Stage, locations, server, servers, user, users};
 use common::types::sync::Target;
 use std::time::Duration;
 use store::{Ending, Retention};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-const RETENTION: Retention = Retention {
+pub const RETENTION: Retention = Retention {
     runs: DAY,
     removed_rows: DAY,
     messages: DAY,
@@ -197,4 +197,43 @@ async fn a_row_that_is_restored_while_it_is_purged_stays() {
     assert_eq!(cleaning.await.unwrap()["locations"], 1);
     let left = "SELECT remote_id FROM locations";
     assert_eq!(stage.number(left).await, 1);
+}
+
+#[tokio::test]
+async fn children_are_purged_before_their_parents() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let page = servers((1..=5).map(|id| server(id, &[])).collect());
+    stage.store.commit_page(&lease, &page).await.unwrap();
+    for table in ["servers", "server_variables"] {
+        stage
+            .execute(&format!(
+                "UPDATE {table} SET removed_at = now() - interval '2 days'"
+            ))
+            .await;
+    }
+    let cleaned = stage.store.clean_up(RETENTION).await.unwrap();
+    // Had their servers gone first, none would have been left to delete.
+    assert_eq!(
+        (cleaned["server_variables"], cleaned["servers"]),
+        (5, 5),
+        "{cleaned:?}"
+    );
+}
+
+#[tokio::test]
+async fn purging_a_server_does_not_read_every_allocation() {
+    let stage = Stage::new().await;
+    let db = stage.database.connect().await;
+    // The statement of the foreign key; without an index there is no other way than to read all.
+    db.batch_execute("SET enable_seqscan = off").await.unwrap();
+    let rows = db
+        .query(
+            "EXPLAIN UPDATE ONLY allocations SET server_id = NULL WHERE server_id = '00000000-0000-0000-0000-000000000000'",
+            &[],
+        )
+        .await
+        .unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert!(plan.iter().any(|line| line.contains("Index")), "{plan:#?}");
 }

@@ -17,3 +17,4 @@ mod mirror;
 mod runs;
 mod stage;
 mod tasks;
+mod together;

@@ -1,11 +1,13 @@
 //! A migrated database with one panel, and rows to put into its mirror.
 
 use common::types::id::{PanelId, RunId, WorkerId};
-use common::types::panel::{Location, PanelUser};
+use common::types::panel::{Included, Location, PanelUser, Server, ServerVariable};
 use common::types::sync::{Kind, Target};
 use serde_json::json;
 use std::time::Duration;
-use store::{ClaimSettings, NewPanel, NewRun, PageCommit, PageRows, Settings, Store, TaskLease};
+use store::{
+    ClaimSettings, NewPanel, NewRun, PageCommit, PageRows, ServerParts, Settings, Store, TaskLease,
+};
 use testkit::TestDatabase;
 use uuid::Uuid;
 
@@ -203,4 +205,54 @@ pub fn user(id: i64, uuid: u128, email: &str) -> PanelUser {
 
 pub fn users(rows: Vec<PanelUser>) -> PageCommit {
     page(Kind::Users, PageRows::Users(rows))
+}
+
+/// A server whose uuid is made of its id, with these allocations and one variable.
+pub fn server(id: i64, allocations: &[i64]) -> Server {
+    let uuid = Uuid::from_u128(0x5e_0000 + u128::try_from(id).unwrap());
+    Server {
+        id,
+        uuid,
+        identifier: uuid.to_string()[..8].to_owned(),
+        external_id: None,
+        name: format!("server {id}"),
+        description: String::new(),
+        status: None,
+        suspended: false,
+        memory: 0,
+        swap: 0,
+        disk: 0,
+        io: 500,
+        cpu: 0,
+        threads: None,
+        oom_disabled: false,
+        database_limit: None,
+        allocation_limit: None,
+        backup_limit: 0,
+        user: 1,
+        node: 1,
+        allocation: allocations.first().copied(),
+        nest: 1,
+        egg: 1,
+        startup_command: String::new(),
+        image: String::new(),
+        installed: true,
+        created_at: None,
+        updated_at: None,
+        variables: Included::Listed(vec![ServerVariable {
+            egg_variable: 1,
+            server_value: Some("value".to_owned()),
+        }]),
+        allocations: Included::Listed(allocations.to_vec()),
+        subusers: Included::NotAsked,
+        databases: Included::NotAsked,
+    }
+}
+
+pub fn servers(rows: Vec<Server>) -> PageCommit {
+    let parts = ServerParts {
+        servers: true,
+        databases: false,
+    };
+    page(Kind::Servers, PageRows::Servers { rows, parts })
 }
