@@ -4,7 +4,7 @@ use crate::error::StoreError;
 use crate::pool::Store;
 use chrono::{DateTime, Utc};
 use common::seams::PanelApi;
-use common::types::id::PanelId;
+use common::types::id::{PanelId, RunId};
 use common::types::sync::Kind;
 use diesel::QueryableByName;
 use diesel::sql_query;
@@ -225,7 +225,8 @@ impl Store {
     }
 
     /// The uuids that the mirror knows under given panel ids, for telling
-    /// whether another panel stands behind the address.
+    /// whether another panel stands behind the address. Rows that the run
+    /// `confirmed` held are left out: somebody knows that they are others now.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -234,6 +235,7 @@ impl Store {
         panel: PanelId,
         kind: Kind,
         remote_ids: &[i64],
+        confirmed: Option<RunId>,
     ) -> Result<Vec<(i64, Uuid)>, StoreError> {
         #[derive(QueryableByName)]
         struct Known {
@@ -251,11 +253,14 @@ impl Store {
         };
         let mut conn = self.conn().await?;
         let rows: Vec<Known> = sql_query(format!(
-            "SELECT remote_id, uuid FROM {table} \
-             WHERE panel_id = $1 AND remote_id = ANY($2) AND removed_at IS NULL"
+            "SELECT m.remote_id, m.uuid FROM {table} m \
+             WHERE m.panel_id = $1 AND m.remote_id = ANY($2) AND m.removed_at IS NULL \
+               AND NOT EXISTS (SELECT 1 FROM sync_held h \
+                 WHERE h.run_id = $3 AND h.resource = '{table}' AND h.row_id = m.id)"
         ))
         .bind::<SqlUuid, _>(panel.0)
         .bind::<diesel::sql_types::Array<BigInt>, _>(remote_ids)
+        .bind::<Nullable<SqlUuid>, _>(confirmed.map(|run| run.0))
         .load(&mut conn)
         .await?;
         Ok(rows

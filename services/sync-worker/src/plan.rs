@@ -123,11 +123,12 @@ impl<'a> Plan<'a> {
         self.requests += chunk.requests;
         let shown: Vec<(i64, Uuid)> = chunk.rows.iter().map(uuid_of).collect();
         let ids: Vec<i64> = shown.iter().map(|(id, _)| *id).collect();
+        let lease = &self.task.lease;
         let known = self
             .task
             .state
             .store
-            .known_uuids(self.task.lease.panel_id, kind, &ids)
+            .known_uuids(lease.panel_id, kind, &ids, lease.confirms)
             .await?;
         self.sample.compare(&shown, &known);
         self.totals.insert(kind, chunk.total);

@@ -50,46 +50,43 @@ pub fn decide(rule: &HoldRule, proven: &BTreeMap<Resource, Proven>) -> Decision 
         let Some(found) = proven.get(&resource) else {
             continue;
         };
-        let mut held = Held {
-            live: found.counts.live,
-            recent: found.counts.recent,
-            ..Held::default()
-        };
-        let mut remove = BTreeSet::new();
-
-        let whole: BTreeSet<Uuid> = found
+        let gone: BTreeSet<Uuid> = found
             .gone
             .iter()
-            .chain(found.with_parent.keys())
             .chain(found.by_node.values().flat_map(|(rows, _)| rows))
             .copied()
             .collect();
-        let holds = rule.holds(whole.len() as u64, found.counts.live, found.counts.recent);
-        for row in &found.gone {
-            if holds || held_parents.contains(row) {
-                held.rows.insert(*row);
-            } else {
-                remove.insert(*row);
-            }
-        }
-        if holds {
+        let whole: BTreeSet<Uuid> = gone
+            .iter()
+            .chain(found.with_parent.keys())
+            .copied()
+            .collect();
+        // The whole panel is judged, and each node: one of them holds all of the kind.
+        let exceeded = std::iter::once((whole.len(), found.counts))
+            .chain(
+                found
+                    .by_node
+                    .values()
+                    .map(|(rows, counts)| (rows.len(), *counts)),
+            )
+            .find(|(rows, counts)| rule.holds(*rows as u64, counts.live, counts.recent))
+            .map(|(_, counts)| counts);
+        let counts = exceeded.unwrap_or(found.counts);
+        let (held, remove) = if exceeded.is_some() {
             held_parents.extend(found.with_parent.values());
-        }
-        for (rows, counts) in found.by_node.values() {
-            if holds {
-                held.rows.extend(rows);
-            } else if rule.holds(rows.len() as u64, counts.live, counts.recent) {
-                held.rows.extend(rows);
-                held.live = counts.live;
-                held.recent = counts.recent;
-            } else {
-                remove.extend(rows);
-            }
-        }
+            (whole, BTreeSet::new())
+        } else {
+            gone.into_iter().partition(|row| held_parents.contains(row))
+        };
         if !remove.is_empty() {
             decision.remove.insert(resource, remove);
         }
-        if !held.rows.is_empty() {
+        if !held.is_empty() {
+            let held = Held {
+                rows: held,
+                live: counts.live,
+                recent: counts.recent,
+            };
             decision.held.insert(resource, held);
         }
     }
@@ -148,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn allocations_are_judged_node_by_node() {
+    fn one_node_that_loses_too_much_holds_all_allocations() {
         let found = Proven {
             counts: ResourceCounts {
                 live: 500,
@@ -179,8 +176,9 @@ mod tests {
             ..Proven::default()
         };
         let decision = judge(Resource::Allocation, found);
-        assert_eq!(decision.held[&Resource::Allocation].rows.len(), 50);
-        assert_eq!(decision.remove[&Resource::Allocation].len(), 5);
+        let held = &decision.held[&Resource::Allocation];
+        assert_eq!((held.rows.len(), held.live), (55, 100));
+        assert!(decision.remove.is_empty());
     }
 
     #[test]
@@ -224,5 +222,6 @@ mod tests {
             BTreeSet::from([server])
         );
         assert_eq!(decision.remove[&Resource::Server], BTreeSet::from([other]));
+        assert_eq!(decision.held[&Resource::Database].rows.len(), 12);
     }
 }

@@ -11,6 +11,7 @@ mod accounts;
 mod deletion;
 mod events;
 mod faults;
+mod held;
 mod housekeeping;
 mod identity;
 mod identity_of_rows;
