@@ -30,7 +30,7 @@ pub use mirror::{MirrorCounts, PageCommit, PageReport, PageRows, ServerParts};
 pub use outbox::{Outgoing, OutgoingRoute};
 pub use panels::{NewPanel, PanelRow, ServerAddress};
 pub use pool::{Settings, Store};
-pub use reconcile::{Candidate, Listing, RemovalScope, Resource, ResourceCounts};
+pub use reconcile::{Candidate, Listing, RemovalScope, Resource, ResourceCounts, Why};
 pub use runs::{
     CancelOutcome, ConfirmOutcome, Ending, LogLine, NewRun, RunError, RunKind, RunRow, Triggered,
 };

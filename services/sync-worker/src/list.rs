@@ -1,11 +1,13 @@
 //! Listing: one page after the other goes from the panel into the mirror.
 
 use crate::task::{Task, TaskError};
-use crate::work::{Checkpoint, Source, has_next};
+use crate::work::{Checkpoint, STAGE_LIST, Source, Work, has_next};
 use common::types::panel::{Chunk, Included, PageRequest, Server};
+use common::types::sync::Kind;
+use panels::PanelError;
 use serde_json::json;
-use std::collections::{BTreeSet, HashSet};
-use store::{PageCommit, PageRows, ServerParts};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use store::{NewTask, PageCommit, PageRows, ServerParts};
 
 /// Reads pages `from` to `to`, going on where an earlier worker stopped.
 pub async fn list(
@@ -31,7 +33,19 @@ pub async fn list(
         return Ok(task.state.store.task_done(&task.lease).await?);
     }
     loop {
-        let read = read(task, source, page).await?;
+        let read = match read(task, source, page).await {
+            // A node that has gone since the run was planned has no allocations to list.
+            // Whether they go is decided with the node.
+            Err(TaskError::Panel(PanelError::NotFound)) if source.scope() != 0 => {
+                let sentence = format!("node {} has gone: it lists no allocations", source.scope());
+                task.state
+                    .store
+                    .run_log(task.lease.run_id, "info", &sentence)
+                    .await?;
+                break;
+            }
+            read => read?,
+        };
         forbidden.extend(read.forbidden.iter().copied());
         let total = read.chunk.total;
         let next = has_next(page, to, total);
@@ -49,22 +63,36 @@ pub async fn list(
         }
         page.number += 1;
     }
-    if forbidden.is_empty() {
-        return Ok(task.state.store.task_done(&task.lease).await?);
+    // Only the kinds that the key may not read any more fail; the rest was read.
+    let denied = denied(&forbidden);
+    task.state.store.task_plan(&task.lease, &denied, 0).await?;
+    Ok(())
+}
+
+fn denied(forbidden: &BTreeSet<(Kind, &'static str)>) -> Vec<NewTask> {
+    let mut lost: BTreeMap<Kind, Vec<&str>> = BTreeMap::new();
+    for (kind, what) in forbidden {
+        lost.entry(*kind).or_default().push(what);
     }
-    let lost: Vec<&str> = forbidden.into_iter().collect();
-    Err(TaskError::Failed(format!(
-        "the key lacks the permission to read {}",
-        lost.join(", ")
-    )))
+    lost.into_iter()
+        .map(|(kind, what)| NewTask {
+            kind: kind.as_str().to_owned(),
+            stage: STAGE_LIST,
+            ordinal: 0,
+            work: json!(Work::Denied {
+                reason: format!("the key lacks the permission to read {}", what.join(", ")),
+            }),
+            items_total: 0,
+        })
+        .collect()
 }
 
 /// A page as it was read.
 pub struct Read {
     rows: PageRows,
     chunk: Chunk<()>,
-    /// Relations that the key may not read (any more).
-    forbidden: BTreeSet<&'static str>,
+    /// Relations that the key may not read (any more), and the kinds they belong to.
+    forbidden: BTreeSet<(Kind, &'static str)>,
 }
 
 /// Reads one page of a listing.
@@ -141,20 +169,20 @@ fn plain<T>(
     }
 }
 
-fn forbidden(rows: &[Server]) -> BTreeSet<&'static str> {
+fn forbidden(rows: &[Server]) -> BTreeSet<(Kind, &'static str)> {
     let mut lost = BTreeSet::new();
     for row in rows {
         if matches!(row.allocations, Included::Forbidden) {
-            lost.insert("allocations");
+            lost.insert((Kind::Servers, "allocations"));
         }
         if matches!(row.variables, Included::Forbidden) {
-            lost.insert("servers (for variables)");
+            lost.insert((Kind::Servers, "servers (for variables)"));
         }
         if matches!(row.subusers, Included::Forbidden) {
-            lost.insert("users (for subusers)");
+            lost.insert((Kind::Servers, "users (for subusers)"));
         }
         if matches!(row.databases, Included::Forbidden) {
-            lost.insert("server_databases");
+            lost.insert((Kind::Databases, "server_databases"));
         }
         if lacks_hosts(row) {
             lost.insert("database_hosts");

@@ -144,26 +144,32 @@ impl Store {
         .await?)
     }
 
-    /// Live databases of servers that the pages of `listing` did not show and that
-    /// do not go with their server: it was never mirrored, or this run does not
-    /// mirror servers.
+    /// Live databases (allocations) of servers (nodes) that the pages of `listing`
+    /// did not show and that do not go with them: the parent was never mirrored,
+    /// or this run does not mirror servers.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
-    pub async fn databases_left_behind(
+    pub async fn left_behind(
         &self,
         run: RunId,
         panel: PanelId,
+        resource: Resource,
         listing: Kind,
     ) -> Result<Vec<Candidate>, StoreError> {
+        let parent = match resource {
+            Resource::Allocation => "node",
+            _ => "server",
+        };
         let mut conn = self.conn().await?;
         Ok(sql_query(format!(
-            "SELECT {columns} FROM server_databases m WHERE m.panel_id = $1 AND m.removed_at IS NULL \
-               AND ($4 OR m.server_id IS NULL) \
-               AND (m.server_remote_id IN (SELECT unnest(s.remote_ids) FROM sync_seen s \
+            "SELECT {columns} FROM {table} m WHERE m.panel_id = $1 AND m.removed_at IS NULL \
+               AND ($4 OR m.{parent}_id IS NULL) \
+               AND (m.{parent}_remote_id IN (SELECT unnest(s.remote_ids) FROM sync_seen s \
                  WHERE s.run_id = $2 AND s.kind = $3)) IS NOT TRUE \
-             ORDER BY m.server_remote_id, m.id",
-            columns = candidate_columns(Resource::Database),
+             ORDER BY m.{parent}_remote_id, m.id",
+            columns = candidate_columns(resource),
+            table = resource.table(),
         ))
         .bind::<SqlUuid, _>(panel.0)
         .bind::<SqlUuid, _>(run.0)

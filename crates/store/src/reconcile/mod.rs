@@ -9,4 +9,5 @@ mod resource;
 
 pub(crate) use link::link_allocations;
 pub use missing::Listing;
+pub use remove::Why;
 pub use resource::{Candidate, RemovalScope, Resource, ResourceCounts};

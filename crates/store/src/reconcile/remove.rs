@@ -37,9 +37,31 @@ struct Held {
     row_id: Uuid,
 }
 
+/// Why rows are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// They are gone: they keep their place, and what hangs on them goes along.
+    Gone,
+    /// Another uuid takes their place. Children of these kinds stay and are linked
+    /// to the row that stands there then.
+    Replaced {
+        /// What stays.
+        staying: &'static [Resource],
+    },
+}
+
+impl Why {
+    fn is_replaced(self) -> bool {
+        matches!(self, Self::Replaced { .. })
+    }
+
+    fn keeps(self, child: Resource) -> bool {
+        matches!(self, Self::Replaced { staying } if staying.contains(&child))
+    }
+}
+
 impl Store {
-    /// Removes rows (softly) and what hangs on them, with their events. Rows in
-    /// `replaced` give their place up to another uuid.
+    /// Removes rows (softly) and what hangs on them, with their events.
     ///
     /// # Errors
     /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
@@ -48,7 +70,7 @@ impl Store {
         lease: &TaskLease,
         resource: Resource,
         ids: &[Uuid],
-        replaced: bool,
+        why: Why,
     ) -> Result<u64, StoreError> {
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {
@@ -56,7 +78,7 @@ impl Store {
             let mut messages = Vec::new();
             let removal = Removal {
                 resource,
-                replaced,
+                why,
                 with_parent: false,
             };
             let removed = remove_rows(conn, lease, removal, ids, &mut messages).await?;
@@ -117,8 +139,7 @@ impl Store {
 #[derive(Clone, Copy)]
 struct Removal {
     resource: Resource,
-    /// Another uuid takes the rows' places.
-    replaced: bool,
+    why: Why,
     /// The rows go because their parent does, which says it all.
     with_parent: bool,
 }
@@ -133,16 +154,11 @@ async fn remove_rows(
     if ids.is_empty() {
         return Ok(0);
     }
-    let Removal {
-        resource, replaced, ..
-    } = removal;
-    // A node that took another's place is listed with the allocations that are
-    // there: they stay, and are linked to it.
-    let children = match resource {
-        Resource::Node if replaced => &[],
-        _ => resource.children(),
-    };
-    for (child, column) in children {
+    let Removal { resource, why, .. } = removal;
+    for (child, column) in resource.children() {
+        if why.keeps(*child) {
+            continue;
+        }
         let rows: Vec<Removed> = sql_query(format!(
             "SELECT id, NULL::bigint AS remote_id, NULL::uuid AS parent_id, NULL::bigint AS parent_remote_id \
              FROM {} WHERE {column} = ANY($1) AND removed_at IS NULL ORDER BY id",
@@ -157,7 +173,7 @@ async fn remove_rows(
             lease,
             Removal {
                 resource: *child,
-                replaced,
+                why,
                 with_parent: true,
             },
             &children,
@@ -172,18 +188,22 @@ async fn remove_rows(
         Resource::Allocation => ("remote_id", "node_id", "node_remote_id"),
         _ => ("remote_id", "NULL::uuid", "NULL::bigint"),
     };
-    // A variable's place is its server's id, everything else's its own.
-    let place = match resource {
-        Resource::ServerVariable => "server_remote_id",
-        _ => "remote_id",
+    // A variable's place is its server's id, everything else's its own. Rows are
+    // taken in the order that merges take.
+    let (place, order) = match resource {
+        Resource::ServerVariable => (
+            "server_remote_id",
+            "server_remote_id, egg_variable_remote_id",
+        ),
+        _ => ("remote_id", "remote_id"),
     };
     let rows: Vec<Removed> = sql_query(format!(
         "WITH gone AS (SELECT id, {remote} AS remote_id, {parent} AS parent_id, {parent_remote} AS parent_remote_id \
-           FROM {table} WHERE id = ANY($1) AND removed_at IS NULL ORDER BY id FOR UPDATE), \
+           FROM {table} WHERE id = ANY($1) AND removed_at IS NULL ORDER BY {order} FOR NO KEY UPDATE), \
          removed AS (UPDATE {table} m SET removed_at = now(), updated_at = now(){clear} FROM gone WHERE m.id = gone.id) \
          SELECT id, remote_id, parent_id, parent_remote_id FROM gone",
         table = resource.table(),
-        clear = if replaced { format!(", {place} = NULL") } else { String::new() },
+        clear = if why.is_replaced() { format!(", {place} = NULL") } else { String::new() },
     ))
     .bind::<Array<SqlUuid>, _>(ids)
     .load(conn)

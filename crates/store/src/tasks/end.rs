@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 impl Store {
-    /// Ends the planning task and adds what it planned, in one transaction.
+    /// Ends a task well and adds those that follow from it, in one transaction.
     ///
     /// # Errors
     /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.

@@ -2,7 +2,7 @@
 
 use crate::stage::{Stage, user, users};
 use common::types::sync::Target;
-use store::{LinkReport, Resource, TaskLease};
+use store::{LinkReport, Resource, TaskLease, Why};
 
 async fn account(stage: &Stage, id: &str, email: &str) {
     stage
@@ -87,7 +87,7 @@ async fn a_link_follows_the_panel_users_id_whatever_becomes_of_addresses() {
     let gone = [gone.parse().unwrap()];
     stage
         .store
-        .remove(&lease, Resource::User, &gone, false)
+        .remove(&lease, Resource::User, &gone, Why::Gone)
         .await
         .unwrap();
     assert!(conflict(&stage, &lease).await.contains("account is linked"));

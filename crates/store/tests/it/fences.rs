@@ -4,7 +4,7 @@ use crate::stage::{Stage, locations};
 use common::types::sync::{Kind, Target};
 use serde_json::json;
 use std::time::Duration;
-use store::{Ending, NewTask, Progress, Resource, StoreError, TaskLease};
+use store::{Ending, NewTask, Progress, Resource, StoreError, TaskLease, Why};
 use uuid::Uuid;
 
 fn lost<T>(function: &str, outcome: Result<T, StoreError>) {
@@ -36,7 +36,9 @@ async fn nothing_is_written(stage: &Stage, lease: &TaskLease) {
     lost("task_release", store.task_release(lease).await);
     lost(
         "remove",
-        store.remove(lease, Resource::Location, &row, false).await,
+        store
+            .remove(lease, Resource::Location, &row, Why::Gone)
+            .await,
     );
     lost("hold", store.hold(lease, Resource::Location, &row).await);
     lost("link", store.link(lease).await);

@@ -139,7 +139,7 @@ async fn what_cannot_be_said_does_not_happen() {
     );
     store.commit_page(&lease, &renamed).await.unwrap_err();
     store
-        .remove(&lease, Resource::Location, &[row], false)
+        .remove(&lease, Resource::Location, &[row], Why::Gone)
         .await
         .unwrap_err();
     store.run_cancel(lease.run_id).await.unwrap_err();

@@ -1,10 +1,10 @@
 //! What pages do to the mirror, and what is said about it.
 
-use crate::stage::{Stage, location, locations, page, user, users};
-use common::types::panel::Allocation;
+use crate::stage::{Stage, location, locations, page, server, servers, user, users};
+use common::types::panel::{Allocation, BadRecord};
 use common::types::sync::{Kind, Target};
 use serde_json::Value;
-use store::{PageRows, Resource};
+use store::{PageCommit, PageRows, RemovalScope, Resource, StoreError, Why};
 use uuid::Uuid;
 
 async fn events(stage: &Stage) -> Vec<(String, Value)> {
@@ -46,11 +46,11 @@ async fn every_change_is_told_once_and_nothing_else_is() {
     store.commit_page(&lease, &renamed).await.unwrap();
     let row = own_id(&stage, "locations", 2).await;
     store
-        .remove(&lease, Resource::Location, &[row], false)
+        .remove(&lease, Resource::Location, &[row], Why::Gone)
         .await
         .unwrap();
     store
-        .remove(&lease, Resource::Location, &[row], false)
+        .remove(&lease, Resource::Location, &[row], Why::Gone)
         .await
         .unwrap();
     store.commit_page(&lease, &locations([2])).await.unwrap();
@@ -89,7 +89,8 @@ async fn an_unchanged_page_writes_no_row() {
         .commit_page(&lease, &locations(1..=50))
         .await
         .unwrap();
-    let versions = "SELECT string_agg(xmin::text || ctid::text, ',' ORDER BY id) FROM locations";
+    // A row that is only locked tells it by its xmax.
+    let versions = "SELECT string_agg(xmin::text || xmax || ctid, ',' ORDER BY id) FROM locations";
     let before = stage.text(versions).await;
     stage
         .store
@@ -123,7 +124,12 @@ async fn another_uuid_under_a_live_id_writes_nothing_and_is_noted() {
             .is_empty()
     );
     store
-        .remove(&lease, Resource::User, &[replaced[0].id], true)
+        .remove(
+            &lease,
+            Resource::User,
+            &[replaced[0].id],
+            Why::Replaced { staying: &[] },
+        )
         .await
         .unwrap();
     let vacated = store.vacated(lease.run_id, Resource::User).await.unwrap();
@@ -154,7 +160,7 @@ async fn a_removed_row_that_comes_back_under_another_id_is_restored_as_itself() 
         own_id(&stage, "panel_users", 2).await,
     );
     store
-        .remove(&lease, Resource::User, &[a, b], false)
+        .remove(&lease, Resource::User, &[a, b], Why::Gone)
         .await
         .unwrap();
     let swapped = vec![user(1, 12, "b@x"), user(2, 11, "a@x")];
@@ -210,45 +216,41 @@ async fn a_page_with_a_bad_row_counts_its_neighbours_all() {
 }
 
 #[tokio::test]
-async fn a_deadlock_is_tried_again() {
+async fn rows_are_merged_by_the_thousand_in_one_statement() {
     let stage = Stage::new().await;
     let lease = stage.lease(Target::Full).await;
-    stage
-        .store
-        .commit_page(&lease, &locations([1, 2]))
-        .await
-        .unwrap();
-    // Ours is the transaction that PostgreSQL aborts: it is the one that waits longest.
-    let mut db = stage.database.connect().await;
-    db.batch_execute("SET deadlock_timeout = '60s'")
-        .await
-        .unwrap();
-    let other = db.transaction().await.unwrap();
-    other
-        .batch_execute("SELECT 1 FROM locations WHERE remote_id = 2 FOR UPDATE")
-        .await
-        .unwrap();
-    let changed = vec![location(1, "there"), location(2, "there")];
-    let (store, lease) = (stage.store.clone(), lease);
-    let commit = tokio::spawn(async move {
-        let rows = PageRows::Locations(changed);
-        store
-            .commit_page(&lease, &page(Kind::Locations, rows))
-            .await
-    });
-    stage.somebody_waits().await;
-    other
-        .batch_execute("SELECT 1 FROM locations WHERE remote_id = 1 FOR UPDATE")
-        .await
-        .unwrap();
-    other.commit().await.unwrap();
-    assert_eq!(commit.await.unwrap().unwrap().synced, 2);
-    assert_eq!(stage.number("SELECT count(*) FROM sync_errors").await, 0);
+    let commit = locations(1..=1_000);
+    stage.store.commit_page(&lease, &commit).await.unwrap();
+    // Rows that one statement of a transaction wrote bear the same command's number.
+    let statements = "SELECT count(DISTINCT cmin::text) FROM locations";
+    assert_eq!(stage.number(statements).await, 1);
+    let seen = "SELECT count(*) FROM sync_seen";
+    assert_eq!(stage.number(seen).await, 1, "one row a page");
+}
+
+#[tokio::test]
+async fn a_record_that_is_there_counts_as_seen_whether_or_not_it_can_be_read() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let record = |id| BadRecord {
+        id,
+        position: 0,
+        reason: "for a test".to_owned(),
+    };
+    let commit = PageCommit {
+        bad: vec![record(Some(2)), record(None)],
+        poison: vec![record(Some(3)), record(None), record(None)],
+        total: 6,
+        ..locations([1])
+    };
+    stage.store.commit_page(&lease, &commit).await.unwrap();
+    let (run, kind) = (lease.run_id, Kind::Locations);
+    let seen = stage.store.seen(run, kind, 0).await.unwrap();
+    assert_eq!(seen, [1, 2, 3].into());
+    let listing = stage.store.listings(run, kind).await.unwrap().remove(0);
     assert_eq!(
-        stage
-            .number("SELECT count(*) FROM locations WHERE short = 'there'")
-            .await,
-        2
+        (listing.distinct, listing.unidentified, listing.poisoned),
+        (3, 1, 2)
     );
 }
 
@@ -284,7 +286,7 @@ async fn allocations_are_told_of_by_numbers_one_event_a_node_and_transaction() {
         rows.push(own_id(&stage, "allocations", id).await);
     }
     store
-        .remove(&lease, Resource::Allocation, &rows, false)
+        .remove(&lease, Resource::Allocation, &rows, Why::Gone)
         .await
         .unwrap();
     store.commit_page(&lease, &listed(1..=2, "")).await.unwrap();
@@ -328,7 +330,7 @@ async fn until_a_kind_was_listed_whole_one_event_stands_for_all_its_rows() {
         .unwrap();
     let row = own_id(&stage, "locations", 3).await;
     store
-        .remove(&lease, Resource::Location, &[row], false)
+        .remove(&lease, Resource::Location, &[row], Why::Gone)
         .await
         .unwrap();
     store
@@ -351,4 +353,56 @@ async fn until_a_kind_was_listed_whole_one_event_stands_for_all_its_rows() {
     assert_eq!(told[0].0, "panel.mirrored");
     assert_eq!(told[0].1["kind"], "locations");
     assert_eq!(told[0].1["rows"], 2);
+}
+
+#[tokio::test]
+async fn what_a_run_has_seen_stands_in_logged_tables() {
+    let stage = Stage::new().await;
+    let unlogged = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relpersistence <> 'p'";
+    assert_eq!(stage.number(unlogged).await, 0);
+}
+
+#[tokio::test]
+async fn removals_of_the_last_day_are_counted_and_older_ones_are_not() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let commit = locations(1..=10);
+    stage.store.commit_page(&lease, &commit).await.unwrap();
+    for (id, hours) in [(1, 1), (2, 23), (3, 25)] {
+        stage
+            .execute(&format!(
+                "UPDATE locations SET removed_at = now() - interval '{hours} hours' WHERE remote_id = {id}"
+            ))
+            .await;
+    }
+    let day = std::time::Duration::from_secs(86_400);
+    let counts = stage
+        .store
+        .resource_counts(stage.panel, Resource::Location, RemovalScope::Panel, day)
+        .await
+        .unwrap();
+    assert_eq!((counts.live, counts.recent), (7, 2));
+}
+
+#[tokio::test]
+async fn readers_see_live_rows_only() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let store = &stage.store;
+    let both = servers(vec![server(1, &[]), server(2, &[])]);
+    store.commit_page(&lease, &both).await.unwrap();
+    let row = own_id(&stage, "servers", 1).await;
+    store
+        .remove(&lease, Resource::Server, &[row], Why::Gone)
+        .await
+        .unwrap();
+    let counts = store.mirror_counts(stage.panel).await.unwrap();
+    assert_eq!((counts["servers"], counts["server_variables"]), (1, 1));
+    let address = store.server_address(row).await;
+    assert!(matches!(address, Err(StoreError::NotFound(_))));
+    let known = store
+        .known_uuids(stage.panel, Kind::Servers, &[1, 2], None)
+        .await
+        .unwrap();
+    assert_eq!(known.len(), 1);
 }

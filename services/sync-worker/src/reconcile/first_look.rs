@@ -144,35 +144,41 @@ async fn read_missed(
     Ok(())
 }
 
-/// Databases that no answer can list any more, because their server is gone,
-/// and that do not go with it. They hang on a parent: its address decides.
-pub async fn databases_of_gone_servers(task: &Task) -> Result<BTreeSet<Uuid>, TaskError> {
+/// Databases (allocations) that no answer can list any more, because their server
+/// (node) is gone, and that do not go with it. They hang on a parent: its address
+/// decides.
+pub async fn of_gone_parents(
+    task: &Task,
+    resource: Resource,
+    read: &BTreeSet<Kind>,
+) -> Result<BTreeSet<Uuid>, TaskError> {
+    let (parent, listing) = match resource {
+        Resource::Database if read.contains(&Kind::Servers) => (Resource::Server, Kind::Servers),
+        Resource::Database => (Resource::Server, Kind::Databases),
+        Resource::Allocation if read.contains(&Kind::Nodes) => (Resource::Node, Kind::Nodes),
+        _ => return Ok(BTreeSet::new()),
+    };
     let (run, panel) = (task.lease.run_id, task.lease.panel_id);
     let store = &task.state.store;
-    let listing = if task.lease.kinds.contains(&Kind::Servers) {
-        Kind::Servers
-    } else {
-        Kind::Databases
-    };
     let listings = store.listings(run, listing).await?;
     if !listings.iter().all(|read| worth(read) == Worth::Complete) {
         return Ok(BTreeSet::new());
     }
-    let mut by_server: BTreeMap<i64, Vec<Candidate>> = BTreeMap::new();
-    for row in store.databases_left_behind(run, panel, listing).await? {
-        by_server.entry(row.scope).or_default().push(row);
+    let mut by_parent: BTreeMap<i64, Vec<Candidate>> = BTreeMap::new();
+    for row in store.left_behind(run, panel, resource, listing).await? {
+        by_parent.entry(row.scope).or_default().push(row);
     }
-    let few = by_server.len() <= task.state.config.sync.second_look_rows as usize;
+    let few = by_parent.len() <= task.state.config.sync.second_look_rows as usize;
     let listed = if few {
         None
     } else {
-        look::all_ids(task, Resource::Server, 0).await?
+        look::all_ids(task, parent, 0).await?
     };
     let mut gone = BTreeSet::new();
-    for (server, rows) in by_server {
+    for (id, rows) in by_parent {
         let is_gone = match &listed {
-            Some(ids) => !ids.contains(&server),
-            None => few && look::server_is_gone(task, server).await?,
+            Some(ids) => !ids.contains(&id),
+            None => few && look::is_gone(task, parent, id).await?,
         };
         if is_gone {
             gone.extend(rows.iter().map(|row| row.id));

@@ -6,6 +6,7 @@ use crate::list::{Read, read};
 use crate::task::{Task, TaskError};
 use crate::work::{Source, has_next};
 use common::types::panel::{Lookup, PageRequest, ServerIncludes};
+use panels::PanelError;
 use std::collections::BTreeSet;
 use store::{Candidate, PageRows, Resource, ServerParts};
 use uuid::Uuid;
@@ -91,7 +92,11 @@ pub async fn own_address(
                 candidate.ip.as_deref().unwrap_or_default(),
                 candidate.port.unwrap_or_default(),
             );
-            let found = task.ask(|| panel.allocation(node, ip, port)).await?;
+            let found = match task.ask(|| panel.allocation(node, ip, port)).await {
+                // An address that the panel's filter would misread cannot be asked for.
+                Err(TaskError::Panel(PanelError::InvalidRequest(_))) => return Ok(Answer::Unclear),
+                found => found?,
+            };
             match found {
                 // The address may have been given to a new row meanwhile.
                 Lookup::Found(row) if row.id != id => Answer::Gone,
@@ -113,13 +118,16 @@ pub async fn own_address(
     Ok(answer)
 }
 
-/// Whether a server's own address says that it is gone.
-pub async fn server_is_gone(task: &Task, id: i64) -> Result<bool, TaskError> {
+/// Whether the own address of a server or node says that it is gone.
+pub async fn is_gone(task: &Task, parent: Resource, id: i64) -> Result<bool, TaskError> {
     let panel = &task.panel;
-    let found = task
-        .ask(|| panel.server(id, ServerIncludes::default()))
-        .await?;
-    Ok(matches!(found, Lookup::Gone))
+    Ok(match parent {
+        Resource::Node => task.ask(|| panel.node(id)).await? == Lookup::Gone,
+        _ => {
+            let nothing = ServerIncludes::default();
+            task.ask(|| panel.server(id, nothing)).await? == Lookup::Gone
+        }
+    })
 }
 
 fn judge<T>(
@@ -170,7 +178,11 @@ pub async fn all_ids(
     let mut first_total = None;
     let mut page = PageRequest { number: 1, size };
     loop {
-        let answer: Read = read(task, &source, page).await?;
+        let answer: Read = match read(task, &source, page).await {
+            // The node has gone meanwhile, and takes its allocations along another time.
+            Err(TaskError::Panel(PanelError::NotFound)) => return Ok(None),
+            answer => answer?,
+        };
         let listing = answer.listing();
         ids.extend(listing.ids);
         let constant =

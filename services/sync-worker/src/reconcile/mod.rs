@@ -11,6 +11,7 @@
 //!
 //! Every step can be repeated: after a crash another worker begins anew.
 
+mod along;
 pub mod decide;
 mod first_look;
 mod look;
@@ -27,7 +28,7 @@ use serde_json::{Value, json};
 use slog::info;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use store::{Candidate, Ending, PageCommit, PageRows, RemovalScope, Resource, RunKind};
+use store::{Candidate, Ending, PageCommit, PageRows, RemovalScope, Resource, RunKind, Why};
 use uuid::Uuid;
 
 /// Rows removed in one transaction.
@@ -57,27 +58,23 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
     let mut proven = BTreeMap::new();
     let mut replaced = BTreeMap::new();
     let mut looks = BTreeMap::new();
+    // A failed task removes nothing of its kind.
+    let read: BTreeSet<Kind> = task.lease.kinds.difference(&failed).copied().collect();
     for resource in Resource::ALL {
-        if !task.lease.kinds.contains(&resource.kind()) {
-            continue;
-        }
-        // A failed task removes nothing of its kind.
-        if failed.contains(&resource.kind()) {
+        if !read.contains(&resource.kind()) {
             continue;
         }
         let missing = first_look::missing(task, resource).await?;
         let mut found = second_look(task, resource, missing).await?;
-        if resource == Resource::Database {
-            let gone = first_look::databases_of_gone_servers(task).await?;
-            found.proven.gone.extend(gone);
-        }
+        let gone = first_look::of_gone_parents(task, resource, &read).await?;
+        found.proven.gone.extend(gone);
         looks.insert(resource, found.evidence);
         replaced.insert(resource, found.replaced);
         proven.insert(resource, found.proven);
     }
-    count_with_parents(task, &mut proven, &replaced).await?;
+    along::count_with_parents(task, &read, &mut proven, &replaced).await?;
     let decision = decide_within(task, &proven).await?;
-    remove(task, &decision, &replaced).await?;
+    remove(task, &read, &decision, &replaced).await?;
     let held = hold(task, &decision, &looks).await?;
 
     note(task, "resolving links").await;
@@ -85,7 +82,7 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
     let links = store.link_accounts(&task.lease).await?;
     info!(task.log, "accounts linked"; "linked" => links.linked, "conflicts" => links.conflicts);
     for kind in &task.lease.kinds {
-        let complete = !failed.contains(kind) && first_look::was_read(task, *kind).await?;
+        let complete = read.contains(kind) && first_look::was_read(task, *kind).await?;
         store.kind_listed(&task.lease, *kind, complete).await?;
     }
     let requests = u32::try_from(task.panel.requests_made() - asked).unwrap_or(u32::MAX);
@@ -230,48 +227,6 @@ async fn second_look(
     Ok(result)
 }
 
-/// Rows that would go along are counted with their own kind.
-async fn count_with_parents(
-    task: &Task,
-    proven: &mut BTreeMap<Resource, Proven>,
-    replaced: &BTreeMap<Resource, BTreeSet<Uuid>>,
-) -> Result<(), TaskError> {
-    for parent in [Resource::Server, Resource::Nest, Resource::Node] {
-        let Some(found) = proven.get(&parent) else {
-            continue;
-        };
-        let mut parents: Vec<Uuid> = found.gone.iter().copied().collect();
-        if parent == Resource::Node
-            && let Some(replaced) = replaced.get(&parent)
-        {
-            // The allocations of a node that another one replaced stay.
-            parents.retain(|node| !replaced.contains(node));
-        }
-        if parents.is_empty() {
-            continue;
-        }
-        let window =
-            Duration::from_secs(u64::from(task.state.config.sync.hold_window_hours) * 3600);
-        for (child, rows) in task.state.store.children_of(parent, &parents).await? {
-            if !matches!(
-                child,
-                Resource::Database | Resource::Egg | Resource::Allocation
-            ) {
-                continue;
-            }
-            let counts = task
-                .state
-                .store
-                .resource_counts(task.lease.panel_id, child, RemovalScope::Panel, window)
-                .await?;
-            let found = proven.entry(child).or_default();
-            found.counts = counts;
-            found.with_parent.extend(rows);
-        }
-    }
-    Ok(())
-}
-
 /// The hold rule for a usual run; for one that confirms, what was held and is
 /// still missing.
 async fn decide_within(
@@ -301,6 +256,7 @@ async fn decide_within(
 
 async fn remove(
     task: &Task,
+    read: &BTreeSet<Kind>,
     decision: &Decision,
     replaced: &BTreeMap<Resource, BTreeSet<Uuid>>,
 ) -> Result<(), TaskError> {
@@ -314,9 +270,10 @@ async fn remove(
                 .get(&resource)
                 .is_some_and(|others| others.contains(row))
         });
-        for (rows, replaced) in [(gone, false), (giving_way, true)] {
+        let staying = along::staying(resource, read);
+        for (rows, why) in [(gone, Why::Gone), (giving_way, Why::Replaced { staying })] {
             for chunk in rows.chunks(CHUNK) {
-                let removed = store.remove(&task.lease, resource, chunk, replaced).await?;
+                let removed = store.remove(&task.lease, resource, chunk, why).await?;
                 metrics::counter!("nodebyte_sync_removed_total", "resource" => resource.table())
                     .increment(removed);
             }

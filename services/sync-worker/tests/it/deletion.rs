@@ -24,9 +24,13 @@ async fn what_is_gone_from_the_panel_is_removed_softly_and_restored_under_its_ow
     stage.assert_mirrored().await;
     assert_eq!(
         stage
-            .number("SELECT count(*) FROM servers WHERE remote_id = 3 AND removed_at IS NOT NULL")
+            .number(
+                "SELECT count(*) FROM servers WHERE remote_id = 3 AND removed_at IS NOT NULL \
+                   AND owner_id IS NOT NULL AND node_id IS NOT NULL AND egg_id IS NOT NULL"
+            )
             .await,
-        1
+        1,
+        "it keeps its place and its links"
     );
     let id = "SELECT id::text FROM servers WHERE remote_id = 3";
     let db = stage.database.connect().await;

@@ -62,3 +62,13 @@ async fn databases_of_a_server_that_was_never_mirrored_go_when_it_is_gone() {
     stage.full().await;
     stage.assert_mirrored().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn allocations_of_a_node_that_was_never_mirrored_go_when_it_is_gone() {
+    let stage = Stage::new(State::small()).await;
+    stage.sync(Target::One(Kind::Allocations)).await;
+    stage.panel.state(|state| state.remove_node(5));
+    let run = stage.full().await;
+    assert_eq!(run.held, None);
+    stage.assert_mirrored().await;
+}

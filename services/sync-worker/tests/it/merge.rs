@@ -31,7 +31,8 @@ async fn a_second_sync_of_an_unchanged_panel_writes_no_row() {
     let stage = Stage::new(State::small()).await;
     stage.full().await;
     let db = stage.database.connect().await;
-    // Who wrote each row version, and where it lies: any write changes one of them.
+    // Who wrote and who locked each row version, and where it lies: any write or lock
+    // changes one of them.
     let versions = async || {
         let mut versions = Vec::new();
         for table in [
@@ -49,7 +50,7 @@ async fn a_second_sync_of_an_unchanged_panel_writes_no_row() {
             "server_databases",
         ] {
             let query = format!(
-                "SELECT md5(string_agg(id::text || xmin || ctid, ',' ORDER BY id)) FROM {table}"
+                "SELECT md5(string_agg(id::text || xmin || xmax || ctid, ',' ORDER BY id)) FROM {table}"
             );
             let version: String = db.query_one(&query, &[]).await.unwrap().get(0);
             versions.push((table, version));
@@ -178,5 +179,17 @@ async fn a_text_that_postgresql_cannot_store_costs_one_record() {
         state.users.get_mut(&5).unwrap().first_name = None;
     });
     stage.full().await;
+    stage.assert_mirrored().await;
+    // A stored row is left as it was, and nothing of it or beside it is removed.
+    let before = stage.panel.state(|state| {
+        let before = state.clone();
+        let server = state.servers.get_mut(&17).unwrap();
+        server.name = "renamed".to_owned();
+        server.description = "nul \u{0} byte".to_owned();
+        before
+    });
+    let run = stage.full().await;
+    assert_eq!((run.status.as_str(), run.items_failed), ("COMPLETED", 1));
+    stage.panel.state(|state| *state = before);
     stage.assert_mirrored().await;
 }
