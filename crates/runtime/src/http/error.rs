@@ -109,6 +109,9 @@ impl ApiError {
                 "METHOD_NOT_ALLOWED",
                 "This address does not take that method",
             ),
+            StatusCode::REQUEST_TIMEOUT => {
+                ("REQUEST_TIMEOUT", "The request did not arrive in time")
+            }
             StatusCode::PAYLOAD_TOO_LARGE => ("PAYLOAD_TOO_LARGE", "The body is too large"),
             StatusCode::SERVICE_UNAVAILABLE => ("UNAVAILABLE", "The service is not available now"),
             _ if status.is_client_error() => ("REQUEST_REFUSED", "The request was refused"),

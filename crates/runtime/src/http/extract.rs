@@ -1,12 +1,16 @@
 //! Limits, and extractors whose errors are JSON. The texts name no type and repeat
 //! no value.
 
+use std::future::Future;
 use std::time::Duration;
 
+use actix_web::dev::Payload;
 use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError};
 use actix_web::http::StatusCode;
-use actix_web::web::{self, JsonConfig, PathConfig, PayloadConfig, QueryConfig, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::web::{
+    self, Bytes, JsonConfig, PathConfig, PayloadConfig, QueryConfig, ServiceConfig,
+};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 
 use super::ApiError;
 
@@ -14,7 +18,7 @@ use super::ApiError;
 pub const BODY_LIMIT: usize = 1 << 20;
 
 /// How long a caller may take to send a request's head
-/// (`HttpServer::client_request_timeout`).
+/// (`HttpServer::client_request_timeout`), and again its body ([`read_body`]).
 pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long an idle connection is kept (`HttpServer::keep_alive`).
@@ -53,6 +57,23 @@ pub fn json_config() -> JsonConfig {
             }
             .into()
         })
+}
+
+/// A whole body, up to the limit and within [`READ_TIMEOUT`]: actix would wait for
+/// ever for a caller that does not go on, and hold its connection and its request.
+///
+/// # Errors
+/// 413, 408, or 400 where the body cannot be read.
+pub fn read_body(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Bytes, actix_web::Error>> + use<> {
+    let body = Bytes::from_request(request, payload);
+    async move {
+        tokio::time::timeout(READ_TIMEOUT, body)
+            .await
+            .unwrap_or_else(|_late| Err(ApiError::of_status(StatusCode::REQUEST_TIMEOUT).into()))
+    }
 }
 
 /// Query strings: 400.

@@ -7,12 +7,14 @@ mod access;
 pub mod client_key;
 pub mod error;
 mod extract;
+mod head;
 mod observe;
 pub mod request_id;
 
 pub use error::ApiError;
 pub use extract::{
-    BODY_LIMIT, IDLE, READ_TIMEOUT, configure, json_config, path_config, query_config, unserved,
+    BODY_LIMIT, IDLE, READ_TIMEOUT, configure, json_config, path_config, query_config, read_body,
+    unserved,
 };
 pub use observe::Observe;
 pub use request_id::RequestId;

@@ -16,11 +16,12 @@ use slog::{Logger, o};
 use super::ApiError;
 use super::access::Access;
 use super::error::Cause;
+use super::head;
 use super::request_id::{self, CURRENT, RequestId};
 
-/// Gives each request an id, turns a panic into a 500 and every error into JSON,
-/// and says in the log and in the figures how it ended. Wrap it outermost, but for
-/// Sentry's.
+/// Gives each request an id, answers HEAD wherever GET is, turns a panic into a 500
+/// and every error into JSON, and says in the log and in the figures how it ended.
+/// Wrap it outermost, but for Sentry's.
 #[derive(Clone)]
 pub struct Observe {
     log: Logger,
@@ -83,10 +84,11 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let id = RequestId::accept_or_mint(request.headers());
         let log = self.log.new(o!("request_id" => id.to_string()));
         let access = Access::begin(&request);
+        let is_head = head::take_as_get(&mut request);
         let service = Rc::clone(&self.service);
         let answer = async move {
             let handled = AssertUnwindSafe(async { service.call(request).await }).catch_unwind();
@@ -95,7 +97,14 @@ where
                 Err(_panic) => Err(ApiError::internal(Panicked).into()),
             };
             match answer {
-                Ok(response) => Ok(finish(response, access, &log)),
+                Ok(response) => {
+                    let response = finish(response, access, &log);
+                    Ok(if is_head {
+                        head::without_stream(response)
+                    } else {
+                        response
+                    })
+                }
                 // Raised by a middleware: actix renders it above this one, and an
                 // `ApiError` has taken the request's id along.
                 Err(error) => {
@@ -116,6 +125,7 @@ where
     B: MessageBody + 'static,
 {
     let mut response = errors_as_json(response);
+    head::allow(response.headers_mut());
     if let Some(id) = RequestId::current().and_then(|id| id.header_value()) {
         response.headers_mut().insert(request_id::HEADER, id);
     }

@@ -5,6 +5,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
+use futures_util::stream;
 use runtime::health::{self, Health};
 use runtime::http::{self, ApiError, Observe, RequestId, request_id};
 use serde::Deserialize;
@@ -58,6 +59,10 @@ async fn fails(kind: web::Path<String>) -> Result<HttpResponse, ApiError> {
     })
 }
 
+async fn endless() -> HttpResponse {
+    HttpResponse::Ok().streaming(stream::pending::<Result<web::Bytes, ApiError>>())
+}
+
 async fn says(log: web::Data<Logger>) -> String {
     info!(request_id::logger(&log), "working");
     RequestId::current().unwrap().to_string()
@@ -81,6 +86,8 @@ impl Api {
                 .route("/runs/{id}", web::get().to(run))
                 .route("/fails/{kind}", web::get().to(fails))
                 .route("/says", web::get().to(says))
+                .service(web::resource("/several").get(says).delete(says))
+                .route("/endless", web::get().to(endless))
         })
         .workers(1)
         .disable_signals()
@@ -145,11 +152,45 @@ async fn an_unknown_address_is_a_json_404_and_a_wrong_method_a_json_405() {
         "NOT_FOUND",
     )
     .await;
-    // A route of its own, and a resource with several.
-    for path in ["/page", "/health/live"] {
-        let answer = client().delete(api.url(path)).send().await.unwrap();
+    // A route of its own, and resources.
+    for path in ["/page", "/health/live", "/several"] {
+        let answer = client().put(api.url(path)).send().await.unwrap();
         Api::error(answer, StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED").await;
     }
+    api.handle.stop(true).await;
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let api = Api::start();
+    let answer = client().put(api.url("/several")).send().await.unwrap();
+    let allowed: Vec<_> = answer.headers().get_all("allow").iter().collect();
+    assert_eq!(allowed, ["GET, DELETE", "HEAD"]);
+}
+
+#[tokio::test]
+async fn head_is_answered_wherever_get_is_without_a_body() {
+    let api = Api::start();
+    for (path, length) in [
+        ("/page?limit=3", Some("1")),
+        ("/health/live", Some("17")),
+        ("/several", Some("36")),
+        ("/endless", None),
+    ] {
+        let answer = client().head(api.url(path)).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        let told = answer.headers().get("content-length");
+        assert_eq!(told.map(|it| it.to_str().unwrap()), length, "{path}");
+        assert_eq!(answer.text().await.unwrap(), "", "{path}");
+    }
+    let line = api.lines.wait_for(|line| line["path"] == "/page").await;
+    assert_eq!(line["method"], "HEAD", "the log says what was asked");
+
+    let refused = client().head(api.url("/trigger")).send().await.unwrap();
+    assert_eq!(refused.status(), 405);
+    let unknown = client().head(api.url("/nothing")).send().await.unwrap();
+    assert_eq!(unknown.status(), 404);
+    // None of them left anything unread in the connection.
     api.handle.stop(true).await;
 }
 

@@ -44,17 +44,14 @@ pub fn document() -> Value {
 /// Mounts `/api/openapi.json` and the page at `/docs`.
 pub(crate) fn configure(app: &mut ServiceConfig, document: &Document) {
     let Document(json) = document.clone();
-    app.route(
-        "/api/openapi.json",
-        web::get().to(move || {
-            let json = json.clone();
-            async move {
-                HttpResponse::Ok()
-                    .content_type("application/json")
-                    .insert_header((CACHE_CONTROL, "no-cache"))
-                    .body(json)
-            }
-        }),
-    )
-    .route("/docs", web::get().to(page::page));
+    app.service(web::resource("/api/openapi.json").get(move || {
+        let json = json.clone();
+        async move {
+            HttpResponse::Ok()
+                .content_type("application/json")
+                .insert_header((CACHE_CONTROL, "no-cache"))
+                .body(json)
+        }
+    }))
+    .service(web::resource("/docs").get(page::page));
 }
