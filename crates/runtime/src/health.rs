@@ -2,17 +2,17 @@
 //!
 //! `/health/live` answers as long as the process does. `/health/ready` asks the
 //! probes that the service handed in, and says 503 when one fails or the process
-//! is stopping. `/health` says the same in the shape that existing monitors read.
-//! `/metrics` is Prometheus' text. Why a probe failed stands in the log only.
+//! is stopping. `/health` says the same, and how others are, in the shape that
+//! existing monitors read. `/metrics` is Prometheus' text. Why a probe failed stands in the log only.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Resource};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Map, Value, json};
@@ -24,9 +24,11 @@ use crate::metrics;
 /// How long a probe may take; longer is a failure.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A question whose answer decides whether the process can work.
+/// A question whose answer decides whether the process can work, or only how the
+/// installation is ([`Probe::of_others`]).
 pub struct Probe {
     name: &'static str,
+    of_others: bool,
     check: Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
 }
 
@@ -40,7 +42,19 @@ impl Probe {
     {
         Self {
             name,
+            of_others: false,
             check: Box::new(move || check().boxed()),
+        }
+    }
+
+    /// The probe asks after others, without whom this process can still work: it
+    /// shows in `/health`, whose readers want to know of the whole, and does not
+    /// make the process unready.
+    #[must_use]
+    pub fn of_others(self) -> Self {
+        Self {
+            of_others: true,
+            ..self
         }
     }
 }
@@ -75,8 +89,8 @@ impl Health {
     }
 
     /// Each probe's name and whether it passed, in the order handed in.
-    pub async fn ask(&self) -> Vec<(&'static str, bool)> {
-        join_all(self.probes.iter().map(|probe| self.ask_one(probe))).await
+    async fn ask(&self, probes: impl Iterator<Item = &Probe>) -> Vec<(&'static str, bool)> {
+        join_all(probes.map(|probe| self.ask_one(probe))).await
     }
 
     async fn ask_one(&self, probe: &Probe) -> (&'static str, bool) {
@@ -93,12 +107,13 @@ impl Health {
             Ok(Err(reason)) => reason,
             Err(_elapsed) => format!("no answer within {} s", PATIENCE.as_secs()),
         };
-        warn!(self.log, "not ready"; "probe" => probe.name, "reason" => reason);
+        warn!(self.log, "a probe failed"; "probe" => probe.name, "reason" => reason);
         (probe.name, false)
     }
 
     async fn ready(&self) -> HttpResponse {
-        let asked = self.ask().await;
+        let own = self.probes.iter().filter(|probe| !probe.of_others);
+        let asked = self.ask(own).await;
         let stopping = self.stopping.load(Ordering::Relaxed);
         let ready = !stopping && asked.iter().all(|&(_, passed)| passed);
         let status = match (stopping, ready) {
@@ -113,7 +128,7 @@ impl Health {
     }
 
     async fn summary(&self) -> HttpResponse {
-        let asked = self.ask().await;
+        let asked = self.ask(self.probes.iter()).await;
         let passed = |name| {
             asked
                 .iter()
@@ -152,33 +167,22 @@ impl Health {
 /// Mounts the four addresses.
 pub fn configure(app: &mut ServiceConfig, health: &Arc<Health>) {
     let (ready, summary) = (Arc::clone(health), Arc::clone(health));
-    app.service(get("/health/live", || async {
-        answer(true, &json!({ "status": "live" }))
-    }))
-    .service(get("/health/ready", move || {
+    app.service(
+        web::resource("/health/live").get(|| async { answer(true, &json!({ "status": "live" })) }),
+    )
+    .service(web::resource("/health/ready").get(move || {
         let health = Arc::clone(&ready);
         async move { health.ready().await }
     }))
-    .service(get("/health", move || {
+    .service(web::resource("/health").get(move || {
         let health = Arc::clone(&summary);
         async move { health.summary().await }
     }))
-    .service(get("/metrics", || async {
+    .service(web::resource("/metrics").get(|| async {
         HttpResponse::Ok()
             .content_type("text/plain; version=0.0.4")
             .body(metrics::render())
     }));
-}
-
-/// GET and HEAD of one address.
-fn get<F, R>(path: &str, handler: F) -> Resource
-where
-    F: Fn() -> R + Clone + 'static,
-    R: Future<Output = HttpResponse> + 'static,
-{
-    web::resource(path)
-        .route(web::get().to(handler.clone()))
-        .route(web::head().to(handler))
 }
 
 fn checks(asked: &[(&'static str, bool)]) -> Map<String, Value> {

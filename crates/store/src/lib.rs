@@ -36,3 +36,4 @@ pub use runs::{
 };
 pub use tasks::{ClaimSettings, NewTask, Progress, TaskLease, TaskRow};
 pub use wake::{OUTBOX_CHANNEL, TASKS_CHANNEL, Wakeups};
+pub use workers::SYNC_WORKER;

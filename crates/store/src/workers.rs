@@ -6,8 +6,11 @@ use common::types::id::WorkerId;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Double, Text, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use std::time::Duration;
+
+/// What the workers of runs call their service.
+pub const SYNC_WORKER: &str = "sync-worker";
 
 #[derive(QueryableByName)]
 struct Count {
@@ -36,15 +39,15 @@ impl Store {
         .bind::<Text, _>(service)
         .execute(&mut conn)
         .await?;
-        let count: Count = sql_query(
-            "SELECT count(*) AS live FROM workers \
-             WHERE service = $1 AND seen_at > now() - make_interval(secs => $2)",
-        )
-        .bind::<Text, _>(service)
-        .bind::<Double, _>(within.as_secs_f64())
-        .get_result(&mut conn)
-        .await?;
-        Ok(u32::try_from(count.live).unwrap_or(u32::MAX).max(1))
+        Ok(living(&mut conn, service, within).await?.max(1))
+    }
+
+    /// How many workers of a service were heard of within `within`.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn workers_alive(&self, service: &str, within: Duration) -> Result<u32, StoreError> {
+        living(&mut *self.conn().await?, service, within).await
     }
 
     /// Says that a worker is going.
@@ -59,4 +62,20 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+async fn living(
+    conn: &mut AsyncPgConnection,
+    service: &str,
+    within: Duration,
+) -> Result<u32, StoreError> {
+    let count: Count = sql_query(
+        "SELECT count(*) AS live FROM workers \
+         WHERE service = $1 AND seen_at > now() - make_interval(secs => $2)",
+    )
+    .bind::<Text, _>(service)
+    .bind::<Double, _>(within.as_secs_f64())
+    .get_result(conn)
+    .await?;
+    Ok(u32::try_from(count.live).unwrap_or(u32::MAX))
 }

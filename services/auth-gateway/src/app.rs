@@ -23,7 +23,7 @@ use runtime::http::{self, Observe};
 use runtime::sentry;
 use runtime::shutdown::{Drain, Shutdown};
 use slog::{Logger, info, warn};
-use store::{Store, StoreError};
+use store::{SYNC_WORKER, Store, StoreError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -101,7 +101,8 @@ pub async fn build(
         log,
         stop_relay.clone(),
     );
-    let health = Health::new(SERVICE, vec![database_probe(&store)], log);
+    let probes = vec![database_probe(&store), workers_probe(&store, config)];
+    let health = Health::new(SERVICE, probes, log);
     let state = State::new(config, store, cache, log).map_err(StartError::Settings)?;
     let state = Data::new(state);
     if let Err(error) = state.panel(None).await {
@@ -211,6 +212,22 @@ fn database_probe(store: &Store) -> Probe {
                 .map_err(|error| ErrorChain(&error).to_string())
         }
     })
+}
+
+/// A gateway without workers answers all the same: runs wait.
+fn workers_probe(store: &Store, config: &Config) -> Probe {
+    let (store, within) = (store.clone(), config.sync.lease);
+    Probe::new("workers", move || {
+        let store = store.clone();
+        async move {
+            match store.workers_alive(SYNC_WORKER, within).await {
+                Ok(0) => Err(format!("no worker was heard of for {} s", within.as_secs())),
+                Ok(_) => Ok(()),
+                Err(error) => Err(ErrorChain(&error).to_string()),
+            }
+        }
+    })
+    .of_others()
 }
 
 fn cors(origins: &[String]) -> Cors {

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::{StoreError, TASKS_CHANNEL, TaskLease, Wakeups};
+use store::{SYNC_WORKER, StoreError, TASKS_CHANNEL, TaskLease, Wakeups};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -132,7 +132,7 @@ async fn watch(state: Arc<State>, held: Held, stop: CancellationToken) {
 async fn count_the_living(state: &State) {
     match state
         .store
-        .worker_alive(state.worker_id, "sync-worker", state.config.sync.lease)
+        .worker_alive(state.worker_id, SYNC_WORKER, state.config.sync.lease)
         .await
     {
         Ok(live) => {

@@ -144,6 +144,19 @@ async fn the_summary_has_the_shape_that_monitors_read() {
 }
 
 #[tokio::test]
+async fn how_others_are_shows_in_the_summary_and_leaves_the_process_ready() {
+    let ops = Ops::start(vec![passing("database"), failing("workers").of_others()]);
+    let (status, body) = ops.json("/health").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(body["status"], "unhealthy");
+    assert_eq!(body["workers"]["status"], "unavailable");
+    assert_eq!(body["checks"]["workers"], "error");
+    let (status, body) = ops.json("/health/ready").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(body["checks"], serde_json::json!({ "database": "ok" }));
+}
+
+#[tokio::test]
 async fn figures_are_served_as_prometheus_text_without_ids_in_labels() {
     runtime::metrics::install();
     let ops = Ops::start(vec![]);

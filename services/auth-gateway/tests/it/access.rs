@@ -55,6 +55,21 @@ async fn every_operation_but_the_public_ones_refuses_strangers() {
 }
 
 #[tokio::test]
+async fn a_stranger_does_not_learn_what_is_wrong_with_a_request() {
+    let gateway = Gateway::start().await;
+    let url = |path: &str| format!("{}{path}", gateway.url);
+    let post = gateway.client.post(url("/api/v1/sync/full"));
+    for stranger in [
+        gateway.client.get(url("/api/v1/sync/status/no-id")),
+        gateway.client.get(url("/api/v1/sync/logs?limit=many")),
+        post.body("{"),
+    ] {
+        let (status, body) = answer(stranger.header("X-API-Key", "forged")).await;
+        assert_eq!(error_code(status, &body), "UNAUTHORIZED");
+    }
+}
+
+#[tokio::test]
 async fn without_a_configured_key_nobody_gets_in() {
     let variables = vec![("BACKEND_API_KEY", String::new())];
     let gateway = Gateway::start_with(Differences { variables }).await;
@@ -68,6 +83,7 @@ async fn without_a_configured_key_nobody_gets_in() {
 #[tokio::test]
 async fn health_and_description_need_no_key() {
     let gateway = Gateway::start().await;
+    gateway.with_a_worker().await;
     for path in [
         "/health",
         "/health/live",

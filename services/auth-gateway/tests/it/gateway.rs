@@ -11,7 +11,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use runtime::config::{Config, Sources};
 use runtime::shutdown::Shutdown;
 use serde_json::{Value, json};
-use store::{ClaimSettings, Ending, NewRun, RunRow, Store, TaskLease};
+use store::{ClaimSettings, Ending, NewRun, RunRow, SYNC_WORKER, Store, TaskLease};
 use testkit::{TestDatabase, TestRedis, TestVhost, test_logger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -153,6 +153,15 @@ impl Gateway {
         self.store.run_start_waiting().await.unwrap().remove(0)
     }
 
+    /// A worker that says that it lives.
+    pub async fn with_a_worker(&self) -> WorkerId {
+        let worker = WorkerId::new();
+        let within = Duration::from_secs(15);
+        let alive = self.store.worker_alive(worker, SYNC_WORKER, within).await;
+        assert_eq!(alive.unwrap(), 1);
+        worker
+    }
+
     /// Lets a run get on by one revision, as a worker would.
     pub async fn progress(&self, run: RunId, message: &str) -> RunRow {
         let progress = store::Progress {
@@ -171,12 +180,15 @@ impl Gateway {
         row
     }
 
-    /// Ends a running run, as a worker would.
+    /// Completes a running run, as a worker would.
     pub async fn finish(&self, held: Option<Value>) -> RunRow {
-        self.store
-            .run_finish(&self.claim().await, &Ending::Completed { held }, 7)
-            .await
-            .unwrap()
+        self.end(&Ending::Completed { held }).await
+    }
+
+    /// Ends a running run, as a worker would.
+    pub async fn end(&self, ending: &Ending) -> RunRow {
+        let lease = self.claim().await;
+        self.store.run_finish(&lease, ending, 7).await.unwrap()
     }
 
     async fn claim(&self) -> TaskLease {

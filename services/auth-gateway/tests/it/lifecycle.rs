@@ -1,5 +1,6 @@
 use common::types::sync::Target;
 use reqwest::StatusCode;
+use serde_json::json;
 
 use crate::events::Events;
 use crate::gateway::Gateway;
@@ -21,12 +22,24 @@ async fn streams_end_when_the_gateway_stops() {
 #[tokio::test]
 async fn health_has_the_shape_that_monitors_read() {
     let gateway = Gateway::start().await;
+    let worker = gateway.with_a_worker().await;
     let (status, body) = gateway.get("/health").await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(body["status"], "healthy");
     assert_eq!(body["service"], "auth-gateway");
     assert_eq!(body["database"]["status"], "connected");
-    assert_eq!(body["checks"]["database"], "ok");
+    assert_eq!(body["workers"]["status"], "running");
+    let checks = json!({ "database": "ok", "workers": "ok", "api": "ok" });
+    assert_eq!(body["checks"], checks);
+
+    gateway.store.worker_gone(worker).await.unwrap();
+    let (status, body) = gateway.get("/health").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(body["status"], "unhealthy");
+    assert_eq!(body["database"]["status"], "connected");
+    assert_eq!(body["workers"]["status"], "unavailable");
+    let (status, _) = gateway.get("/health/ready").await;
+    assert_eq!(status, StatusCode::OK, "it answers without workers, too");
 }
 
 #[tokio::test]
