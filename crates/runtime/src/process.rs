@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use slog::{Logger, crit, info, warn};
 
 use crate::config::{Config, Environment, Sources};
@@ -124,6 +125,9 @@ where
     if config.environment == Environment::Development && config.security.encryption_key.is_none() {
         warn!(log, "no ENCRYPTION_KEY: secrets cannot be stored");
     }
+    if let Err(error) = raise_open_files() {
+        warn!(log, "the limit of open files stays as it is"; "error" => ErrorChain(&error));
+    }
     let shutdown = match Shutdown::signals() {
         Ok(shutdown) => shutdown,
         Err(error) => {
@@ -143,6 +147,17 @@ where
             ExitCode::FAILURE
         }
     }
+}
+
+/// Takes as many open files as the system lets us have. Shells and systemd start
+/// processes with 1,024 for the sake of programs that use `select`; a connection is
+/// one, and where none is left not even a health probe is answered.
+fn raise_open_files() -> nix::Result<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    }
+    Ok(())
 }
 
 /// There is no logger yet, so this goes to stderr as it is.

@@ -13,10 +13,6 @@ use crate::http::sync_log::SyncLog;
 use crate::live_panels::LivePanels;
 use crate::run_feed::RunFeed;
 
-/// Event streams that one process serves at once: each holds a connection for as
-/// long as its client likes.
-const EVENT_STREAMS: usize = 2_000;
-
 /// What handlers share.
 pub struct State {
     /// PostgreSQL.
@@ -46,7 +42,7 @@ impl State {
         Ok(Self {
             runs: RunFeed::start(store.clone(), &cache, log),
             panels,
-            streams: Arc::new(Semaphore::new(EVENT_STREAMS)),
+            streams: Arc::new(Semaphore::new(config.http.event_streams)),
             config: Arc::clone(config),
             store,
             settings,

@@ -64,6 +64,7 @@ pub const KEYS: &[Key] = &[
         Kind::Integer(1, 3600),
         &["SHUTDOWN_SECONDS"],
     ),
+    key("http.event_streams", Kind::Integer(1, 100_000)),
     named("http.cors_origins", Kind::List, &["CORS_ORIGINS"]),
     key("database.url", Kind::SecretUrl(&["postgres", "postgresql"])),
     key("database.pool_size", Kind::Integer(1, 1000)),

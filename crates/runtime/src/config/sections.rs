@@ -86,6 +86,8 @@ pub struct HttpConfig {
     /// Time that work in hand gets after SIGTERM.
     #[serde(rename = "shutdown_seconds", with = "seconds")]
     pub shutdown: Duration,
+    /// Event streams that the gateway serves at once.
+    pub event_streams: usize,
     /// Origins that browsers may call from.
     #[serde(with = "addresses")]
     pub cors_origins: Vec<String>,

@@ -81,6 +81,44 @@ async fn production_logs_json_and_ends_in_order_at_sigterm() {
     assert!(!rest.concat().contains("planted"), "{rest:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn it_may_open_as_many_files_as_the_system_allows() {
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            "ulimit -S -n 64 && exec \"$0\"",
+            env!("CARGO_BIN_EXE_scheduler"),
+        ])
+        .env_clear()
+        .envs([
+            ("PATH", "/usr/bin:/bin"),
+            ("DATABASE_URL", "postgres://x@127.0.0.1:1/x"),
+            ("HTTP_BIND", "127.0.0.1"),
+            ("HTTP_PORT", "0"),
+        ]);
+    let running = Running(
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let limits = format!("/proc/{}/limits", running.0.id());
+    wait_for("a higher limit", LIMIT, async || {
+        let limits = std::fs::read_to_string(&limits).unwrap();
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let words: Vec<_> = line.unwrap().split_whitespace().collect();
+        (words[3] != "64" && words[3] == words[4])
+            .then_some(())
+            .ok_or(words.join(" "))
+    })
+    .await;
+}
+
 fn output(command: &mut Command) -> Output {
     command.output().unwrap()
 }
