@@ -104,9 +104,13 @@ impl<const A: u16, const B: u16, const C: u16, const D: u16> ResponseError for F
 
 impl<const A: u16, const B: u16, const C: u16, const D: u16> Apiv2Errors for Failure<A, B, C, D> {
     fn update_error_definitions(operation: &mut DefaultOperationRaw) {
+        let named = [A, B, C, D];
+        // What may be too large may also come too slowly.
+        let late = named.contains(&413).then_some(408);
         for status in ALWAYS
             .into_iter()
-            .chain([A, B, C, D])
+            .chain(named)
+            .chain(late)
             .filter(|&status| status != 0)
         {
             let reason = StatusCode::from_u16(status)

@@ -3,14 +3,14 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::web::{Bytes, Json};
+use actix_web::web::Json;
 use actix_web::{FromRequest, HttpRequest};
 use common::types::sync::Target;
 use futures_util::future::LocalBoxFuture;
 use paperclip::actix::{Apiv2Schema, OperationModifier};
 use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw, Either};
 use paperclip::v2::schema::Apiv2Schema;
-use runtime::http::ApiError;
+use runtime::http::{ApiError, read_body};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -98,11 +98,16 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
     type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = Bytes::from_request(request, payload);
+        let body = read_body(request, payload);
         Box::pin(async move {
             let body = body.await?;
-            if body.is_empty() {
-                return Ok(Self(T::default()));
+            match body.trim_ascii_start().first() {
+                None => return Ok(Self(T::default())),
+                Some(b'{') => {}
+                // serde would take a list for the fields in their order.
+                Some(_) => {
+                    return Err(ApiError::bad_request("The body must be a JSON object").into());
+                }
             }
             serde_json::from_slice(&body).map(Self).map_err(|at| {
                 ApiError::bad_request(format!(

@@ -1,6 +1,12 @@
-use reqwest::{Method, StatusCode};
+use std::time::Duration;
 
-use crate::gateway::{Differences, Gateway, answer, closed_port, error_code};
+use common::types::sync::Target;
+use reqwest::{Method, Response, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::gateway::{Differences, Gateway, KEY, answer, closed_port, error_code};
 
 #[tokio::test]
 async fn unknown_addresses_and_methods_are_json() {
@@ -24,6 +30,70 @@ async fn unknown_addresses_and_methods_are_json() {
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
         assert_eq!(error_code(status, &body), "METHOD_NOT_ALLOWED");
     }
+}
+
+#[tokio::test]
+async fn what_get_answers_head_answers_too() {
+    let gateway = Gateway::start().await;
+    let run = gateway.pending(Target::Full).await;
+    for path in [
+        "/api/v1/sync/logs".to_owned(),
+        "/api/v1/sync/latest".to_owned(),
+        format!("/api/v1/sync/status/{}", run.id),
+        format!("/api/v1/sync/stream/{}", run.id),
+        "/api/openapi.json".to_owned(),
+        "/docs".to_owned(),
+        "/health".to_owned(),
+        "/metrics".to_owned(),
+    ] {
+        let got = gateway.request(Method::GET, &path).send().await.unwrap();
+        let head = gateway.request(Method::HEAD, &path).send().await.unwrap();
+        assert_eq!(head.status(), got.status(), "{path}");
+        let kind = |answer: &Response| answer.headers()["content-type"].clone();
+        assert_eq!(kind(&head), kind(&got), "{path}");
+        assert_eq!(head.bytes().await.unwrap(), "", "{path}");
+    }
+    let stranger = format!("{}/api/v1/sync/logs", gateway.url);
+    let stranger = gateway.client.head(stranger).send().await.unwrap();
+    assert_eq!(stranger.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let gateway = Gateway::start().await;
+    for (path, allowed) in [
+        ("/api/v1/sync/full", "POST"),
+        ("/api/v1/sync/logs", "GET, HEAD"),
+        ("/docs", "GET, HEAD"),
+    ] {
+        let answer = gateway.request(Method::PUT, path).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        let methods = answer.headers().get_all("allow").iter();
+        let methods: Vec<_> = methods.map(|it| it.to_str().unwrap()).collect();
+        assert_eq!(methods.join(", "), allowed, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_go_on_with_a_request_is_not_waited_for() {
+    let gateway = Gateway::start().await;
+    let address = gateway.url.strip_prefix("http://").unwrap();
+    let begin =
+        format!("POST /api/v1/sync/full HTTP/1.1\r\nHost: {address}\r\nX-API-Key: {KEY}\r\n");
+    let half_a_body = format!("{begin}Content-Length: 10\r\n\r\n{{");
+    let slow = async |request: &str| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let read = timeout(Duration::from_secs(90), stream.read_to_string(&mut answer));
+        read.await.expect("the gateway waits for ever").unwrap();
+        answer
+    };
+    let (head, body) = tokio::join!(slow(&begin), slow(&half_a_body));
+    assert!(head.starts_with("HTTP/1.1 408 "), "{head}");
+    assert!(body.starts_with("HTTP/1.1 408 "), "{body}");
+    assert!(body.contains(r#""code":"REQUEST_TIMEOUT""#), "{body}");
+    assert!(gateway.store.runs(None, 1, 0).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -86,6 +156,7 @@ async fn browsers_may_call_from_the_configured_origins_only() {
         "https://site.example"
     );
     assert_eq!(headers["access-control-allow-credentials"], "true");
+    assert_eq!(headers["access-control-max-age"], "3600");
     let refused = preflight("https://elsewhere.example").await.unwrap();
     assert!(
         !refused
@@ -105,4 +176,26 @@ async fn browsers_may_call_from_the_configured_origins_only() {
         answer.headers()["access-control-allow-origin"],
         "https://site.example"
     );
+    let exposed = answer.headers()["access-control-expose-headers"].to_str();
+    let mut exposed: Vec<_> = exposed.unwrap().split(", ").collect();
+    exposed.sort_unstable();
+    assert_eq!(exposed, ["retry-after", "x-request-id"]);
+}
+
+#[tokio::test]
+async fn redis_and_rabbitmq_may_be_away() {
+    let nobody = |scheme: &str| format!("{scheme}://127.0.0.1:{}", closed_port());
+    let variables = vec![("REDIS_URL", nobody("redis")), ("AMQP_URL", nobody("amqp"))];
+    let gateway = Gateway::start_with(Differences { variables }).await;
+    let (status, body) = gateway.post("/api/v1/sync/full").await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    let id = body["data"]["sync_log_id"].as_str().unwrap().to_owned();
+    let (status, _) = gateway.get(&format!("/api/v1/sync/status/{id}")).await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, body) = gateway.get("/health/ready").await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let (status, _) = gateway.post(&format!("/api/v1/sync/cancel/{id}")).await;
+    assert_eq!(status, StatusCode::OK);
+    let (waiting, _) = gateway.store.outbox_lag().await.unwrap();
+    assert_eq!(waiting, 2, "the command and the end are said later");
 }

@@ -1,9 +1,16 @@
+use std::time::Duration;
+
+use cache::Heard;
 use common::types::event::EventType;
 use common::types::sync::{Kind, Target};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use store::Ending;
+use testkit::{test_logger, wait_for};
+use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::events::Events;
 use crate::gateway::{Gateway, answer, error_code};
 
 fn id_of(body: &Value) -> Uuid {
@@ -66,9 +73,12 @@ async fn a_trigger_says_who_asks_for_what() {
 #[tokio::test]
 async fn an_empty_body_is_as_good_as_none() {
     let gateway = Gateway::start().await;
-    let request = gateway.request(Method::POST, "/api/v1/sync/nodes");
-    let (status, _) = answer(request.header("Content-Type", "application/json")).await;
-    assert_eq!(status, StatusCode::ACCEPTED);
+    for body in ["", " \r\n"] {
+        let request = gateway.request(Method::POST, "/api/v1/sync/nodes");
+        let request = request.header("Content-Type", "application/json");
+        let (status, _) = answer(request.body(body)).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+    }
 }
 
 #[tokio::test]
@@ -77,6 +87,9 @@ async fn a_body_that_cannot_be_used_is_refused_without_being_repeated() {
     for body in [
         r#"{"skip_users": "planted-value"}"#,
         "{",
+        "null",
+        "[]",
+        r#"[true, "somebody"]"#,
         r#"{"requested_by": "a\u0000b"}"#,
     ] {
         let request = gateway
@@ -168,6 +181,34 @@ async fn cancelling_is_final_and_repeatable() {
 }
 
 #[tokio::test]
+async fn other_gateways_are_told_of_a_cancel() {
+    let gateway = Gateway::start().await;
+    let other = gateway.cache.subscribe_progress(&test_logger());
+    let mut heard = other.listen();
+    let patience = Duration::from_secs(30);
+    wait_for("the other one to hear Redis", patience, async || {
+        other.is_connected().then_some(())
+    })
+    .await;
+    let run = gateway.running().await;
+    gateway
+        .post(&format!("/api/v1/sync/cancel/{}", run.id))
+        .await;
+    let told = async {
+        loop {
+            if let Heard::Update(progress) = heard.next().await.unwrap() {
+                return progress;
+            }
+        }
+    };
+    let told = timeout(patience, told).await.expect("nothing was told");
+    assert_eq!(told.run_id, run.run_id());
+    assert!(told.revision > run.revision);
+    let state: Value = serde_json::from_str(&told.state).unwrap();
+    assert_eq!(state["status"], "CANCELLED");
+}
+
+#[tokio::test]
 async fn a_run_that_has_ended_cannot_be_cancelled() {
     let gateway = Gateway::start().await;
     gateway.running().await;
@@ -212,6 +253,23 @@ async fn held_removals_can_be_confirmed_once_they_are_there() {
         id_of(&again),
         id_of(&body),
         "asking again is answered by the same run"
+    );
+
+    let superseded = "INSERT INTO panel_kinds (panel_id, kind, first_listed_at, last_listed_at, last_run_id) \
+                      SELECT id, 'locations', now(), now(), gen_random_uuid() FROM panels";
+    let database = gateway.database.connect().await;
+    database.execute(superseded, &[]).await.unwrap();
+    gateway
+        .post(&format!("/api/v1/sync/cancel/{}", confirming.id))
+        .await;
+    let (status, body) = gateway.post(&path).await;
+    assert_eq!(
+        (status, error_code(status, &body).as_str()),
+        (StatusCode::CONFLICT, "CONFLICT")
+    );
+    assert!(
+        body["error"].as_str().unwrap().contains("later sync"),
+        "{body}"
     );
 
     let (status, body) = gateway
@@ -277,6 +335,59 @@ async fn a_status_tells_what_the_progress_bar_reads() {
 }
 
 #[tokio::test]
+async fn figures_are_those_of_the_run_and_a_failure_says_what_and_why() {
+    let gateway = Gateway::start().await;
+    let run = gateway.pending(Target::One(Kind::Locations)).await;
+    let path = format!("/api/v1/sync/status/{}", run.id);
+    let (_, body) = gateway.get(&path).await;
+    let log = &body["data"];
+    assert_eq!(log["status"], "PENDING");
+    assert!(
+        log["startedAt"].is_string(),
+        "since it was asked for: {log}"
+    );
+    assert_eq!(log["metadata"]["requested_by"], "test");
+
+    gateway.store.run_start_waiting().await.unwrap();
+    let figures = "UPDATE sync_runs SET items_total = 10, items_synced = 4, items_failed = 1, \
+                   percentage = 50, requests = 3";
+    let database = gateway.database.connect().await;
+    database.execute(figures, &[]).await.unwrap();
+    let (_, body) = gateway.get(&path).await;
+    let log = &body["data"];
+    let seen = ["itemsTotal", "itemsSynced", "itemsFailed"].map(|name| log[name].as_i64());
+    assert_eq!(seen, [Some(10), Some(4), Some(1)]);
+    let names = [
+        "itemsTotal",
+        "itemsProcessed",
+        "percentage",
+        "progress",
+        "requests",
+    ];
+    let seen = names.map(|name| log["metadata"][name].as_i64());
+    assert_eq!(seen, [10, 5, 50, 50, 3].map(Some));
+
+    let ending = Ending::Failed {
+        step: "locations".to_owned(),
+        error: "the panel is away".to_owned(),
+        held: None,
+    };
+    gateway.end(&ending).await;
+    let (_, body) = gateway.get(&path).await;
+    let mut events = Events::open(&gateway, run.id, None).await;
+    assert_eq!(events.next().await.unwrap().name, "connected");
+    let done = events.next().await.unwrap();
+    assert_eq!(done.name, "done");
+    for log in [&body["data"], &done.data] {
+        assert_eq!(log["status"], "FAILED");
+        assert_eq!(log["error"], "the panel is away");
+        assert_eq!(log["metadata"]["error"], "the panel is away");
+        assert_eq!(log["metadata"]["failed_step"], "locations");
+        assert!(log["completedAt"].is_string(), "{log}");
+    }
+}
+
+#[tokio::test]
 async fn logs_are_paged_and_limits_moved_into_range() {
     let gateway = Gateway::start().await;
     for kind in Kind::ALL {
@@ -335,7 +446,7 @@ async fn a_trigger_is_published_without_a_worker() {
     let gateway = Gateway::start().await;
     gateway.post("/api/v1/sync/full").await;
     let waiting = "nothing of the outbox waits";
-    testkit::wait_for(waiting, std::time::Duration::from_secs(30), async || {
+    wait_for(waiting, Duration::from_secs(30), async || {
         let (waiting, _) = gateway.store.outbox_lag().await.unwrap();
         if waiting == 0 {
             Ok(())
