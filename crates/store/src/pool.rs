@@ -97,8 +97,6 @@ impl Store {
 }
 
 async fn establish(url: &str, settings: &Settings) -> diesel::ConnectionResult<AsyncPgConnection> {
-    let bad =
-        |error: &dyn std::error::Error| diesel::ConnectionError::BadConnection(error.to_string());
     let config = parse(url, settings).map_err(|error| bad(&error))?;
     let mut connection = match config.get_ssl_mode() {
         tokio_postgres::config::SslMode::Disable | tokio_postgres::config::SslMode::Prefer => {
@@ -118,6 +116,19 @@ async fn establish(url: &str, settings: &Settings) -> diesel::ConnectionResult<A
         .await
         .map_err(|error| bad(&error))?;
     Ok(connection)
+}
+
+/// diesel takes a reason as one text; PostgreSQL's own words ("no such database",
+/// "password authentication failed") are the source of what tokio-postgres says.
+fn bad(error: &dyn std::error::Error) -> diesel::ConnectionError {
+    let mut reason = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        reason.push_str(": ");
+        reason.push_str(&error.to_string());
+        source = error.source();
+    }
+    diesel::ConnectionError::BadConnection(reason)
 }
 
 pub(crate) fn parse(
