@@ -13,7 +13,7 @@ Exit codes:
    1  failed or refused; a watched run ended FAILED
    2  a watched run ended CANCELLED
   64  the command line cannot be understood
-  66  there is no such run, panel or queue
+  66  there is no such run, panel, queue or dead letter
   69  PostgreSQL or RabbitMQ does not answer
   78  the configuration cannot be used";
 

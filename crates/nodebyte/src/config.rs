@@ -2,6 +2,7 @@
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
+use crate::given;
 use crate::output::Output;
 use crate::session::{Session, operator};
 use common::crypto::format::SecretFormat;
@@ -52,18 +53,19 @@ pub async fn set(session: &Session<'_>, key: &str) -> Result<ExitCode, Failure> 
         })
 }
 
-/// A wrong address would be noticed only when something is sent to it.
 fn check_value(setting: &StoredSetting, value: &SecretString) -> Result<(), Failure> {
     let text = value.expose_secret();
+    if setting.secret {
+        return given::key(setting.key, value);
+    }
     if setting.key.ends_with("_url") && !text.is_empty() {
-        let is_web = Url::parse(text)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if !is_web {
-            return Err(Failure::Usage(format!(
-                "{} takes an http:// or https:// address",
-                setting.key
-            )));
-        }
+        let url = Url::parse(text)
+            .map_err(|_wrong| Failure::Usage(format!("{} is no address", setting.key)))?;
+        return given::web_address(setting.key, &url);
+    }
+    if text.contains('\0') {
+        // PostgreSQL's text cannot hold it.
+        return Err(Failure::Usage(format!("{} holds a zero byte", setting.key)));
     }
     Ok(())
 }

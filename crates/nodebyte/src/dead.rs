@@ -15,6 +15,13 @@ pub async fn run(session: &Session<'_>, command: &Dead) -> Result<ExitCode, Fail
         Dead::Replay { queue, id, limit } => {
             let replay = id.map_or(Replay::Oldest(limit.unwrap_or(u32::MAX)), Replay::One);
             let sent = broker.replay_dead(queue, replay).await?;
+            if let (Some(id), 0) = (id, sent) {
+                broker.close().await;
+                return Err(Failure::NotFound {
+                    what: "dead letter",
+                    name: id.to_string(),
+                });
+            }
             session
                 .output
                 .show(&json!({ "queue": queue, "replayed": sent }), || {

@@ -2,13 +2,14 @@
 //! it helps when the gateway is down.
 //!
 //! `arguments` says what can be asked; each command group has a file of its own;
-//! `session` holds the connections, `output` prints for people or as JSON, and
-//! `failure` decides the exit code.
+//! `session` holds the connections, `given` checks values, `output` prints for
+//! people or as JSON, and `failure` decides the exit code.
 
 mod arguments;
 mod config;
 mod dead;
 mod failure;
+mod given;
 mod keys;
 mod migrate;
 mod output;
@@ -26,6 +27,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && wants_json() => {
+            let reason = error.render().to_string();
+            return Output::new(true).failure(&Failure::Usage(reason.trim_end().to_owned()));
+        }
         Err(error) => {
             // Nothing is left to tell when not even that can be printed.
             let _ = error.print();
@@ -34,6 +39,14 @@ fn main() -> ExitCode {
     };
     let output = Output::new(arguments.json);
     run(arguments, &output).unwrap_or_else(|failure| output.failure(&failure))
+}
+
+/// Asked where the arguments cannot be understood as a whole.
+fn wants_json() -> bool {
+    std::env::args_os()
+        .skip(1)
+        .take_while(|word| word != "--")
+        .any(|word| word == "--json")
 }
 
 fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {

@@ -2,6 +2,7 @@
 
 use crate::arguments::Panel;
 use crate::failure::Failure;
+use crate::given;
 use crate::output::Table;
 use crate::session::Session;
 use common::types::id::PanelId;
@@ -76,17 +77,13 @@ async fn add(session: &Session<'_>, name: &str, url: &Url) -> Result<ExitCode, F
                 .to_owned(),
         ));
     }
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(Failure::Usage(
-            "a panel has an http:// or https:// address".to_owned(),
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Failure::Usage(
-            "a panel's address holds no password".to_owned(),
-        ));
-    }
+    given::panel_name(name)?;
+    given::web_address("a panel's address", url)?;
     let (application, client) = keys(session)?;
+    given::key("the application key", &application)?;
+    if let Some(client) = &client {
+        given::key("the client key", client)?;
+    }
     let id = match session.store.panel_by_name(name).await {
         // Its keys are bound to the id that it keeps.
         Ok(known) => known.panel_id(),

@@ -91,12 +91,19 @@ async fn unknown_settings_and_wrong_addresses_are_refused() {
     for (key, value) in [
         ("no_such_setting", "x"),
         ("pterodactyl_url", "ftp://x.example"),
+        ("pterodactyl_url", "https://user:planted@x.example"),
+        ("pterodactyl_url", "https://x.example/?page=1"),
+        ("pterodactyl_url", "not an address"),
+        ("pterodactyl_api_key", "two\nlines"),
+        ("github_token", "with a space"),
+        ("site_name", "a\0b"),
     ] {
         let answer = installation
             .cli
             .run_with_input(&["config", "set", key], value)
             .await;
         assert_eq!(answer.code, 64, "{key}: {}", answer.stderr);
+        assert!(!answer.stderr.contains("planted"));
     }
     assert_eq!(installation.count("config").await, 0);
 }

@@ -39,6 +39,11 @@ async fn dead_letters_are_listed_and_replayed() {
     stop.cancel();
     consumer.await.unwrap();
 
+    let nobody = uuid::Uuid::now_v7().to_string();
+    let unknown = ["dead", "replay", SYNC_QUEUE, "--id", &nobody];
+    let answer = installation.cli.run(&unknown).await;
+    assert_eq!(answer.code, 66, "{}", answer.stderr);
+
     let id = letters[0]["id"].as_str().unwrap();
     let replayed = installation
         .cli

@@ -48,6 +48,37 @@ async fn a_database_that_does_not_answer_ends_with_69() {
 }
 
 #[tokio::test]
+async fn json_is_printed_also_of_arguments_that_make_no_sense() {
+    for arguments in [
+        &["--json", "unknown"][..],
+        &["sync", "run", "everything", "--json"],
+        &["--json"],
+    ] {
+        let answer = Cli::bare().run(arguments).await;
+        assert_eq!(answer.code, 64, "{arguments:?}");
+        assert_eq!(answer.stdout, "");
+        let error: serde_json::Value = serde_json::from_str(&answer.stderr).unwrap();
+        assert_eq!(error["exit_code"], 64);
+        assert!(error["error"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn why_there_is_no_connection_is_said_in_postgresql_s_words() {
+    let installation = Installation::new().await;
+    let url: String = installation.text("SELECT inet_server_port()::text").await;
+    let url = format!("postgres://postgres@127.0.0.1:{url}/no_such_database");
+    let cli = installation.cli.with("DATABASE_URL", &url);
+    let answer = cli.run(&["panel", "list"]).await;
+    assert_eq!(answer.code, 69);
+    assert!(
+        answer.stderr.contains("no_such_database"),
+        "{}",
+        answer.stderr
+    );
+}
+
+#[tokio::test]
 async fn a_broker_that_does_not_answer_ends_with_69() {
     let installation = Installation::new().await;
     let cli = installation
