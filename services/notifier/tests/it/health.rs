@@ -12,6 +12,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 const NOBODY: &str = "127.0.0.1:1";
 
 fn start(database: &str, amqp: &str) -> notifier::Notifier {
+    runtime::metrics::install();
     let variables = [("DATABASE_URL", database), ("AMQP_URL", amqp)];
     let config = Config::load(&Sources::of_variables(variables)).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -41,6 +42,13 @@ async fn it_is_ready_once_postgresql_and_rabbitmq_answer_and_stops_when_asked() 
     assert_eq!(
         (status, &body["service"]),
         (StatusCode::OK, &Value::from("notifier"))
+    );
+
+    let figures = reqwest::get(format!("http://{}/metrics", app.address()));
+    let figures = figures.await.unwrap().text().await.unwrap();
+    assert!(
+        figures.contains("nodebyte_http_requests_total"),
+        "{figures}"
     );
 
     let address = app.address();
