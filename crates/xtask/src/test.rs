@@ -34,11 +34,58 @@ pub(crate) fn with(stack: &Stack, environment: &[(&str, &str)], runner: &[&str])
     };
 
     if !shell::succeeds(shell::cargo(&["nextest", "--version"])) {
-        return execute(&[&["test", "--workspace"], runner].concat());
+        let all: &[&str] = if chosen(runner).is_some() {
+            &[]
+        } else {
+            &["--workspace"]
+        };
+        return execute(&[&["test"], all, runner].concat());
     }
     if runner.is_empty() {
         // cargo-nextest knows no documentation tests.
         execute(&["test", "--workspace", "--doc", "--quiet"])?;
     }
-    execute(&[&["nextest", "run", "--workspace"], runner].concat())
+    // As a filter, since a run of some packages only would build them with other features.
+    let (packages, rest) = chosen(runner).unwrap_or_else(|| (Vec::new(), runner.to_vec()));
+    let filters: Vec<String> = packages
+        .iter()
+        .map(|name| format!("package({name})"))
+        .collect();
+    let filters = filters.iter().flat_map(|filter| ["-E", filter.as_str()]);
+    let arguments: Vec<&str> = filters.chain(rest).collect();
+    execute(&[&["nextest", "run", "--workspace"], arguments.as_slice()].concat())
+}
+
+/// The packages that arguments choose, and the other arguments. To both runners, `--workspace` stands
+/// above `-p`.
+fn chosen<'a>(runner: &[&'a str]) -> Option<(Vec<&'a str>, Vec<&'a str>)> {
+    let (mut packages, mut rest) = (Vec::new(), Vec::new());
+    let mut words = runner.iter().copied();
+    while let Some(word) = words.next() {
+        match word {
+            "-p" | "--package" => packages.extend(words.next()),
+            "--" => {
+                rest.push(word);
+                rest.extend(words.by_ref());
+            }
+            _ => match word.strip_prefix("--package=") {
+                Some(package) => packages.push(package),
+                None => rest.push(word),
+            },
+        }
+    }
+    (!packages.is_empty()).then_some((packages, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chosen;
+
+    #[test]
+    fn chosen_packages_are_told_from_the_rest() {
+        assert_eq!(chosen(&["a_429", "--no-fail-fast"]), None);
+        let chosen = chosen(&["-p", "store", "merge", "--package=panels", "--", "-p", "x"]);
+        let rest = vec!["merge", "--", "-p", "x"];
+        assert_eq!(chosen, Some((vec!["store", "panels"], rest)));
+    }
 }
