@@ -77,6 +77,7 @@ async fn a_panel_without_a_key_or_a_usable_address_is_refused() {
         ("second", "https://second.example", ""),
         ("second", "ftp://second.example", "key"),
         ("second", "https://user:secret@second.example", "key"),
+        ("second", "https://user@second.example", "key"),
         ("second", "https://second.example/?page=1", "key"),
         ("second", "https://second.example/#top", "key"),
         ("second", "https://second.example", "a key"),

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::gateway::Gateway;
 
-/// Longer than any event takes that comes at all; heartbeats come more seldom.
+/// Longer than any event takes that comes at all, and than it is to a heartbeat.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,12 +42,16 @@ impl Events {
 
     /// The next event; comments are passed over. `None`: the stream has ended.
     pub async fn next(&mut self) -> Option<Event> {
-        loop {
-            let piece = self.piece().await?;
-            if !piece.starts_with(':') {
-                return Some(parse(&piece));
+        let event = async {
+            loop {
+                let piece = self.piece().await?;
+                if !piece.starts_with(':') {
+                    return Some(parse(&piece));
+                }
             }
-        }
+        };
+        // Heartbeats do not prolong it.
+        timeout(PATIENCE, event).await.expect("no event came")
     }
 
     /// The next piece as it came, comments included.

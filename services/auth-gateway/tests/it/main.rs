@@ -17,3 +17,4 @@ mod openapi;
 mod servers;
 mod stream;
 mod sync;
+mod sync_logs;
