@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use cache::Heard;
 use common::types::event::EventType;
-use common::types::sync::{Kind, Target};
+use common::types::sync::Kind;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::{test_logger, wait_for};
