@@ -3,7 +3,8 @@
 //! `/health/live` answers as long as the process does. `/health/ready` asks the
 //! probes that the service handed in, and says 503 when one fails or the process
 //! is stopping. `/health` says the same, and how others are, in the shape that
-//! existing monitors read. `/metrics` is Prometheus' text. Why a probe failed stands in the log only.
+//! existing monitors read. `/metrics` is Prometheus' text. Why a probe failed
+//! stands in the log only.
 
 use std::future::Future;
 use std::sync::Arc;

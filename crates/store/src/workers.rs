@@ -47,7 +47,8 @@ impl Store {
     /// # Errors
     /// When PostgreSQL cannot be asked.
     pub async fn workers_alive(&self, service: &str, within: Duration) -> Result<u32, StoreError> {
-        living(&mut *self.conn().await?, service, within).await
+        let mut conn = self.conn().await?;
+        living(&mut conn, service, within).await
     }
 
     /// Says that a worker is going.
