@@ -40,7 +40,7 @@ pub async fn list(
                 let sentence = format!("node {} has gone: it lists no allocations", source.scope());
                 task.state
                     .store
-                    .run_log(task.lease.run_id, "info", &sentence)
+                    .run_log(&task.lease, "info", &sentence)
                     .await?;
                 break;
             }
@@ -185,7 +185,7 @@ fn forbidden(rows: &[Server]) -> BTreeSet<(Kind, &'static str)> {
             lost.insert((Kind::Databases, "server_databases"));
         }
         if lacks_hosts(row) {
-            lost.insert("database_hosts");
+            lost.insert((Kind::Databases, "database_hosts"));
         }
     }
     lost

@@ -204,7 +204,7 @@ async fn what_an_account_is_on_a_panel_goes_with_the_panel_user_and_the_account_
     }
     let gone = stage.text("SELECT id::text FROM panel_users").await;
     let gone = [gone.parse().unwrap()];
-    let removed = stage.store.remove(&lease, Resource::User, &gone, false);
+    let removed = stage.store.remove(&lease, Resource::User, &gone, Why::Gone);
     removed.await.unwrap();
     let known = stage.store.panel_identities("anna").await.unwrap();
     assert!(known.is_empty(), "{known:?}");

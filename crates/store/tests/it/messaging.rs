@@ -4,7 +4,7 @@ use crate::stage::{PATIENCE, Stage, location, locations, page};
 use common::types::id::{MessageId, WorkerId};
 use common::types::sync::{Kind, Target};
 use std::time::Duration;
-use store::{Ending, InboxEntry, OutgoingRoute, PageRows, Receipt, Resource};
+use store::{Ending, InboxEntry, OutgoingRoute, PageRows, Receipt, Resource, Why};
 
 #[tokio::test]
 async fn messages_wait_in_the_order_in_which_they_were_said() {
