@@ -5,6 +5,7 @@
 mod announce;
 mod children;
 mod merge;
+mod merge_rows;
 mod page;
 mod rows;
 mod server_tables;

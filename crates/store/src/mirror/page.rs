@@ -1,7 +1,8 @@
 //! One page of the panel, committed: the transaction that everything else of a
 //! sync is built from.
 
-use super::rows::{Outcome, PageRows, merge_rows};
+use super::merge_rows::{Outcome, merge_rows};
+use super::rows::PageRows;
 use crate::error::StoreError;
 use crate::outbox::say;
 use crate::pool::{Connection, Store};
