@@ -10,7 +10,9 @@ use crate::tasks::{TaskLease, lock_task};
 use common::types::panel::BadRecord;
 use common::types::sync::Kind;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, BigInt, Bool, Double, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid,
+};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
@@ -233,6 +235,7 @@ async fn note_replaced(
     Ok(())
 }
 
+/// Moves the checkpoint and the lease: who commits a page lives, however long it took.
 async fn checkpoint(
     conn: &mut Connection,
     lease: &TaskLease,
@@ -242,7 +245,9 @@ async fn checkpoint(
     sql_query(
         "UPDATE sync_tasks SET checkpoint = $2, items_total = GREATEST($3, items_synced + $4), \
            items_synced = items_synced + $4, items_failed = items_failed + $5, \
-           requests = requests + $6, waits_for = NULL WHERE id = $1",
+           requests = requests + $6, waits_for = NULL, \
+           lease_until = GREATEST(lease_until, clock_timestamp() + make_interval(secs => $7)) \
+         WHERE id = $1",
     )
     .bind::<SqlUuid, _>(lease.task_id.0)
     .bind::<Jsonb, _>(&page.checkpoint)
@@ -250,6 +255,7 @@ async fn checkpoint(
     .bind::<BigInt, _>(to_i64(report.synced))
     .bind::<BigInt, _>(to_i64(report.failed))
     .bind::<BigInt, _>(i64::from(page.requests))
+    .bind::<Double, _>(lease.lasts.as_secs_f64())
     .execute(conn)
     .await?;
     Ok(())

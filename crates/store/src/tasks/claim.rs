@@ -107,6 +107,7 @@ impl Store {
                 .filter_map(|kind| kind.parse().ok())
                 .collect(),
             confirms: row.confirms_run_id.map(RunId),
+            lasts: settings.lease,
         }))
     }
 
@@ -114,8 +115,11 @@ impl Store {
     /// and tells which of them still stand: a task that is missing in the answer
     /// was cancelled or taken over, and must be dropped. A lease that the worker
     /// does not know, because the answer to its claim or the end of its work was
-    /// lost on the way, is left to run out. Rows are locked in order of id, as a
-    /// cancel locks them, so that the two cannot deadlock.
+    /// lost on the way, is left to run out.
+    ///
+    /// It waits for nobody. A task whose row is locked is in the middle of a
+    /// transaction of its own, which renews its lease when it commits (and no claim
+    /// takes it until then); waiting for it would cost its siblings theirs.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -126,12 +130,14 @@ impl Store {
     ) -> Result<Vec<(TaskId, i64)>, StoreError> {
         let mut conn = self.conn().await?;
         let rows: Vec<HeldRow> = sql_query(
-            "WITH standing AS (SELECT t.id FROM unnest($1::uuid[], $2::bigint[]) AS h (id, fence) \
+            "WITH standing AS (SELECT t.id, t.fence FROM unnest($1::uuid[], $2::bigint[]) AS h (id, fence) \
                JOIN sync_tasks t ON t.id = h.id AND t.fence = h.fence AND t.state = 'leased' \
-               JOIN sync_runs r ON r.id = t.run_id AND r.status = 'RUNNING' \
-               ORDER BY t.id FOR UPDATE OF t) \
-             UPDATE sync_tasks t SET lease_until = now() + make_interval(secs => $3) \
-             FROM standing WHERE t.id = standing.id RETURNING t.id, t.fence",
+               JOIN sync_runs r ON r.id = t.run_id AND r.status = 'RUNNING'), \
+             free AS (SELECT t.id FROM sync_tasks t JOIN standing s ON s.id = t.id AND s.fence = t.fence \
+               WHERE t.state = 'leased' FOR UPDATE OF t SKIP LOCKED), \
+             renewed AS (UPDATE sync_tasks t SET lease_until = now() + make_interval(secs => $3) \
+               FROM free WHERE t.id = free.id) \
+             SELECT id, fence FROM standing",
         )
         .bind::<Array<SqlUuid>, _>(held.iter().map(|(task, _)| task.0).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(held.iter().map(|(_, fence)| *fence).collect::<Vec<_>>())

@@ -20,6 +20,7 @@ use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Uuid as S
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A task to add to a run.
@@ -62,6 +63,8 @@ pub struct TaskLease {
     pub announced: BTreeSet<Kind>,
     /// The run whose held removals this run confirms.
     pub confirms: Option<RunId>,
+    /// How long the lease lasts without renewal.
+    pub lasts: Duration,
 }
 
 impl TaskLease {

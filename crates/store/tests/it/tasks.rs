@@ -1,7 +1,7 @@
 //! Who may work on what.
 
 use crate::stage::{CLAIMS, LEASE, Stage, locations};
-use common::types::id::{TaskId, WorkerId};
+use common::types::id::WorkerId;
 use common::types::sync::{Kind, Target};
 use serde_json::json;
 use store::{NewTask, TaskLease};
@@ -176,28 +176,45 @@ async fn a_task_that_its_late_worker_ends_while_it_is_claimed_is_not_done_twice(
 }
 
 #[tokio::test]
-async fn a_heartbeat_waits_for_a_task_without_holding_another_that_a_cancel_needs() {
+async fn a_heartbeat_passes_by_a_task_in_the_middle_of_a_transaction_and_renews_the_others() {
     let stage = Stage::new().await;
     planned(&stage, 2).await;
-    let mut held = [stage.claim().await.unwrap(), stage.claim().await.unwrap()]
-        .map(|lease| (lease.task_id, lease.fence));
-    held.sort_unstable_by(|one, other| other.cmp(one));
-    let lock = |task: TaskId, how: &str| {
-        format!("SELECT 1 FROM sync_tasks WHERE id = '{task}' FOR UPDATE {how}")
-    };
+    let (busy, idle) = (stage.claim().await.unwrap(), stage.claim().await.unwrap());
+    stage.expire().await;
     let mut db = stage.database.connect().await;
-    let cancel = db.transaction().await.unwrap();
-    cancel.batch_execute(&lock(held[1].0, "")).await.unwrap();
-    let store = stage.store.clone();
-    let heartbeat =
-        tokio::spawn(async move { store.task_heartbeat(&held, LEASE).await.unwrap().len() });
-    stage.somebody_waits().await;
-    cancel
-        .batch_execute(&lock(held[0].0, "NOWAIT"))
+    let page = db.transaction().await.unwrap();
+    let locked = format!(
+        "SELECT 1 FROM sync_tasks WHERE id = '{}' FOR UPDATE",
+        busy.task_id
+    );
+    page.batch_execute(&locked).await.unwrap();
+    let held = [&busy, &idle].map(|lease| (lease.task_id, lease.fence));
+    let mut standing = stage.store.task_heartbeat(&held, LEASE).await.unwrap();
+    standing.sort_unstable();
+    let mut both = held.to_vec();
+    both.sort_unstable();
+    assert_eq!(standing, both, "neither is lost");
+    let renewed = "SELECT count(*) FROM sync_tasks WHERE state = 'leased' AND lease_until > now()";
+    assert_eq!(stage.number(renewed).await, 1);
+    page.commit().await.unwrap();
+    stage.store.task_heartbeat(&held, LEASE).await.unwrap();
+    assert_eq!(stage.number(renewed).await, 2);
+}
+
+#[tokio::test]
+async fn a_page_that_outlasts_its_lease_renews_it_when_it_commits() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    stage.expire().await;
+    stage
+        .store
+        .commit_page(&lease, &locations([1]))
         .await
-        .expect("a heartbeat holds what it cannot renew yet");
-    cancel.commit().await.unwrap();
-    assert_eq!(heartbeat.await.unwrap(), 2);
+        .unwrap();
+    assert!(
+        stage.claim().await.is_none(),
+        "its worker has just shown that it lives"
+    );
 }
 
 #[tokio::test]
