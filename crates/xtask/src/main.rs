@@ -34,7 +34,7 @@ enum Command {
     Up(up::Arguments),
     /// Run every test against PostgreSQL, Redis and RabbitMQ.
     Test(test::Arguments),
-    /// Prove the layers, the schema, the migrations and the absence of banned crates.
+    /// Prove the layers, the absence of banned crates, the schema, the migrations and that OpenAPI is up to date.
     Check,
     /// Everything continuous integration does, in its order.
     Ci,

@@ -7,7 +7,7 @@ mod schema;
 use anyhow::{Context, Result, ensure};
 use devstack::{Options, Stack};
 
-use crate::{banned, database, layers};
+use crate::{banned, database, layers, test};
 
 pub(crate) async fn run() -> Result<()> {
     with(&Stack::start(&Options::new())?).await
@@ -25,6 +25,14 @@ pub(crate) async fn with(stack: &Stack) -> Result<()> {
     database::drop(stack, &name).await?;
     result?;
     eprintln!("migrations: up, down and up again end alike; schema.rs agrees with them");
+
+    // Only the gateway knows its document, and it is no crate of ours to import.
+    test::with(
+        stack,
+        &[],
+        &["-p", "auth-gateway", "the_committed_document"],
+    )?;
+    eprintln!("openapi.json: up to date");
     Ok(())
 }
 
