@@ -280,7 +280,7 @@ fn publication(message: &Outgoing) -> Publication {
     Publication {
         id: message.id,
         route,
-        body: message.body.to_string().into_bytes(),
+        body: message.body.clone().into_bytes(),
         headers,
         content_type,
     }

@@ -11,6 +11,7 @@ use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -36,8 +37,8 @@ pub struct Outgoing {
     pub key: String,
     /// Messages of one subject keep their order.
     pub subject: String,
-    /// JSON body.
-    pub body: Value,
+    /// JSON text of the body.
+    pub body: String,
     /// Text headers, for example the request id.
     pub headers: Value,
 }
@@ -52,7 +53,7 @@ impl Outgoing {
             route: OutgoingRoute::Event,
             key: event.event_type.clone(),
             subject: event.subject.clone(),
-            body: json!(event),
+            body: json_text(&event),
             headers: json!({}),
         }
     }
@@ -66,10 +67,19 @@ impl Outgoing {
             route: OutgoingRoute::Command,
             key: command.queue().to_owned(),
             subject,
-            body: json!(command),
+            body: json_text(command),
             headers: request_id.map_or_else(|| json!({}), |id| json!({ "x-request-id": id })),
         }
     }
+}
+
+/// The JSON text of a message, which nobody here has to look into.
+fn json_text(message: &impl Serialize) -> String {
+    #[expect(
+        clippy::expect_used,
+        reason = "our messages hold nothing that JSON cannot"
+    )]
+    serde_json::to_string(message).expect("a message is JSON")
 }
 
 /// Writes messages in the caller's transaction and wakes the relay on commit.
@@ -90,19 +100,21 @@ pub(crate) async fn say(conn: &mut Connection, messages: Vec<Outgoing>) -> Resul
         keys.push(message.key);
         subjects.push(message.subject);
         bodies.push(message.body);
-        headers.push(message.headers);
+        headers.push(message.headers.to_string());
     }
     sql_query(format!(
         "WITH said AS (INSERT INTO outbox (id, route, key, subject, body, headers) \
-           SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[])) \
+           SELECT id, route, key, subject, body::jsonb, headers::jsonb \
+           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) \
+             AS m (id, route, key, subject, body, headers)) \
          SELECT pg_notify('{OUTBOX_CHANNEL}', '')"
     ))
     .bind::<Array<SqlUuid>, _>(ids)
     .bind::<Array<Text>, _>(routes)
     .bind::<Array<Text>, _>(keys)
     .bind::<Array<Text>, _>(subjects)
-    .bind::<Array<Jsonb>, _>(bodies)
-    .bind::<Array<Jsonb>, _>(headers)
+    .bind::<Array<Text>, _>(bodies)
+    .bind::<Array<Text>, _>(headers)
     .execute(conn)
     .await?;
     Ok(())
@@ -160,7 +172,7 @@ impl Store {
                 },
                 key: row.key,
                 subject: row.subject,
-                body: row.body,
+                body: row.body.to_string(),
                 headers: row.headers,
             })
             .collect())

@@ -224,14 +224,6 @@ async fn many_clients_cost_the_database_no_more_than_one() {
         assert_eq!(events.next().await.unwrap().id, Some(run.revision));
         streams.push(events);
     }
-    // PostgreSQL counts with a delay; each stream reads its run once.
-    let before = wait_for("the opening to be counted", LIMIT, async || {
-        let counted = gateway.transactions().await;
-        (counted >= opened + 100.0)
-            .then_some(counted)
-            .ok_or(counted)
-    })
-    .await;
     // A look a second, whoever watches: with one in ten seconds, as while Redis is
     // there, this would take longer.
     let steps = async {
@@ -244,8 +236,10 @@ async fn many_clients_cost_the_database_no_more_than_one() {
         }
     };
     timeout(Duration::from_secs(40), steps).await.unwrap();
-    let cost = gateway.transactions().await - before;
-    assert!(cost < 200.0, "{cost} transactions for 6 changes");
+    // PostgreSQL counts with a delay, so the opening (some transactions a stream) counts too:
+    // about 450 in all. Were each stream to look by itself, there would be 600 more.
+    let cost = gateway.transactions().await - opened;
+    assert!(cost < 700.0, "{cost} transactions for 6 changes");
 }
 
 #[tokio::test]
