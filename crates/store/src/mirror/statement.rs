@@ -118,7 +118,7 @@ fn render(table: &Table, tell: Tell) -> String {
         .collect::<Vec<_>>()
         .join(", ");
     let changed = match tell {
-        Tell::Touched | Tell::Counted => format!(
+        Tell::Touched => format!(
             "CASE WHEN m.id IS NULL THEN ARRAY[]::text[] ELSE array_remove(ARRAY[{}], NULL) END",
             data.iter()
                 .map(|name| format!(
@@ -128,7 +128,15 @@ fn render(table: &Table, tell: Tell) -> String {
                 .collect::<Vec<_>>()
                 .join(", ")
         ),
-        Tell::Replaced => "ARRAY[]::text[]".to_owned(),
+        Tell::Counted => format!(
+            "({}) IS DISTINCT FROM ({})",
+            list("m.", &data),
+            data.iter()
+                .map(|name| told(name))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+        Tell::Replaced => "false".to_owned(),
     };
     let stored: Vec<&str> = data.iter().chain(&keys).copied().collect();
     let other = if table.has_uuid {
@@ -169,37 +177,47 @@ fn render(table: &Table, tell: Tell) -> String {
         .map(|name| format!("{name} = excluded.{name}"))
         .collect::<Vec<_>>()
         .join(", ");
+    let first = table.key.first().copied().unwrap_or("remote_id");
     let parent_id = keys
         .as_slice()
         .first()
         .map_or("NULL::uuid".to_owned(), |key| format!("d.{key}"));
-    let touched = format!(
-        "SELECT COALESCE(w.id, d.old_id) AS id, d.{first} AS remote_id, {parent_id} AS parent_id, \
-         CASE WHEN d.replaced THEN 'replaced' WHEN d.old_id IS NULL THEN 'created' \
-              WHEN d.was_removed THEN 'restored' ELSE 'updated' END AS change, d.changed \
-         FROM diff d LEFT JOIN written w ON {on}",
-        first = table.key.first().copied().unwrap_or("remote_id"),
-        on = on_key("w", "d"),
-    );
+    let key = list("", table.key);
+    // What nobody asks for is neither returned nor joined.
+    let (returned, told) = match tell {
+        Tell::Touched => (
+            format!(" RETURNING id, {key}"),
+            format!(
+                "SELECT COALESCE(w.id, d.old_id) AS id, d.{first} AS remote_id, {parent_id} AS parent_id, \
+                 CASE WHEN d.replaced THEN 'replaced' WHEN d.old_id IS NULL THEN 'created' \
+                      WHEN d.was_removed THEN 'restored' ELSE 'updated' END AS change, d.changed \
+                 FROM diff d LEFT JOIN written w ON {on}",
+                on = on_key("w", "d"),
+            ),
+        ),
+        Tell::Counted => (
+            String::new(),
+            "SELECT count(*) FILTER (WHERE old_id IS NULL) AS created, \
+             count(*) FILTER (WHERE old_id IS NOT NULL AND NOT was_removed AND changed) AS updated, \
+             count(*) FILTER (WHERE was_removed) AS restored FROM diff WHERE NOT replaced"
+                .to_owned(),
+        ),
+        Tell::Replaced => (
+            String::new(),
+            format!(
+                "SELECT d.old_id AS id, d.{first} AS remote_id, {parent_id} AS parent_id, \
+                 'replaced' AS change, ARRAY[]::text[] AS changed FROM diff d WHERE d.replaced"
+            ),
+        ),
+    };
     write!(
         sql,
         ", written AS (INSERT INTO {name} (id, panel_id, {columns}) \
          SELECT new_id, $1, {columns} FROM diff WHERE NOT replaced ORDER BY {key} \
-         ON CONFLICT (panel_id, {key}) DO UPDATE SET {set}, removed_at = NULL, updated_at = now() \
-         RETURNING id, {key}) \
+         ON CONFLICT (panel_id, {key}) DO UPDATE SET {set}, removed_at = NULL, updated_at = now(){returned}) \
          {told}",
-        told = match tell {
-            Tell::Counted =>
-                "SELECT count(*) FILTER (WHERE old_id IS NULL) AS created, \
-                 count(*) FILTER (WHERE old_id IS NOT NULL AND NOT was_removed AND changed <> '{}') AS updated, \
-                 count(*) FILTER (WHERE was_removed) AS restored FROM diff WHERE NOT replaced"
-                    .to_owned(),
-            Tell::Touched => touched,
-            Tell::Replaced => touched + " WHERE d.replaced",
-        },
         name = table.name,
         columns = list("", &written),
-        key = list("", table.key),
     )
     .ok();
     sql
