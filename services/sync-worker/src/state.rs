@@ -88,14 +88,16 @@ impl State {
         ClaimSettings {
             lease: self.config.sync.lease,
             concurrency: self.config.panel.concurrency,
+            share: self.share_of_a_panel(),
             max_lost_leases: self.config.sync.max_lost_leases,
         }
     }
 
-    /// Tasks that this worker may hold at once: its part of the panel's
-    /// concurrency, so that those who wake first do not take all.
-    pub fn share_of_tasks(&self) -> usize {
+    /// Tasks of one panel that this worker may hold at once: its part of the panel's
+    /// concurrency, so that those who wake first do not take all. Each panel has its
+    /// own: one that makes its tasks wait keeps no other panel from being worked on.
+    fn share_of_a_panel(&self) -> u32 {
         let live = self.live_workers.load(Ordering::Relaxed).max(1);
-        self.config.panel.concurrency.div_ceil(live).max(1) as usize
+        self.config.panel.concurrency.div_ceil(live).max(1)
     }
 }

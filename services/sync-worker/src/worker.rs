@@ -24,6 +24,10 @@ const WATCH: Duration = Duration::from_secs(1);
 /// for others to end.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// Tasks of all panels together that a worker holds at most. Each may keep a page in
+/// memory; how many there are of one panel is ruled by that panel's concurrency.
+const MOST_TASKS: usize = 64;
+
 /// What is worked on, by task and fence: a worker that was paused may claim
 /// its own task anew before it has noticed that the earlier lease is lost.
 type Held = Arc<Mutex<HashMap<(TaskId, i64), CancellationToken>>>;
@@ -42,7 +46,7 @@ pub async fn run(state: Arc<State>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         while tasks.try_join_next().is_some() {}
         let mut claimed = false;
-        while tasks.len() < state.share_of_tasks() && !stop.is_cancelled() {
+        while tasks.len() < MOST_TASKS && !stop.is_cancelled() {
             let Some(lease) = claim(&state).await else {
                 break;
             };

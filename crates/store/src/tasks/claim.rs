@@ -22,6 +22,8 @@ pub struct ClaimSettings {
     pub lease: Duration,
     /// Leased tasks per panel, over all workers: the panel's concurrency.
     pub concurrency: u32,
+    /// Leased tasks per panel of the claiming worker: its part of that.
+    pub share: u32,
     /// After so many lost leases a task counts as failed.
     pub max_lost_leases: u32,
 }
@@ -82,6 +84,7 @@ impl Store {
                     .bind::<Double, _>(settings.lease.as_secs_f64())
                     .bind::<BigInt, _>(i64::from(settings.concurrency))
                     .bind::<Integer, _>(i32::try_from(settings.max_lost_leases).unwrap_or(i32::MAX))
+                    .bind::<BigInt, _>(i64::from(settings.share))
                     .load(conn)
                     .await
                     .map_err(StoreError::from)
@@ -170,7 +173,7 @@ impl Store {
     }
 }
 
-/// $1 worker, $2 lease in seconds, $3 concurrency, $4 lost leases.
+/// $1 worker, $2 lease in seconds, $3 concurrency, $4 lost leases, $5 share.
 ///
 /// A row that is locked belongs to a worker in the middle of a transaction,
 /// perhaps one that was paused there: claims pass by, and PostgreSQL ends such a
@@ -190,7 +193,7 @@ WITH expired AS (
     FROM expired WHERE t.id = expired.id
     RETURNING t.id
 ), unfinished AS (
-    SELECT t.id, t.run_id, t.stage, t.ordinal, r.panel_id, r.started_at,
+    SELECT t.id, t.run_id, t.stage, t.ordinal, t.worker_id, r.panel_id, r.started_at,
            t.state = 'leased' AND t.lease_until >= now() AS busy,
            min(t.stage) OVER (PARTITION BY t.run_id) AS first_stage
     FROM sync_tasks t JOIN sync_runs r ON r.id = t.run_id
@@ -201,6 +204,8 @@ WITH expired AS (
     WHERE NOT u.busy AND u.stage = u.first_stage
       AND (t.state = 'open' OR (t.state = 'leased' AND t.lease_until < now()))
       AND (SELECT count(*) FROM unfinished b WHERE b.panel_id = u.panel_id AND b.busy) < $3
+      AND (SELECT count(*) FROM unfinished b
+           WHERE b.panel_id = u.panel_id AND b.busy AND b.worker_id = $1) < $5
     ORDER BY u.started_at, u.ordinal
     LIMIT 1
     FOR UPDATE OF t SKIP LOCKED

@@ -168,15 +168,21 @@ pub(crate) async fn insert_tasks(
 }
 
 impl Store {
-    /// The tasks of a run.
+    /// The tasks of a run. One that is worked on while the panel wants to be left
+    /// alone waits for that, whatever else it says.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
     pub async fn tasks(&self, run: RunId) -> Result<Vec<TaskRow>, StoreError> {
         let mut conn = self.conn().await?;
         Ok(sql_query(
-            "SELECT id, kind, state, worker_id, lost_leases, items_synced, items_failed, waits_for, error \
-             FROM sync_tasks WHERE run_id = $1 ORDER BY stage, ordinal",
+            "SELECT t.id, t.kind, t.state, t.worker_id, t.lost_leases, t.items_synced, t.items_failed, t.error, \
+               CASE WHEN t.state = 'leased' AND p.application_blocked_until > now() \
+                 THEN 'the panel''s rate limit, until ' || \
+                   to_char(p.application_blocked_until AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
+                 ELSE t.waits_for END AS waits_for \
+             FROM sync_tasks t JOIN sync_runs r ON r.id = t.run_id JOIN panels p ON p.id = r.panel_id \
+             WHERE t.run_id = $1 ORDER BY t.stage, t.ordinal",
         )
         .bind::<SqlUuid, _>(run.0)
         .load(&mut conn)

@@ -19,6 +19,7 @@ pub const LEASE: Duration = Duration::from_secs(60);
 pub const CLAIMS: ClaimSettings = ClaimSettings {
     lease: LEASE,
     concurrency: 4,
+    share: 4,
     max_lost_leases: 3,
 };
 

@@ -4,7 +4,7 @@ use crate::stage::{CLAIMS, LEASE, Stage, locations};
 use common::types::id::WorkerId;
 use common::types::sync::{Kind, Target};
 use serde_json::json;
-use store::{NewTask, TaskLease};
+use store::{ClaimSettings, NewTask, TaskLease};
 
 fn task(kind: &str, stage: i32, ordinal: i32) -> NewTask {
     NewTask {
@@ -215,6 +215,42 @@ async fn a_page_that_outlasts_its_lease_renews_it_when_it_commits() {
         stage.claim().await.is_none(),
         "its worker has just shown that it lives"
     );
+}
+
+#[tokio::test]
+async fn a_worker_with_its_share_of_one_panel_goes_on_with_another() {
+    let stage = Stage::new().await;
+    planned(&stage, 4).await;
+    let worker = WorkerId::new();
+    let claims = ClaimSettings { share: 2, ..CLAIMS };
+    let claim = async || stage.store.task_claim(worker, claims).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(claim().await.expect("its share").panel_id, stage.panel);
+    }
+    assert!(claim().await.is_none(), "the rest is for other workers");
+    let other = stage.other_panel().await;
+    let mut new = stage.new_run(Target::Full);
+    new.panel = other;
+    stage.store.run_trigger(&new).await.unwrap();
+    stage.store.run_start_waiting().await.unwrap();
+    assert_eq!(claim().await.expect("another panel's").panel_id, other);
+    let another = stage.claim().await.expect("within the concurrency");
+    assert_eq!(another.panel_id, stage.panel);
+}
+
+#[tokio::test]
+async fn a_task_says_that_the_panel_wants_to_be_left_alone() {
+    let stage = Stage::new().await;
+    let run = stage.running(Target::Full).await;
+    let lease = stage.claim().await.unwrap();
+    stage.store.task_waits(&lease, "an answer").await.unwrap();
+    let waits = async || stage.store.tasks(run).await.unwrap().remove(0).waits_for;
+    assert_eq!(waits().await.as_deref(), Some("an answer"));
+    stage
+        .execute("UPDATE panels SET application_blocked_until = '2999-01-02 03:04:05+00'")
+        .await;
+    let said = waits().await.unwrap();
+    assert_eq!(said, "the panel's rate limit, until 2999-01-02T03:04:05Z");
 }
 
 #[tokio::test]

@@ -195,6 +195,7 @@ impl Gateway {
         let claim = ClaimSettings {
             lease: Duration::from_secs(60),
             concurrency: 4,
+            share: 4,
             max_lost_leases: 3,
         };
         self.store

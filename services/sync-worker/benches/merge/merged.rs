@@ -99,6 +99,7 @@ async fn claim(store: &Store) -> TaskLease {
     let settings = ClaimSettings {
         lease: HOUR,
         concurrency: 1,
+        share: 1,
         max_lost_leases: 1,
     };
     store

@@ -64,6 +64,7 @@ async fn an_idle_worker_finds_a_task_that_nobody_told_of() {
     let settings = ClaimSettings {
         lease: Duration::from_secs(3),
         concurrency: 4,
+        share: 4,
         max_lost_leases: 3,
     };
     let lost = stage.store.task_claim(WorkerId::new(), settings).await;
