@@ -68,6 +68,7 @@ pub fn build(
 
 fn probes(state: &Arc<State>) -> Vec<Probe> {
     let (database, broker, cache) = (Arc::clone(state), Arc::clone(state), Arc::clone(state));
+    let keys = Arc::clone(state);
     vec![
         Probe::new("database", move || {
             let state = Arc::clone(&database);
@@ -86,6 +87,16 @@ fn probes(state: &Arc<State>) -> Vec<Probe> {
         Probe::new("redis", move || {
             let state = Arc::clone(&cache);
             async move { state.cache.ping().await.map_err(|error| error.to_string()) }
+        }),
+        Probe::new("keys", move || {
+            let state = Arc::clone(&keys);
+            async move {
+                if state.has_the_keys().await {
+                    Ok(())
+                } else {
+                    Err("ENCRYPTION_KEY does not open this installation's data keys".to_owned())
+                }
+            }
         }),
     ]
 }

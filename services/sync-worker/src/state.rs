@@ -4,7 +4,8 @@ use broker::Broker;
 use cache::Cache;
 use common::types::id::WorkerId;
 use panels::RetryPolicy;
-use reach::settings::Settings;
+use reach::settings::{Settings, SettingsError};
+use reach::vault::VaultError;
 use reach::{Manner, Panels};
 use runtime::config::Config;
 use runtime::process::BoxError;
@@ -25,6 +26,8 @@ pub struct State {
     pub broker: Broker,
     /// Redis.
     pub cache: Cache,
+    /// Settings that stand in the database.
+    pub settings: Arc<Settings>,
     /// Clients of the mirrored panels.
     pub panels: Panels,
     /// This process.
@@ -69,18 +72,29 @@ impl State {
             },
             sharers: 1,
         };
-        let panels = Panels::new(config, manner, settings, &store, &cache, log);
+        let panels = Panels::new(config, manner, Arc::clone(&settings), &store, &cache, log);
         Ok(Arc::new(Self {
             config: Arc::clone(config),
             store,
             broker,
             cache,
+            settings,
             panels,
             worker_id: WorkerId::new(),
             live_workers: AtomicU32::new(1),
             work: Notify::new(),
             log: log.clone(),
         }))
+    }
+
+    /// Whether this process can open what its tasks need. One that was given another
+    /// `ENCRYPTION_KEY` than the others leaves the work to them: a task that it claimed
+    /// would fail its run. Whatever else is wrong with a setting is the run's to say.
+    pub async fn has_the_keys(&self) -> bool {
+        !matches!(
+            self.settings.overrides().await,
+            Err(SettingsError::Vault(VaultError::Unwrap(_)))
+        )
     }
 
     /// The rules of claiming.

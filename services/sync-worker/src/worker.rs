@@ -46,7 +46,8 @@ pub async fn run(state: Arc<State>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         while tasks.try_join_next().is_some() {}
         let mut claimed = false;
-        while tasks.len() < MOST_TASKS && !stop.is_cancelled() {
+        let fit = state.has_the_keys().await;
+        while fit && tasks.len() < MOST_TASKS && !stop.is_cancelled() {
             let Some(lease) = claim(&state).await else {
                 break;
             };

@@ -1,9 +1,12 @@
 //! What any worker does besides its tasks.
 
 use crate::stage::{PATIENCE, Stage};
+use common::crypto::master::MasterKey;
 use common::types::id::WorkerId;
 use common::types::sync::Target;
+use reach::vault::Vault;
 use simulators::panel::{Effect, Fault, State};
+use std::sync::Arc;
 use std::time::Duration;
 use store::ClaimSettings;
 use testkit::wait_for;
@@ -107,4 +110,35 @@ async fn the_panel_is_asked_no_more_things_at_once_than_its_concurrency_by_all_w
     stage.assert_mirrored().await;
     let most = stage.panel.most_open_requests();
     assert!((2..=4).contains(&most), "{most} at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_with_another_master_key_is_not_ready_and_leaves_the_work_to_others() {
+    let (right, wrong) = ("11".repeat(32), "22".repeat(32));
+    let mut stage =
+        Stage::without_worker(State::small(), &[("ENCRYPTION_KEY", wrong.as_str())]).await;
+    let master = MasterKey::parse(&right.clone().into()).unwrap();
+    Vault::open_to_seal(&stage.store, Some(Arc::new(master)))
+        .await
+        .unwrap();
+    let address = stage.start_worker();
+    let id = stage.trigger(Target::Full).await;
+    wait_for("the worker to start the run", PATIENCE, async || {
+        let run = stage.store.run(id).await.unwrap().unwrap();
+        (run.status == "RUNNING").then_some(())
+    })
+    .await;
+    let answer = reqwest::get(format!("http://{address}/health/ready"))
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 503);
+    let answer: serde_json::Value = answer.json().await.unwrap();
+    assert!(answer.to_string().contains("keys"), "{answer}");
+    stage.set("ENCRYPTION_KEY", &right);
+    stage.start_worker();
+    let run = stage.ended(id).await;
+    assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
+    let workers = "SELECT count(DISTINCT worker_id) FROM sync_tasks";
+    assert_eq!(stage.number(workers).await, 1);
+    stage.assert_mirrored().await;
 }

@@ -5,7 +5,7 @@ use common::types::sync::Target;
 use runtime::config::{Config, Sources};
 use runtime::shutdown::Shutdown;
 use simulators::panel::{Options, Panel, State};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{ConfirmOutcome, NewRun, RunRow, Store};
@@ -56,7 +56,7 @@ impl Stage {
         })
         .unwrap();
         let panel_id = store.panel_default(&panel.url()).await.unwrap().panel_id();
-        let mut variables: Vec<(String, String)> = [
+        let variables: Vec<(String, String)> = [
             ("DATABASE_URL", database.url()),
             ("REDIS_URL", redis.url()),
             ("REDIS_PREFIX", redis.prefix()),
@@ -71,11 +71,7 @@ impl Stage {
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
-        for (key, value) in settings {
-            variables.retain(|(known, _)| known != key);
-            variables.push(((*key).to_owned(), (*value).to_owned()));
-        }
-        Self {
+        let mut stage = Self {
             panel,
             database,
             _servers: (vhost, redis),
@@ -83,20 +79,33 @@ impl Stage {
             panel_id,
             variables,
             workers: Vec::new(),
+        };
+        for (key, value) in settings {
+            stage.set(key, value);
         }
+        stage
     }
 
     pub fn config(&self) -> Arc<Config> {
         Arc::new(Config::load(&Sources::of_variables(self.variables.clone())).unwrap())
     }
 
-    pub fn start_worker(&mut self) {
+    /// Changes a setting for the workers that are started from now on.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != key);
+        self.variables.push((key.to_owned(), value.to_owned()));
+    }
+
+    /// Starts a worker; the answer is where its health endpoints are.
+    pub fn start_worker(&mut self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let worker = sync_worker::build(&self.config(), listener, &test_logger()).unwrap();
+        let address = worker.address();
         let shutdown = Shutdown::new();
         let stop = shutdown.clone();
         let task = tokio::spawn(async move { worker.run(stop).await.unwrap() });
         self.workers.push((shutdown, task));
+        address
     }
 
     pub async fn stop_workers(&mut self) {
