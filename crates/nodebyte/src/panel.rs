@@ -79,6 +79,12 @@ async fn add(session: &Session<'_>, name: &str, url: &Url) -> Result<ExitCode, F
     }
     given::panel_name(name)?;
     given::web_address("a panel's address", url)?;
+    let url = url.as_str().trim_end_matches('/');
+    if url.ends_with("/api/application") || url.ends_with("/api/client") {
+        return Err(Failure::Usage(
+            "a panel's address is the one that people open, without /api/…".to_owned(),
+        ));
+    }
     let (application, client) = keys(session)?;
     given::key("the application key", &application)?;
     if let Some(client) = &client {
@@ -95,7 +101,7 @@ async fn add(session: &Session<'_>, name: &str, url: &Url) -> Result<ExitCode, F
     let new = NewPanel {
         id,
         name: name.to_owned(),
-        url: url.as_str().trim_end_matches('/').to_owned(),
+        url: url.to_owned(),
         application_key: Some(seal(PanelKey::Application, &application)?),
         client_key: client
             .map(|client| seal(PanelKey::Client, &client))

@@ -80,6 +80,7 @@ async fn a_panel_without_a_key_or_a_usable_address_is_refused() {
         ("second", "https://user@second.example", "key"),
         ("second", "https://second.example/?page=1", "key"),
         ("second", "https://second.example/#top", "key"),
+        ("second", "https://second.example/api/application/", "key"),
         ("second", "https://second.example", "a key"),
         ("second", "https://second.example", "key\nclient\tkey"),
         ("second", "https://second.example", "schlüssel"),
