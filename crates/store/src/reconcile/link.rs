@@ -130,6 +130,10 @@ fn main_table(kind: Kind) -> &'static str {
 
 /// Derives `allocations.server_id` from the servers' lists: for the servers
 /// given by their ids on the panel, or for all.
+///
+/// Two live rows may list one allocation, where one of them is stale: its removal is
+/// held, or its record cannot be read. The row that changed last has it: a stale row is
+/// written no more, the owner's was when it got the allocation.
 pub(crate) async fn link_allocations(
     conn: &mut Connection,
     panel: Uuid,
@@ -142,17 +146,24 @@ pub(crate) async fn link_allocations(
     }
     // A server that gives an allocation up and one that takes it may be in
     // different pages: what is not claimed is freed, what is claimed is set, both in
-    // the order in which merges take rows.
+    // the order in which merges take rows. What a page frees and a server outside it lists
+    // is that one's when all are looked at.
     // `ARRAY(SELECT …)` hides from PostgreSQL how long the list is: it would take
     // so many servers for a reason to read all allocations, for every page.
+    // The server that has the allocation now may be outside the page, and is looked up for
+    // links that would change only: a subquery that is no EXISTS is not made a join.
     sql_query(
         "WITH claim AS MATERIALIZED ( \
-           SELECT s.id AS server_id, s.remote_id AS server_remote_id, unnest(s.allocation_remote_ids) AS remote_id \
-           FROM servers s WHERE s.panel_id = $1 AND s.removed_at IS NULL AND ($2 OR s.remote_id = ANY(ARRAY(SELECT unnest($3::bigint[])))) \
+           SELECT DISTINCT ON (remote_id) * FROM ( \
+             SELECT s.id AS server_id, s.remote_id AS server_remote_id, s.updated_at, unnest(s.allocation_remote_ids) AS remote_id \
+             FROM servers s WHERE s.panel_id = $1 AND s.removed_at IS NULL AND ($2 OR s.remote_id = ANY(ARRAY(SELECT unnest($3::bigint[])))) \
+           ) listed ORDER BY remote_id, updated_at DESC, server_id DESC \
          ), wanted AS ( \
            SELECT a.id, c.server_id, c.server_remote_id FROM claim c \
            JOIN allocations a ON a.panel_id = $1 AND a.remote_id = c.remote_id AND a.removed_at IS NULL \
            WHERE (a.server_id, a.server_remote_id) IS DISTINCT FROM (c.server_id, c.server_remote_id) \
+             AND (SELECT (o.updated_at, o.id) > (c.updated_at, c.server_id) FROM servers o \
+               WHERE o.id = a.server_id AND o.removed_at IS NULL AND a.remote_id = ANY(o.allocation_remote_ids)) IS NOT TRUE \
            UNION ALL \
            SELECT a.id, NULL, NULL FROM allocations a \
            WHERE a.panel_id = $1 AND a.server_remote_id IS NOT NULL AND ($2 OR a.server_remote_id = ANY(ARRAY(SELECT unnest($3::bigint[])))) \

@@ -11,6 +11,7 @@ mod accounts;
 mod cleanup;
 mod fences;
 mod holds;
+mod links;
 mod messaging;
 mod migrate;
 mod mirror;

@@ -2,7 +2,35 @@
 
 use crate::stage::Stage;
 use common::types::sync::{Kind, Target};
-use simulators::panel::State;
+use simulators::panel::{Resource, State};
+
+/// Who wrote and who locked each row version, and where it lies: any write or lock
+/// changes one of them.
+async fn versions(stage: &Stage) -> Vec<(&'static str, String)> {
+    let db = stage.database.connect().await;
+    let mut versions = Vec::new();
+    for table in [
+        "locations",
+        "nodes",
+        "allocations",
+        "nests",
+        "eggs",
+        "egg_variables",
+        "panel_users",
+        "servers",
+        "server_variables",
+        "server_subusers",
+        "database_hosts",
+        "server_databases",
+    ] {
+        let query = format!(
+            "SELECT md5(string_agg(id::text || xmin || xmax || ctid, ',' ORDER BY id)) FROM {table}"
+        );
+        let version: String = db.query_one(&query, &[]).await.unwrap().get(0);
+        versions.push((table, version));
+    }
+    versions
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_sync_mirrors_every_row_and_resolves_every_link() {
@@ -30,36 +58,47 @@ async fn a_full_sync_mirrors_every_row_and_resolves_every_link() {
 async fn a_second_sync_of_an_unchanged_panel_writes_no_row() {
     let stage = Stage::new(State::small()).await;
     stage.full().await;
-    let db = stage.database.connect().await;
-    // Who wrote and who locked each row version, and where it lies: any write or lock
-    // changes one of them.
-    let versions = async || {
-        let mut versions = Vec::new();
-        for table in [
-            "locations",
-            "nodes",
-            "allocations",
-            "nests",
-            "eggs",
-            "egg_variables",
-            "panel_users",
-            "servers",
-            "server_variables",
-            "server_subusers",
-            "database_hosts",
-            "server_databases",
-        ] {
-            let query = format!(
-                "SELECT md5(string_agg(id::text || xmin || xmax || ctid, ',' ORDER BY id)) FROM {table}"
-            );
-            let version: String = db.query_one(&query, &[]).await.unwrap().get(0);
-            versions.push((table, version));
-        }
-        versions
-    };
-    let before = versions().await;
+    let before = versions(&stage).await;
     stage.full().await;
-    assert_eq!(versions().await, before);
+    assert_eq!(versions(&stage).await, before);
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allocation_that_two_rows_list_is_linked_to_the_one_that_can_be_read() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    let (to, from) = (51, 52);
+    stage.panel.faults(|faults| {
+        let name = ("name".to_owned(), serde_json::json!({ "not": "a text" }));
+        faults.malformed.insert((Resource::Servers, from), name);
+    });
+    // What is stored of the one lists the allocation still, and cannot be read anew.
+    let moved = stage.panel.state(|state| {
+        let moved = state.servers[&from].allocation;
+        let spare = state
+            .allocations
+            .values()
+            .find(|row| row.server_id.is_none() && row.node_id == state.servers[&from].node)
+            .unwrap()
+            .id;
+        state.allocations.get_mut(&spare).unwrap().server_id = Some(from);
+        state.servers.get_mut(&from).unwrap().allocation = spare;
+        state.allocations.get_mut(&moved).unwrap().server_id = Some(to);
+        moved
+    });
+    let linked = format!("SELECT server_remote_id FROM allocations WHERE remote_id = {moved}");
+    assert_eq!(stage.number(&linked).await, i64::from(from));
+    let run = stage.full().await;
+    assert_eq!(run.items_failed, 1);
+    assert_eq!(stage.number(&linked).await, i64::from(to));
+    let before = versions(&stage).await;
+    for _ in 0..2 {
+        stage.full().await;
+        assert_eq!(versions(&stage).await, before);
+    }
+    stage.panel.faults(simulators::panel::Faults::clear);
+    stage.full().await;
     stage.assert_mirrored().await;
 }
 
