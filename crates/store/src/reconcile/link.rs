@@ -150,6 +150,8 @@ pub(crate) async fn link_allocations(
     // is that one's when all are looked at.
     // `ARRAY(SELECT …)` hides from PostgreSQL how long the list is: it would take
     // so many servers for a reason to read all allocations, for every page.
+    // `IN … IS NOT TRUE` is hashed: of statistics from before there were links PostgreSQL
+    // makes a nested loop for NOT EXISTS (100,000 allocations, 30,000 of them linked: 16 s).
     // The server that has the allocation now may be outside the page, and is looked up for
     // links that would change only: a subquery that is no EXISTS is not made a join.
     sql_query(
@@ -167,7 +169,7 @@ pub(crate) async fn link_allocations(
            UNION ALL \
            SELECT a.id, NULL, NULL FROM allocations a \
            WHERE a.panel_id = $1 AND a.server_remote_id IS NOT NULL AND ($2 OR a.server_remote_id = ANY(ARRAY(SELECT unnest($3::bigint[])))) \
-             AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.remote_id = a.remote_id) \
+             AND (a.remote_id IN (SELECT c.remote_id FROM claim c)) IS NOT TRUE \
          ), ordered AS (SELECT a.id, w.server_id, w.server_remote_id FROM allocations a JOIN wanted w ON w.id = a.id \
              ORDER BY a.remote_id FOR NO KEY UPDATE OF a) \
          UPDATE allocations a SET server_id = o.server_id, server_remote_id = o.server_remote_id, updated_at = now() \
