@@ -224,6 +224,27 @@ impl Store {
             .ok_or(StoreError::NotFound("server"))
     }
 
+    /// The panel's ids of the nodes that the mirror knows.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn known_nodes(&self, panel: PanelId) -> Result<BTreeSet<i64>, StoreError> {
+        #[derive(QueryableByName)]
+        struct Known {
+            #[diesel(sql_type = BigInt)]
+            remote_id: i64,
+        }
+        let mut conn = self.conn().await?;
+        let rows: Vec<Known> = sql_query(
+            "SELECT remote_id FROM nodes \
+             WHERE panel_id = $1 AND removed_at IS NULL AND remote_id IS NOT NULL",
+        )
+        .bind::<SqlUuid, _>(panel.0)
+        .load(&mut conn)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.remote_id).collect())
+    }
+
     /// The uuids that the mirror knows under given panel ids, for telling
     /// whether another panel stands behind the address. Rows that the run
     /// `confirmed` held are left out: somebody knows that they are others now.

@@ -11,32 +11,51 @@ use std::time::Duration;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// How long to leave the panel alone before it is asked again.
+pub struct Pause(Duration);
+
+impl Pause {
+    /// Before the second question.
+    pub fn first() -> Self {
+        Self(FIRST_PAUSE)
+    }
+
+    /// Sleeps, longer each time.
+    pub async fn sleep(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+    }
+}
+
 impl Task {
     /// Asks until there is an answer that asking again would not change.
     pub async fn ask<T, F>(&self, mut question: impl FnMut() -> F) -> Result<T, TaskError>
     where
         F: Future<Output = Result<T, PanelError>>,
     {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Pause::first();
         loop {
             let error = match question().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) if may_pass(&error) => error,
                 Err(error) => return Err(TaskError::Panel(error)),
             };
-            warn!(self.log, "the panel is waited for"; "error" => %error);
-            self.state
-                .store
-                .task_waits(&self.lease, &error.to_string())
-                .await?;
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.waits_for(&self.lease.kind, &error).await?;
+            pause.sleep().await;
         }
+    }
+
+    /// Says what the task waits for, by the name of the listing: one that stalls
+    /// ends the run with this reason.
+    pub async fn waits_for(&self, listing: &str, error: &PanelError) -> Result<(), TaskError> {
+        warn!(self.log, "the panel is waited for"; "listing" => listing, "error" => %error);
+        let reason = format!("{listing}: {error}");
+        Ok(self.state.store.task_waits(&self.lease, &reason).await?)
     }
 }
 
 /// Whether a failure can pass by itself; a panel in trouble also answers 500.
-fn may_pass(error: &PanelError) -> bool {
+pub fn may_pass(error: &PanelError) -> bool {
     error.is_transient()
         || matches!(
             error,

@@ -16,6 +16,7 @@ pub async fn list(
     size: u32,
     from: u32,
     to: Option<u32>,
+    allocations_but: Option<&BTreeSet<i64>>,
 ) -> Result<(), TaskError> {
     let checkpoint: Option<Checkpoint> = task
         .lease
@@ -64,9 +65,31 @@ pub async fn list(
         page.number += 1;
     }
     // Only the kinds that the key may not read any more fail; the rest was read.
-    let denied = denied(&forbidden);
-    task.state.store.task_plan(&task.lease, &denied, 0).await?;
+    let mut follow = denied(&forbidden);
+    if let Some(but) = allocations_but {
+        let run = task.lease.run_id;
+        let nodes = task.state.store.seen(run, Kind::Nodes, 0).await?;
+        let size = task.state.config.panel.allocation_page_size;
+        follow.extend(nodes.difference(but).map(|node| allocations(*node, size)));
+    }
+    task.state.store.task_plan(&task.lease, &follow, 0).await?;
     Ok(())
+}
+
+fn allocations(node: i64, size: u32) -> NewTask {
+    NewTask {
+        kind: Kind::Allocations.as_str().to_owned(),
+        stage: STAGE_LIST,
+        ordinal: 0,
+        work: json!(Work::List {
+            source: Source::Allocations { node },
+            size,
+            from: 1,
+            to: None,
+            allocations_but: None,
+        }),
+        items_total: 0,
+    }
 }
 
 fn denied(forbidden: &BTreeSet<(Kind, &'static str)>) -> Vec<NewTask> {

@@ -3,6 +3,7 @@
 use common::types::panel::{PageRequest, ServerIncludes};
 use common::types::sync::Kind;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The three stages of a run.
 pub const STAGE_LIST: i32 = 1;
@@ -77,10 +78,14 @@ pub enum Work {
         from: u32,
         /// Last page; none: to the end, however far that moves.
         to: Option<u32>,
+        /// For nodes that planning could not list: once they are listed, the
+        /// allocations of all but these, which are listed already, follow.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        allocations_but: Option<BTreeSet<i64>>,
     },
     /// Fail, for a reason that planning found: the kind cannot be read.
     Denied {
-        /// The reason, which names the missing permission.
+        /// The reason, which names the missing permission or the listing.
         reason: String,
     },
 }

@@ -233,7 +233,11 @@ async fn attempt(
                 size,
                 from,
                 to,
-            }) => list::list(&task, &source, size, from, to).await,
+                allocations_but,
+            }) => {
+                let but = allocations_but.as_ref();
+                list::list(&task, &source, size, from, to, but).await
+            }
             Ok(Work::Denied { reason }) => Err(TaskError::Failed(reason)),
             Err(error) => Err(TaskError::Failed(format!("unknown work: {error}"))),
         },

@@ -129,6 +129,8 @@ impl Store {
             "SELECT r.id, r.step, \
                (SELECT string_agg(DISTINCT t.waits_for, '; ') FROM sync_tasks t \
                  WHERE t.run_id = r.id AND t.state = 'leased') AS waits_for, \
+               (SELECT t.kind FROM sync_tasks t WHERE t.run_id = r.id AND t.state = 'leased' \
+                 AND t.waits_for IS NOT NULL ORDER BY t.started_at LIMIT 1) AS waiting_kind, \
                (SELECT t.kind FROM sync_tasks t WHERE t.run_id = r.id AND t.state = 'failed' \
                  ORDER BY t.finished_at LIMIT 1) AS failed_kind, \
                (SELECT t.error FROM sync_tasks t WHERE t.run_id = r.id AND t.state = 'failed' \
@@ -154,7 +156,7 @@ impl Store {
                 (None, None) => format!("no progress for {} seconds", limit.as_secs()),
             };
             let ending = Ending::Failed {
-                step: run.failed_kind.unwrap_or(run.step),
+                step: run.failed_kind.or(run.waiting_kind).unwrap_or(run.step),
                 error,
                 held: None,
             };
@@ -184,6 +186,8 @@ struct Stuck {
     step: String,
     #[diesel(sql_type = Nullable<Text>)]
     waits_for: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    waiting_kind: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     failed_kind: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]

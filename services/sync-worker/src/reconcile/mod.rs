@@ -82,7 +82,9 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
     let links = store.link_accounts(&task.lease).await?;
     info!(task.log, "accounts linked"; "linked" => links.linked, "conflicts" => links.conflicts);
     for kind in &task.lease.kinds {
-        let complete = read.contains(kind) && first_look::was_read(task, *kind).await?;
+        // Nodes that were not listed have allocations that nobody asked for.
+        let parents = *kind != Kind::Allocations || !failed.contains(&Kind::Nodes);
+        let complete = parents && read.contains(kind) && first_look::was_read(task, *kind).await?;
         store.kind_listed(&task.lease, *kind, complete).await?;
     }
     let requests = u32::try_from(task.panel.requests_made() - asked).unwrap_or(u32::MAX);

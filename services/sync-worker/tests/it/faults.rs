@@ -204,6 +204,112 @@ async fn a_refused_key_fails_the_run_and_the_mirror_stays() {
     stage.assert_mirrored().await;
 }
 
+const RENAMED: &str = "SELECT count(*) FROM servers WHERE name = 'renamed meanwhile'";
+
+/// A mirror whose panel has renamed a server since.
+async fn with_news(settings: &[(&str, &str)]) -> Stage {
+    let stage = Stage::with(State::small(), settings).await;
+    stage.full().await;
+    stage.panel.state(|state| {
+        state.servers.get_mut(&24).unwrap().name = "renamed meanwhile".to_owned();
+    });
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_is_refused_fails_its_kind_by_name_and_no_other() {
+    let stage = with_news(&[]).await;
+    stage.panel.faults(|faults| {
+        faults.add(Fault::new(Effect::Html { status: 404 }).on("/api/application/users"));
+    });
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    assert_eq!(run.status, "FAILED");
+    assert_eq!(run.failed_step.as_deref(), Some("users"));
+    let error = run.error.unwrap();
+    assert!(error.contains("listing of users"), "{error}");
+    assert_eq!(stage.number(RENAMED).await, 1);
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_cannot_be_read_for_a_while_holds_up_no_other() {
+    let stage = with_news(&[]).await;
+    stage.panel.state(|state| {
+        state.users.get_mut(&3).unwrap().username = "renamed".to_owned();
+    });
+    stage.panel.faults(|faults| {
+        faults.add(Fault::new(Effect::Truncated).on("/api/application/users"));
+    });
+    let id = stage.trigger(Target::Full).await;
+    wait_for("the servers", PATIENCE, async || {
+        (stage.number(RENAMED).await == 1).then_some(())
+    })
+    .await;
+    stage.panel.faults(simulators::panel::Faults::clear);
+    let run = stage.ended(id).await;
+    assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_stays_unreadable_ends_the_run_by_its_name_and_all_others_are_mirrored() {
+    let stage = with_news(&[("SYNC_STALL_SECONDS", "5")]).await;
+    stage.panel.faults(|faults| {
+        faults.add(Fault::new(Effect::Truncated).on("/api/application/users"));
+    });
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    assert_eq!(run.status, "FAILED");
+    assert_eq!(run.failed_step.as_deref(), Some("users"));
+    let error = run.error.unwrap();
+    assert!(error.contains("waited for: users"), "{error}");
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_are_listed_late_bring_their_allocations() {
+    // Nothing is mirrored yet, so no node is known while they cannot be listed.
+    let stage = Stage::new(State::small()).await;
+    stage.panel.faults(|faults| {
+        let fault = Fault::new(Effect::Truncated);
+        faults.add(fault.on_exactly("/api/application/nodes").times(4));
+    });
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_are_listed_late_are_mirrored_with_all_that_hangs_on_them() {
+    let stage = Stage::new(State::small()).await;
+    stage.panel.faults(|faults| {
+        let fault = Fault::new(Effect::Truncated);
+        faults.add(fault.on_exactly("/api/application/servers").times(4));
+    });
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_can_read_nothing_yet_is_planned_once_it_can() {
+    // Three attempts at each of four listings, and more.
+    survives(Fault::new(Effect::Truncated).times(14)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_without_a_panel_fails_the_run_in_planning() {
+    let stage = with_news(&[]).await;
+    stage
+        .panel
+        .faults(|faults| faults.add(Fault::new(Effect::Html { status: 404 })));
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    assert_eq!(run.status, "FAILED");
+    assert_eq!(run.failed_step.as_deref(), Some("plan"));
+    let error = run.error.unwrap();
+    assert!(error.contains("address"), "{error}");
+    stage.panel.faults(simulators::panel::Faults::clear);
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_a_run_completes() {
     let stage = Stage::with(State::small(), &[("REDIS_URL", "redis://127.0.0.1:1/0")]).await;

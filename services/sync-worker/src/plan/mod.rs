@@ -1,15 +1,23 @@
 //! The first task of a run: is this the panel we know, how much is there, which
 //! tasks does that make. It writes nothing to the mirror.
+//!
+//! Each listing is looked at once: one that cannot be read fails, or waits in a
+//! task of its own, and holds up no other.
 
+mod look;
+mod tasks;
+
+use crate::ask::Pause;
 use crate::identity::{Identity, Sample};
 use crate::task::{Task, TaskError};
-use crate::work::{RECONCILE, STAGE_LIST, STAGE_RECONCILE, Source, Work, ranges};
+use crate::work::{Source, Work, ranges};
 use common::types::panel::{Chunk, Included, PageRequest, Server, ServerIncludes};
 use common::types::sync::{HoldRule, Kind};
+use look::{Next, Trouble};
 use panels::PanelError;
-use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{Ending, NewTask};
+use tasks::Tasks;
 use uuid::Uuid;
 
 /// Rows of the first look: enough to know the panel by.
@@ -65,9 +73,15 @@ struct Plan<'a> {
     task: &'a Task,
     sample: Sample,
     totals: BTreeMap<Kind, u64>,
-    nodes: Vec<i64>,
+    nodes: BTreeSet<i64>,
     include: ServerIncludes,
     denied: BTreeMap<Kind, String>,
+    /// Listings that may be readable later, and what was answered instead.
+    late: BTreeMap<Kind, String>,
+    /// The first refusal that is not about one permission.
+    refused: Option<PanelError>,
+    /// Whether any listing was read.
+    read: bool,
     requests: u32,
 }
 
@@ -77,9 +91,12 @@ impl<'a> Plan<'a> {
             task,
             sample: Sample::default(),
             totals: BTreeMap::new(),
-            nodes: Vec::new(),
+            nodes: BTreeSet::new(),
             include: ServerIncludes::default(),
             denied: BTreeMap::new(),
+            late: BTreeMap::new(),
+            refused: None,
+            read: false,
             requests: 0,
         }
     }
@@ -88,38 +105,90 @@ impl<'a> Plan<'a> {
         self.task.lease.kinds.contains(&kind)
     }
 
-    async fn look(&mut self) -> Result<(), TaskError> {
+    /// The listings to look at.
+    fn listings(&self) -> Vec<Kind> {
+        let mut listings = Vec::new();
         if self.wants(Kind::Servers) || self.wants(Kind::Databases) {
-            self.look_at_servers().await?;
+            listings.push(Kind::Servers);
         }
         if self.wants(Kind::Users) {
-            self.look_at_users().await?;
+            listings.push(Kind::Users);
         }
         // Locations have no uuid; their run knows the panel by its nodes.
         if self.wants(Kind::Nodes) || self.wants(Kind::Allocations) || self.wants(Kind::Locations) {
-            self.look_at_nodes().await?;
+            listings.push(Kind::Nodes);
         }
         if self.wants(Kind::Nests) {
-            self.look_at_nests().await?;
+            listings.push(Kind::Nests);
+        }
+        listings
+    }
+
+    /// Looks at each listing once; at those that may still come again and again
+    /// for as long as nothing at all can be read.
+    async fn look(&mut self) -> Result<(), TaskError> {
+        let mut pause = Pause::first();
+        let mut listings = self.listings();
+        loop {
+            for listing in listings {
+                match listing {
+                    Kind::Servers => self.look_at_servers().await?,
+                    Kind::Users => self.look_at_users().await?,
+                    Kind::Nodes => self.look_at_nodes().await?,
+                    _ => self.look_at_nests().await?,
+                }
+            }
+            match look::next(self.read, !self.late.is_empty(), self.refused.is_some()) {
+                Next::Plan => break,
+                Next::Fail => {
+                    return self
+                        .refused
+                        .take()
+                        .map_or(Ok(()), |error| Err(error.into()));
+                }
+                Next::Wait => {
+                    pause.sleep().await;
+                    listings = std::mem::take(&mut self.late).into_keys().collect();
+                }
+            }
+        }
+        if self.wants(Kind::Allocations) && self.late.contains_key(&Kind::Nodes) {
+            let panel = self.task.lease.panel_id;
+            self.nodes
+                .extend(self.task.state.store.known_nodes(panel).await?);
         }
         Ok(())
     }
 
-    /// Takes a first page in, or remembers that the key may not read the kind.
+    /// Takes a first page in, or remembers why there is none.
     async fn take<T>(
         &mut self,
         kind: Kind,
-        page: Result<Chunk<T>, TaskError>,
+        page: Result<Chunk<T>, PanelError>,
         uuid_of: impl Fn(&T) -> (i64, Uuid),
     ) -> Result<Option<Chunk<T>>, TaskError> {
         let chunk = match page {
             Ok(chunk) => chunk,
-            Err(TaskError::Panel(error @ PanelError::Forbidden { .. })) => {
-                self.denied.insert(kind, error.to_string());
+            Err(error) => {
+                match look::trouble(&error) {
+                    Trouble::Run => return Err(error.into()),
+                    Trouble::Forbidden => {
+                        self.denied.insert(kind, error.to_string());
+                    }
+                    Trouble::Refused => {
+                        let reason = format!("the listing of {kind} is refused: {error}");
+                        self.denied.insert(kind, reason);
+                        self.refused.get_or_insert(error);
+                    }
+                    Trouble::Passing => {
+                        self.task.waits_for(kind.as_str(), &error).await?;
+                        self.late.insert(kind, error.to_string());
+                    }
+                }
                 return Ok(None);
             }
-            Err(error) => return Err(error),
         };
+        self.read = true;
         self.requests += chunk.requests;
         let shown: Vec<(i64, Uuid)> = chunk.rows.iter().map(uuid_of).collect();
         let ids: Vec<i64> = shown.iter().map(|(id, _)| *id).collect();
@@ -144,13 +213,14 @@ impl<'a> Plan<'a> {
             databases: self.wants(Kind::Databases),
         };
         let (panel, include) = (&self.task.panel, self.include);
-        let page = self.task.ask(|| panel.servers(SAMPLE, include)).await;
+        let page = panel.servers(SAMPLE, include).await;
         let chunk = self
             .take(Kind::Servers, page, |row: &Server| (row.id, row.uuid))
             .await?;
         let Some(chunk) = chunk else {
-            let reason = self.denied.get(&Kind::Servers).cloned().unwrap_or_default();
-            self.denied.insert(Kind::Databases, reason);
+            if let Some(reason) = self.denied.get(&Kind::Servers).cloned() {
+                self.denied.insert(Kind::Databases, reason);
+            }
             return Ok(());
         };
         // A relation that may not be read says so in every row.
@@ -184,21 +254,19 @@ impl<'a> Plan<'a> {
     }
 
     async fn look_at_users(&mut self) -> Result<(), TaskError> {
-        let panel = &self.task.panel;
-        let page = self.task.ask(|| panel.users(SAMPLE)).await;
+        let page = self.task.panel.users(SAMPLE).await;
         self.take(Kind::Users, page, |row| (row.id, row.uuid))
             .await?;
         Ok(())
     }
 
     async fn look_at_nodes(&mut self) -> Result<(), TaskError> {
-        let panel = &self.task.panel;
         let mut page = PageRequest {
             number: 1,
             size: self.task.state.config.panel.page_size,
         };
         loop {
-            let answer = self.task.ask(|| panel.nodes(page)).await;
+            let answer = self.task.panel.nodes(page).await;
             let Some(chunk) = self
                 .take(Kind::Nodes, answer, |row| (row.id, row.uuid))
                 .await?
@@ -222,8 +290,7 @@ impl<'a> Plan<'a> {
     }
 
     async fn look_at_nests(&mut self) -> Result<(), TaskError> {
-        let panel = &self.task.panel;
-        let page = self.task.ask(|| panel.nests(SAMPLE)).await;
+        let page = self.task.panel.nests(SAMPLE).await;
         self.take(Kind::Nests, page, |row| (row.id, row.uuid))
             .await?;
         Ok(())
@@ -248,12 +315,12 @@ impl<'a> Plan<'a> {
             (Kind::Nodes, Source::Nodes),
             (Kind::Nests, Source::Nests),
         ] {
-            if self.wants(kind) && !self.denied.contains_key(&kind) {
+            if self.wants(kind) && self.is_there(kind) {
                 let total = self.totals.get(&kind).copied().unwrap_or_default();
                 tasks.list(source, config.page_size, 1, None, total);
             }
         }
-        if self.wants(Kind::Users) && !self.denied.contains_key(&Kind::Users) {
+        if self.wants(Kind::Users) && self.is_there(Kind::Users) {
             self.split(&mut tasks, Kind::Users, &Source::Users);
         }
         if self.wants(Kind::Allocations) {
@@ -261,22 +328,65 @@ impl<'a> Plan<'a> {
                 let reason = format!("its nodes cannot be listed: {reason}");
                 tasks.add(Kind::Allocations.as_str(), &Work::Denied { reason }, 0);
             }
+            if let Some(reason) = self.late.get(&Kind::Nodes)
+                && !self.wants(Kind::Nodes)
+            {
+                // No task lists them, so nothing can follow from it.
+                let reason = format!("not all nodes could be listed: {reason}");
+                tasks.add(Kind::Allocations.as_str(), &Work::Denied { reason }, 0);
+            }
             for node in &self.nodes {
                 let source = Source::Allocations { node: *node };
                 tasks.list(source, config.allocation_page_size, 1, None, 0);
             }
         }
+        // Read, if not with all relations.
         if (self.wants(Kind::Servers) || self.include.databases)
             && self.totals.contains_key(&Kind::Servers)
         {
-            let source = Source::Servers {
-                include: self.include,
-                servers: self.wants(Kind::Servers),
-                databases: self.include.databases,
-            };
-            self.split(&mut tasks, Kind::Servers, &source);
+            self.split(&mut tasks, Kind::Servers, &self.servers());
         }
+        self.add_late(&mut tasks);
         tasks.finish()
+    }
+
+    /// Neither denied nor late.
+    fn is_there(&self, kind: Kind) -> bool {
+        !self.denied.contains_key(&kind) && !self.late.contains_key(&kind)
+    }
+
+    fn servers(&self) -> Source {
+        Source::Servers {
+            include: self.include,
+            servers: self.wants(Kind::Servers),
+            databases: self.include.databases,
+        }
+    }
+
+    /// One open-ended task for each late listing, behind all others: it may wait
+    /// for long, and tasks that wait take up the panel's concurrency.
+    fn add_late(&self, tasks: &mut Tasks) {
+        for kind in self.late.keys() {
+            let (source, allocations_but) = match kind {
+                Kind::Servers => (self.servers(), None),
+                Kind::Users => (Source::Users, None),
+                Kind::Nests => (Source::Nests, None),
+                Kind::Nodes if self.wants(Kind::Nodes) => {
+                    let planned = self.wants(Kind::Allocations).then(|| self.nodes.clone());
+                    (Source::Nodes, planned)
+                }
+                _ => continue,
+            };
+            let name = source.kind().as_str();
+            let work = Work::List {
+                source,
+                size: self.task.state.config.panel.page_size,
+                from: 1,
+                to: None,
+                allocations_but,
+            };
+            tasks.add(name, &work, 0);
+        }
     }
 
     fn split(&self, tasks: &mut Tasks, kind: Kind, source: &Source) {
@@ -290,45 +400,5 @@ impl<'a> Plan<'a> {
                 .min(total);
             tasks.list(source.clone(), size, from, to, last.saturating_sub(first));
         }
-    }
-}
-
-#[derive(Default)]
-struct Tasks(Vec<NewTask>);
-
-impl Tasks {
-    fn add(&mut self, kind: &str, work: &Work, items_total: u64) {
-        self.0.push(NewTask {
-            kind: kind.to_owned(),
-            stage: STAGE_LIST,
-            ordinal: i32::try_from(self.0.len()).unwrap_or(i32::MAX),
-            work: json!(work),
-            items_total: i64::try_from(items_total).unwrap_or(i64::MAX),
-        });
-    }
-
-    fn list(&mut self, source: Source, size: u32, from: u32, to: Option<u32>, items: u64) {
-        let kind = source.kind();
-        self.add(
-            kind.as_str(),
-            &Work::List {
-                source,
-                size,
-                from,
-                to,
-            },
-            items,
-        );
-    }
-
-    fn finish(mut self) -> Vec<NewTask> {
-        self.0.push(NewTask {
-            kind: RECONCILE.to_owned(),
-            stage: STAGE_RECONCILE,
-            ordinal: 0,
-            work: json!({}),
-            items_total: 0,
-        });
-        self.0
     }
 }
