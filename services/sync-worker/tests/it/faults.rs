@@ -15,7 +15,8 @@ async fn survives(fault: Fault) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_429_is_waited_for() {
-    let stage = Stage::new(State::small()).await;
+    // One request at a time: what is on its way when the panel answers 429 arrives after it.
+    let stage = Stage::with(State::small(), &[("PANEL_CONCURRENCY", "1")]).await;
     stage.panel.faults(|faults| {
         faults.add(
             Fault::new(Effect::TooManyRequests { retry_after: 2 })
