@@ -105,6 +105,115 @@ diesel::table! {
 }
 
 diesel::table! {
+    hytale_account_names (environment, principal, name) {
+        environment -> Text,
+        principal -> Text,
+        name -> Text,
+        account_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    hytale_account_owners (environment, account_id, principal) {
+        environment -> Text,
+        account_id -> Uuid,
+        principal -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    hytale_accounts (environment, account_id) {
+        environment -> Text,
+        account_id -> Uuid,
+        state -> Text,
+        profiles -> Jsonb,
+        selected_profile -> Nullable<Uuid>,
+        generation -> Int8,
+        refresh_token -> Nullable<Text>,
+        refresh_expires_at -> Nullable<Timestamptz>,
+        access_token -> Nullable<Text>,
+        access_expires_at -> Nullable<Timestamptz>,
+        scope -> Text,
+        spend -> Text,
+        spend_fence -> Int8,
+        spend_holder -> Nullable<Uuid>,
+        spend_until -> Nullable<Timestamptz>,
+        losses -> Int4,
+        retry_at -> Nullable<Timestamptz>,
+        failure -> Nullable<Text>,
+        created_at -> Timestamptz,
+        refreshed_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    hytale_audit (created_at, id) {
+        id -> Uuid,
+        created_at -> Timestamptz,
+        environment -> Text,
+        event_type -> Text,
+        account_id -> Nullable<Uuid>,
+        profile_id -> Nullable<Uuid>,
+        session_id -> Nullable<Uuid>,
+        principal -> Nullable<Text>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        details -> Jsonb,
+    }
+}
+
+diesel::table! {
+    hytale_device_flows (id) {
+        id -> Uuid,
+        environment -> Text,
+        code_hash -> Bytea,
+        principal -> Nullable<Text>,
+        account_name -> Nullable<Text>,
+        state -> Text,
+        interval_seconds -> Int4,
+        next_poll_at -> Timestamptz,
+        polling_until -> Nullable<Timestamptz>,
+        first_polled_at -> Nullable<Timestamptz>,
+        expires_at -> Timestamptz,
+        access_token -> Nullable<Text>,
+        refresh_token -> Nullable<Text>,
+        access_expires_at -> Nullable<Timestamptz>,
+        scope -> Nullable<Text>,
+        account_id -> Nullable<Uuid>,
+        failure -> Nullable<Text>,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    hytale_sessions (id) {
+        id -> Uuid,
+        environment -> Text,
+        account_id -> Uuid,
+        profile_id -> Uuid,
+        server_id -> Nullable<Uuid>,
+        state -> Text,
+        lost -> Bool,
+        principal -> Text,
+        idempotency_key -> Nullable<Text>,
+        session_token -> Nullable<Text>,
+        identity_token -> Nullable<Text>,
+        generation -> Int8,
+        expires_at -> Nullable<Timestamptz>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        created_at -> Timestamptz,
+        refreshed_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     inbox (consumer, message_id) {
         consumer -> Text,
         message_id -> Uuid,
@@ -505,6 +614,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     database_hosts,
     egg_variables,
     eggs,
+    hytale_account_names,
+    hytale_account_owners,
+    hytale_accounts,
+    hytale_audit,
+    hytale_device_flows,
+    hytale_sessions,
     inbox,
     leases,
     link_conflicts,

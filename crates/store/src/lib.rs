@@ -6,6 +6,7 @@ mod accounts;
 mod cleanup;
 mod config;
 mod error;
+mod hytale;
 mod inbox;
 mod leases;
 mod migrate;
@@ -23,6 +24,11 @@ pub use accounts::{LinkConflict, LinkReport, PanelIdentity};
 pub use cleanup::{Cleaned, Retention};
 pub use config::{DataKeyRow, SettingRow};
 pub use error::StoreError;
+pub use hytale::{
+    AccountRow, AuditFilter, AuditRow, FlowRow, FlowTokens, Login, LoginOutcome, NamedAccount,
+    NewAuditLine, NewFlow, NewSession, Renewal, SessionClaim, SessionRow, SessionTokens, Spend,
+    SpendStart,
+};
 pub use inbox::{InboxEntry, Receipt};
 pub use leases::Lease;
 pub use migrate::MigrationReport;

@@ -40,7 +40,7 @@ impl Event {
         Self {
             specversion: "1.0".to_owned(),
             id: MessageId::new(),
-            source: "/nodebyte/sync".to_owned(),
+            source: event_type.source().to_owned(),
             event_type: event_type.as_str().to_owned(),
             subject: subject.into(),
             time,
@@ -67,6 +67,16 @@ macro_rules! event_types {
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
+                }
+            }
+
+            /// The CloudEvents `source`: which part of the product says it.
+            #[must_use]
+            pub fn source(self) -> &'static str {
+                if self.as_str().starts_with("hytale.") {
+                    "/nodebyte/hytale"
+                } else {
+                    "/nodebyte/sync"
                 }
             }
 
@@ -158,4 +168,8 @@ event_types! {
     SyncCancelled = "sync.cancelled": RUN;
     /// A run held removals back; `nodebyte sync confirm` makes them.
     SyncHeld = "sync.held": &["panel_id", "kind", "held"];
+    /// Hytale refused an account's refresh token: somebody must log in again.
+    HytaleLoginNeeded = "hytale.account.login_needed": &["environment", "account_id", "reason"];
+    /// Somebody else logged in with an account that has an owner; nothing was stored.
+    HytaleLoginRefused = "hytale.account.login_refused": &["environment", "account_id", "principal"];
 }

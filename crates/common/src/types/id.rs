@@ -63,3 +63,11 @@ uuid_id!(
     /// One message or event; the key of idempotency.
     MessageId
 );
+uuid_id!(
+    /// One device login.
+    FlowId
+);
+uuid_id!(
+    /// One game session, by our own id.
+    SessionId
+);

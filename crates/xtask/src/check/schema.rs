@@ -13,13 +13,14 @@ use super::catalog::difference;
 use crate::shell;
 
 /// Columns in the order of the table, and the primary key's columns in its order. Diesel keeps its
-/// own table out of the file.
+/// own table out of the file; partitions are their table's business.
 const COLUMNS: &str = "
     SELECT c.relname, a.attname, t.typname, a.attnotnull
       FROM pg_attribute a
       JOIN pg_class c ON c.oid = a.attrelid
       JOIN pg_type t ON t.oid = a.atttypid
      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+       AND NOT c.relispartition
        AND a.attnum > 0 AND NOT a.attisdropped AND c.relname <> '__diesel_schema_migrations'
      ORDER BY c.relname, a.attnum";
 const KEYS: &str = "
@@ -28,6 +29,7 @@ const KEYS: &str = "
               FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, position)
               JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum)
       FROM pg_constraint k
+      JOIN pg_class c ON c.oid = k.conrelid AND NOT c.relispartition
      WHERE k.connamespace = 'public'::regnamespace AND k.contype = 'p'
        AND k.conrelid::regclass::text <> '__diesel_schema_migrations'";
 

@@ -1,0 +1,269 @@
+//! Device logins: from the code that a person types to the tokens that it brings.
+
+use super::audit::{self, NewAuditLine};
+use crate::error::StoreError;
+use crate::pool::Store;
+use chrono::{DateTime, Utc};
+use common::types::caller::{Origin, Principal};
+use common::types::hytale::{HytaleAuditEvent, HytaleEnvironment};
+use common::types::id::FlowId;
+use diesel::QueryableByName;
+use diesel::sql_query;
+use diesel::sql_types::{Binary, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use serde_json::json;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A login that begins.
+#[derive(Debug, Clone)]
+pub struct NewFlow {
+    /// Our id; tokens of the login are sealed for it.
+    pub id: FlowId,
+    /// Where.
+    pub environment: HytaleEnvironment,
+    /// SHA-256 of the device code.
+    pub code_hash: [u8; 32],
+    /// Who begins it; nobody else may poll it then.
+    pub principal: Option<Principal>,
+    /// What the caller calls the account.
+    pub account_name: Option<String>,
+    /// Seconds between two polls.
+    pub interval_seconds: i32,
+    /// When it began.
+    pub begun_at: DateTime<Utc>,
+    /// When its code is worth nothing any more.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A login.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct FlowRow {
+    /// Our id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: Uuid,
+    /// Who began it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub principal: Option<String>,
+    /// What that one calls the account.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub account_name: Option<String>,
+    /// `open`, `exchanged`, `succeeded` or `failed`.
+    #[diesel(sql_type = Text)]
+    pub state: String,
+    /// Seconds between two polls.
+    #[diesel(sql_type = Integer)]
+    pub interval_seconds: i32,
+    /// When Hytale may be asked next.
+    #[diesel(sql_type = Timestamptz)]
+    pub next_poll_at: DateTime<Utc>,
+    /// First poll.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub first_polled_at: Option<DateTime<Utc>>,
+    /// End of the code.
+    #[diesel(sql_type = Timestamptz)]
+    pub expires_at: DateTime<Utc>,
+    /// Sealed.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub access_token: Option<String>,
+    /// Sealed.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub refresh_token: Option<String>,
+    /// When the access token ends.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub access_expires_at: Option<DateTime<Utc>>,
+    /// What the tokens are good for.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub scope: Option<String>,
+    /// The account that the login proved.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub account_id: Option<Uuid>,
+    /// Why it failed, as a word.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub failure: Option<String>,
+    /// When it succeeded or failed.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// What a login brought, sealed for the flow's row.
+#[derive(Debug, Clone)]
+pub struct FlowTokens {
+    /// Sealed.
+    pub access_token: String,
+    /// Sealed; `None`: Hytale gave none.
+    pub refresh_token: Option<String>,
+    /// When the access token ends.
+    pub access_expires_at: DateTime<Utc>,
+    /// What they are good for.
+    pub scope: String,
+}
+
+pub(super) const COLUMNS: &str = "id, principal, account_name, state, interval_seconds, next_poll_at, \
+    first_polled_at, expires_at, access_token, refresh_token, access_expires_at, scope, account_id, \
+    failure, ended_at";
+
+impl Store {
+    /// Stores a login that has begun.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_flow_begin(&self, flow: &NewFlow) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sql_query(
+            "INSERT INTO hytale_device_flows (id, environment, code_hash, principal, account_name, state, \
+               interval_seconds, next_poll_at, expires_at, created_at) \
+             VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $7)",
+        )
+        .bind::<SqlUuid, _>(flow.id.0)
+        .bind::<Text, _>(flow.environment.as_str())
+        .bind::<Binary, _>(flow.code_hash.as_slice())
+        .bind::<Nullable<Text>, _>(flow.principal.as_ref().map(ToString::to_string))
+        .bind::<Nullable<Text>, _>(flow.account_name.as_deref())
+        .bind::<Integer, _>(flow.interval_seconds)
+        .bind::<Timestamptz, _>(flow.begun_at)
+        .bind::<Timestamptz, _>(flow.expires_at)
+        .execute(&mut conn)
+        .await?;
+        Ok(())
+    }
+
+    /// The login with this device code.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none.
+    pub async fn hytale_flow(
+        &self,
+        environment: HytaleEnvironment,
+        code_hash: &[u8; 32],
+    ) -> Result<FlowRow, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows: Vec<FlowRow> = sql_query(format!(
+            "SELECT {COLUMNS} FROM hytale_device_flows WHERE environment = $1 AND code_hash = $2"
+        ))
+        .bind::<Text, _>(environment.as_str())
+        .bind::<Binary, _>(code_hash.as_slice())
+        .load(&mut conn)
+        .await?;
+        rows.into_iter().next().ok_or(StoreError::NotFound("login"))
+    }
+
+    /// Claims the one poll that the flow's interval allows. `false`: it is too
+    /// early, or another poll is under way. A claim ends after `lease` in any
+    /// case.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_flow_claim(
+        &self,
+        flow: FlowId,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut conn = self.conn().await?;
+        let claimed = sql_query(
+            "UPDATE hytale_device_flows SET first_polled_at = coalesce(first_polled_at, $2), \
+               next_poll_at = $2 + make_interval(secs => interval_seconds), \
+               polling_until = now() + make_interval(secs => $3) \
+             WHERE id = $1 AND state = 'open' AND next_poll_at <= $2 \
+               AND (polling_until IS NULL OR polling_until < now())",
+        )
+        .bind::<SqlUuid, _>(flow.0)
+        .bind::<Timestamptz, _>(now)
+        .bind::<Double, _>(lease.as_secs_f64())
+        .execute(&mut conn)
+        .await?;
+        Ok(claimed == 1)
+    }
+
+    /// Ends a claimed poll that brought nothing; the next one comes
+    /// `interval_seconds` after `now`.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_flow_wait(
+        &self,
+        flow: FlowId,
+        interval_seconds: i32,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sql_query(
+            "UPDATE hytale_device_flows SET interval_seconds = $2, polling_until = NULL, \
+               next_poll_at = greatest(next_poll_at, $3 + make_interval(secs => $2)) \
+             WHERE id = $1 AND state = 'open'",
+        )
+        .bind::<SqlUuid, _>(flow.0)
+        .bind::<Integer, _>(interval_seconds)
+        .bind::<Timestamptz, _>(now)
+        .execute(&mut conn)
+        .await?;
+        Ok(())
+    }
+
+    /// Keeps what a login brought before anything is done with it. Keeping it
+    /// again changes nothing.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_flow_exchanged(
+        &self,
+        flow: FlowId,
+        tokens: &FlowTokens,
+    ) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sql_query(
+            "UPDATE hytale_device_flows SET state = 'exchanged', polling_until = NULL, \
+               access_token = $2, refresh_token = $3, access_expires_at = $4, scope = $5 \
+             WHERE id = $1 AND state = 'open'",
+        )
+        .bind::<SqlUuid, _>(flow.0)
+        .bind::<Text, _>(&tokens.access_token)
+        .bind::<Nullable<Text>, _>(tokens.refresh_token.as_deref())
+        .bind::<Timestamptz, _>(tokens.access_expires_at)
+        .bind::<Text, _>(&tokens.scope)
+        .execute(&mut conn)
+        .await?;
+        Ok(())
+    }
+
+    /// Ends a login badly, erases what it brought, and says so in the trail: once,
+    /// however often it is asked. `reason` is a word.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_flow_failed(
+        &self,
+        environment: HytaleEnvironment,
+        flow: FlowId,
+        reason: &str,
+        origin: &Origin,
+    ) -> Result<(), StoreError> {
+        let line = NewAuditLine {
+            environment,
+            event: HytaleAuditEvent::AuthFailed,
+            account: None,
+            profile: None,
+            session: None,
+            details: json!({ "reason": reason, "login": flow.to_string() }),
+        };
+        let (reason, origin) = (reason.to_owned(), origin.clone());
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            let ended = sql_query(
+                "UPDATE hytale_device_flows SET state = 'failed', failure = $2, ended_at = now(), \
+                   polling_until = NULL, access_token = NULL, refresh_token = NULL \
+                 WHERE id = $1 AND state IN ('open', 'exchanged')",
+            )
+            .bind::<SqlUuid, _>(flow.0)
+            .bind::<Text, _>(&reason)
+            .execute(conn)
+            .await?;
+            if ended == 1 {
+                audit::append(conn, &line, &origin).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}

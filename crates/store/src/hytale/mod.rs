@@ -1,0 +1,20 @@
+//! Hytale accounts in custody. This crate stores sealed tokens and never opens one;
+//! the `hytale` crate seals, opens and decides.
+//!
+//! Each operation is one transaction, together with the audit line and the events
+//! of what it changes. None is held across a request to Hytale: the intent is
+//! committed before, and the answer afterwards, by whoever still may.
+
+mod accounts;
+mod audit;
+mod login;
+mod flows;
+mod sessions;
+mod spend;
+
+pub use accounts::{AccountRow, NamedAccount};
+pub use audit::{AuditFilter, AuditRow, NewAuditLine};
+pub use flows::{FlowRow, FlowTokens, NewFlow};
+pub use login::{Login, LoginOutcome};
+pub use sessions::{NewSession, SessionClaim, SessionRow, SessionTokens};
+pub use spend::{Renewal, Spend, SpendStart};
