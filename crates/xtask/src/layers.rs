@@ -11,6 +11,7 @@ use crate::shell;
 /// What ships, from the ground up.
 const LAYERS: &[&[&str]] = &[
     &["common"],
+    &["upstream"],
     &["store", "broker", "cache", "panels", "runtime"],
     &["relay", "reach"],
     &[
@@ -45,7 +46,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["store"]),
     ("lapin", &["broker"]),
     ("deadpool-redis", &["cache"]),
-    ("reqwest", &["panels"]),
+    ("reqwest", &["upstream", "panels"]),
     ("actix-web", &["runtime", "auth-gateway"]),
     ("paperclip", &["auth-gateway"]),
 ];
