@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["common"],
     &["upstream"],
     &["store", "broker", "cache", "panels", "runtime"],
-    &["relay", "reach"],
+    &["relay", "reach", "hytale"],
     &[
         "auth-gateway",
         "sync-worker",
@@ -46,7 +46,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["store"]),
     ("lapin", &["broker"]),
     ("deadpool-redis", &["cache"]),
-    ("reqwest", &["upstream", "panels"]),
+    ("reqwest", &["upstream", "panels", "hytale"]),
     ("actix-web", &["runtime", "auth-gateway"]),
     ("paperclip", &["auth-gateway"]),
 ];
