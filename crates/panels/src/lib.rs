@@ -12,15 +12,13 @@
 //! siblings, and a panel that is away is an error that [`PanelError::is_transient`]
 //! tells from the rest.
 
-mod breaker;
 mod budget;
 mod error;
 mod pterodactyl;
-mod retry;
 
 pub use budget::{LocalBudget, Window};
 pub use error::PanelError;
 pub use pterodactyl::{
     CfAccess, LiveAllocation, LiveSubuser, LiveVariable, PanelSettings, Pterodactyl, ServerDetail,
 };
-pub use retry::RetryPolicy;
+pub use upstream::RetryPolicy;

@@ -11,8 +11,9 @@ use crate::shell;
 /// What ships, from the ground up.
 const LAYERS: &[&[&str]] = &[
     &["common"],
+    &["upstream"],
     &["store", "broker", "cache", "panels", "runtime"],
-    &["relay", "reach"],
+    &["relay", "reach", "hytale"],
     &[
         "auth-gateway",
         "sync-worker",
@@ -45,7 +46,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["store"]),
     ("lapin", &["broker"]),
     ("deadpool-redis", &["cache"]),
-    ("reqwest", &["panels"]),
+    ("reqwest", &["upstream", "panels", "hytale"]),
     ("actix-web", &["runtime", "auth-gateway"]),
     ("paperclip", &["auth-gateway"]),
 ];

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use common::seams::RateHeaders;
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -123,20 +123,9 @@ pub(super) fn rate_headers(headers: &HeaderMap) -> Option<RateHeaders> {
     })
 }
 
-/// Until when a 429 forbids everything: `Retry-After` in seconds or as a date
-/// (RFC 9110, section 10.2.3).
+/// Until when a 429 forbids everything: `Retry-After`, within reason.
 pub(super) fn blocked_until(headers: &HeaderMap, now: DateTime<Utc>) -> DateTime<Utc> {
-    let asked = headers
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .map(str::trim)
-        .and_then(|text| match text.parse::<u64>() {
-            Ok(seconds) => Some(Duration::from_secs(seconds)),
-            Err(_) => (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now)
-                .to_std()
-                .ok(),
-        });
-    now + asked
+    now + upstream::retry_after(headers, now)
         .unwrap_or(DEFAULT_BLOCK)
         .clamp(SHORTEST_BLOCK, LONGEST_BLOCK)
 }
@@ -144,7 +133,7 @@ pub(super) fn blocked_until(headers: &HeaderMap, now: DateTime<Utc>) -> DateTime
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::header::HeaderValue;
+    use reqwest::header::{HeaderValue, RETRY_AFTER};
 
     fn block_of(retry_after: &'static str) -> i64 {
         let mut headers = HeaderMap::new();

@@ -5,24 +5,21 @@
 use chrono::{DateTime, Utc};
 use common::seams::{Bucket, BudgetUnavailable, PanelApi, Permit, RequestBudget};
 use common::types::id::PanelId;
+use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Response, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use slog::{Logger, debug, o, warn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use upstream::{Breaker, HttpSettings, InvalidHeader, Open, Pass, RetryPolicy, Transport};
 use url::Url;
 
 use super::PanelSettings;
 use super::answer;
 use super::question::Question;
-use crate::breaker::{Breaker, Open, Pass};
 use crate::error::PanelError;
-use crate::retry::RetryPolicy;
 
-/// Time to reach the panel at all.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A body beyond this is not read: 2,000 servers with all relations take 9 MB.
 const LARGEST_BODY: usize = 64 << 20;
 /// What a request for live use waits for the budget; somebody looks at a screen.
@@ -56,7 +53,8 @@ impl Client {
         budget: Arc<dyn RequestBudget>,
         log: Logger,
     ) -> Result<Self, PanelError> {
-        check_address(&settings.url)?;
+        upstream::check_base(&settings.url)
+            .map_err(|why| PanelError::InvalidSettings(why.into()))?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(access) = &settings.cf_access {
@@ -67,18 +65,13 @@ impl Client {
             add("cf-access-client-id", &access.id)?;
             add("cf-access-client-secret", &access.secret)?;
         }
-        // A process may have chosen its provider already; any choice is ring.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .default_headers(headers)
-            .user_agent(concat!("nodebyte/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(settings.request_timeout)
-            .build()
-            .map_err(PanelError::Client)?;
+        let http = upstream::client(HttpSettings {
+            user_agent: concat!("nodebyte/", env!("CARGO_PKG_VERSION")),
+            headers,
+            request_timeout: settings.request_timeout,
+            idle: None,
+        })
+        .map_err(PanelError::Client)?;
         Ok(Self {
             http,
             base: settings.url,
@@ -172,7 +165,7 @@ impl Client {
             .await
             .map_err(|error| {
                 count(question.api, "none");
-                self.transport(error)
+                self.transport(error.into())
             })?;
         let status = response.status();
         count(question.api, status.as_str());
@@ -192,7 +185,9 @@ impl Client {
         if blocked {
             return Ok(Reply::Blocked);
         }
-        let body = self.read_body(response).await?;
+        let body = upstream::read_body(response, LARGEST_BODY)
+            .await
+            .map_err(|error| self.transport(error))?;
         if status.is_success() {
             Ok(Reply::Body(body))
         } else {
@@ -200,40 +195,17 @@ impl Client {
         }
     }
 
-    async fn read_body(&self, mut response: Response) -> Result<Vec<u8>, PanelError> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.transport(error))?
-        {
-            if body.len() + chunk.len() > LARGEST_BODY {
-                return Err(PanelError::Malformed("a body beyond all bounds".into()));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    }
-
-    fn transport(&self, error: reqwest::Error) -> PanelError {
-        // The address holds what was asked, which belongs in no log.
-        let error = error.without_url();
-        if error.is_connect() {
-            PanelError::Offline {
-                what: "no connection".into(),
-                source: Some(error),
-            }
-        } else if error.is_timeout() {
-            PanelError::Timeout {
+    fn transport(&self, error: Transport) -> PanelError {
+        let what = error.to_string();
+        match error {
+            Transport::NotSent(source) | Transport::Broken(source) => PanelError::Offline {
+                what,
+                source: Some(source),
+            },
+            Transport::Timeout(_) => PanelError::Timeout {
                 after: self.timeout,
-            }
-        } else if error.is_decode() {
-            PanelError::Malformed("a body that cannot be decompressed or ends early".into())
-        } else {
-            PanelError::Offline {
-                what: "the connection broke".into(),
-                source: Some(error),
-            }
+            },
+            Transport::Undecodable(_) | Transport::TooLarge => PanelError::Malformed(what),
         }
     }
 
@@ -301,29 +273,14 @@ fn no_budget(error: BudgetUnavailable) -> PanelError {
     PanelError::offline(error.to_string())
 }
 
-fn check_address(url: &Url) -> Result<(), PanelError> {
-    let wrong = |what: &str| Err(PanelError::InvalidSettings(what.into()));
-    if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
-        return wrong("the address is not an HTTP URL");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return wrong("the address holds a user or password");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return wrong("the address holds a query or fragment");
-    }
-    Ok(())
-}
-
-/// The scheme's case matters to the panel: `bearer` is a 401.
 fn bearer(key: &SecretString, what: &str) -> Result<HeaderValue, PanelError> {
-    secret_header(&format!("Bearer {}", key.expose_secret()), what)
+    upstream::bearer(key).map_err(|why| invalid(what, why))
 }
 
 fn secret_header(value: &str, what: &str) -> Result<HeaderValue, PanelError> {
-    let mut value = HeaderValue::from_str(value).map_err(|_invalid| {
-        PanelError::InvalidSettings(format!("{what} holds characters that no header can carry"))
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
+    upstream::secret_header(value).map_err(|why| invalid(what, why))
+}
+
+fn invalid(what: &str, _why: InvalidHeader) -> PanelError {
+    PanelError::InvalidSettings(format!("{what} holds characters that no header can carry"))
 }

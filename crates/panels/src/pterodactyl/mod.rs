@@ -23,10 +23,10 @@ use secrecy::SecretString;
 use slog::Logger;
 use std::sync::Arc;
 use std::time::Duration;
+use upstream::RetryPolicy;
 use url::Url;
 
 use crate::error::PanelError;
-use crate::retry::RetryPolicy;
 use client::Client;
 
 pub use dto::live::{LiveAllocation, LiveSubuser, LiveVariable, ServerDetail};

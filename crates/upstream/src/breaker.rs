@@ -1,4 +1,4 @@
-//! A circuit breaker: when a panel is away, most requests fail at once instead
+//! A circuit breaker: when the other side is away, most requests fail at once instead
 //! of each finding out for itself.
 //!
 //! Closed, it counts failures in a row. Open, it lets nobody through until its
@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct Breaker(Mutex<State>);
+pub struct Breaker(Mutex<State>);
 
 #[derive(Debug, Clone, Copy)]
 enum State {
@@ -34,9 +34,9 @@ impl Default for State {
 
 /// The breaker is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Open {
+pub struct Open {
     /// When it is worth asking again.
-    pub(crate) wait: Duration,
+    pub wait: Duration,
 }
 
 impl Breaker {
@@ -45,7 +45,7 @@ impl Breaker {
     /// # Errors
     ///
     /// [`Open`] where [`admit`](Self::admit) would answer the same.
-    pub(crate) fn check(&self, now: Instant) -> Result<(), Open> {
+    pub fn check(&self, now: Instant) -> Result<(), Open> {
         self.change(|state| match *state {
             State::Open { until, .. } if now < until => Err(Open { wait: until - now }),
             State::Trial { pause } => Err(Open { wait: pause }),
@@ -58,7 +58,7 @@ impl Breaker {
     /// # Errors
     ///
     /// [`Open`] while the breaker is open or another request is its trial.
-    pub(crate) fn admit(&self, now: Instant) -> Result<Pass<'_>, Open> {
+    pub fn admit(&self, now: Instant) -> Result<Pass<'_>, Open> {
         self.change(|state| match *state {
             State::Closed { .. } => Ok(false),
             State::Open { until, pause } if now >= until => {
@@ -83,22 +83,22 @@ impl Breaker {
 /// Leave to send one request. Dropped without a word (the request was given up),
 /// a trial makes room for the next one.
 #[derive(Debug)]
-pub(crate) struct Pass<'a> {
+pub struct Pass<'a> {
     breaker: &'a Breaker,
     trial: bool,
     settled: bool,
 }
 
 impl Pass<'_> {
-    /// The panel answered, whatever it said.
-    pub(crate) fn succeeded(mut self) {
+    /// The other side answered, whatever it said.
+    pub fn succeeded(mut self) {
         self.settled = true;
         self.breaker
             .change(|state| *state = State::Closed { failures: 0 });
     }
 
-    /// The panel was not there.
-    pub(crate) fn failed(mut self, now: Instant) {
+    /// The other side was not there.
+    pub fn failed(mut self, now: Instant) {
         self.settled = true;
         self.breaker.change(|state| match *state {
             State::Closed { failures } if failures + 1 < THRESHOLD => {

@@ -39,7 +39,8 @@ impl RetryPolicy {
     }
 
     /// [`pause`](Self::pause) with a random fraction.
-    pub(crate) fn random_pause(&self, failures: u32) -> Option<Duration> {
+    #[must_use]
+    pub fn random_pause(&self, failures: u32) -> Option<Duration> {
         self.pause(failures, rand::rng().random())
     }
 }

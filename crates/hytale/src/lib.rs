@@ -1,0 +1,9 @@
+//! Hytale, the vendor of the game: its client ([`vendor`]).
+//!
+//! What is known of the vendor, with sources and confidence, stands in
+//! `facts/HYTALE.md`; section numbers in this crate mean that text.
+
+mod environment;
+pub mod vendor;
+
+pub use environment::{Environment, Hosts, UnknownEnvironment};

@@ -1,0 +1,84 @@
+//! The HTTP client: TLS by rustls with ring, no proxy, no redirects, nothing
+//! repeated behind our back.
+
+use reqwest::header::HeaderMap;
+use reqwest::redirect;
+use std::time::Duration;
+use url::Url;
+
+/// Time to reach the other side at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What differs between our clients.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// `User-Agent` of every request.
+    pub user_agent: &'static str,
+    /// Headers of every request.
+    pub headers: HeaderMap,
+    /// Time for one answer, body included.
+    pub request_timeout: Duration,
+    /// How long an unused connection is kept; `None` for reqwest's 90 s. A request
+    /// sent on a connection that the other side is just closing is lost.
+    pub idle: Option<Duration>,
+}
+
+/// Makes a client. A connection that takes longer than 5 s counts as none.
+///
+/// # Errors
+///
+/// The system's TLS certificates or resolver cannot be used.
+pub fn client(settings: HttpSettings) -> Result<reqwest::Client, reqwest::Error> {
+    // A process may have chosen its provider already; any choice is ring.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .default_headers(settings.headers)
+        .user_agent(settings.user_agent)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(settings.request_timeout);
+    if let Some(idle) = settings.idle {
+        builder = builder.pool_idle_timeout(idle);
+    }
+    builder.build()
+}
+
+/// Whether paths can be appended to this address.
+///
+/// # Errors
+///
+/// Why not, in words for whoever configured it, which hold nothing of the address.
+pub fn check_base(url: &Url) -> Result<(), &'static str> {
+    if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
+        return Err("the address is not an HTTP URL");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the address holds a user or password");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("the address holds a query or fragment");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_an_http_address_without_secrets_and_query() {
+        let check = |text: &str| check_base(&text.parse().expect("a URL"));
+        assert_eq!(check("https://panel.example/sub"), Ok(()));
+        for wrong in [
+            "ftp://panel.example",
+            "mailto:a@b.example",
+            "https://u:p@panel.example",
+            "https://panel.example/?a=b",
+            "https://panel.example/#a",
+        ] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+    }
+}
