@@ -117,6 +117,8 @@ CREATE TABLE hytale_sessions (
     identity_token text,
     -- Grows with every pair of tokens.
     generation bigint NOT NULL DEFAULT 0,
+    -- Somebody asks Hytale for a new pair until then, at most.
+    claimed_until timestamptz,
     expires_at timestamptz,
     ip text,
     user_agent text,

@@ -204,6 +204,7 @@ diesel::table! {
         session_token -> Nullable<Text>,
         identity_token -> Nullable<Text>,
         generation -> Int8,
+        claimed_until -> Nullable<Timestamptz>,
         expires_at -> Nullable<Timestamptz>,
         ip -> Nullable<Text>,
         user_agent -> Nullable<Text>,

@@ -132,7 +132,7 @@ impl Vault {
     ) -> Result<SecretString, VaultError> {
         match SecretFormat::parse(format).map_err(VaultError::Format)? {
             SecretFormat::Plain => Ok(SecretString::from(value)),
-            SecretFormat::Envelope => self.open_envelope(setting_place(key), value),
+            SecretFormat::Envelope => self.unseal(setting_place(key), value),
             SecretFormat::LegacyGcm => {
                 let master = self.master.as_ref().ok_or(VaultError::NoMasterKey)?;
                 legacy::open(master, value)
@@ -159,7 +159,7 @@ impl Vault {
         panel: PanelId,
         stored: &str,
     ) -> Result<SecretString, VaultError> {
-        self.open_envelope(key.place(&panel.to_string()), stored)
+        self.unseal(key.place(&panel.to_string()), stored)
     }
 
     /// Seals a panel's key, to be stored in that panel's row and no other.
@@ -175,12 +175,20 @@ impl Vault {
         self.seal(key.place(&panel.to_string()), value)
     }
 
-    fn open_envelope(&self, place: Aad<'_>, stored: &str) -> Result<SecretString, VaultError> {
+    /// Opens what lies sealed at one place in the database.
+    ///
+    /// # Errors
+    /// It does not open.
+    pub fn unseal(&self, place: Aad<'_>, stored: &str) -> Result<SecretString, VaultError> {
         let refused = |error: OpenError| VaultError::Open(StoredSecretError::Envelope(error));
         self.keys()?.open(place, stored).map_err(refused)
     }
 
-    fn seal(&self, place: Aad<'_>, value: &SecretString) -> Result<String, VaultError> {
+    /// Seals a secret, to be stored at that place and no other.
+    ///
+    /// # Errors
+    /// There is no key to seal with.
+    pub fn seal(&self, place: Aad<'_>, value: &SecretString) -> Result<String, VaultError> {
         self.keys()?
             .seal(place, value)
             .map_err(VaultError::Randomness)

@@ -224,6 +224,30 @@ impl Store {
             .ok_or(StoreError::NotFound("server"))
     }
 
+    /// Our id of a live server, which `id` may be itself, or the panel's uuid of it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none.
+    pub async fn server_id(&self, id: Uuid) -> Result<Uuid, StoreError> {
+        #[derive(QueryableByName)]
+        struct Known {
+            #[diesel(sql_type = SqlUuid)]
+            id: Uuid,
+        }
+        let mut conn = self.conn().await?;
+        let rows: Vec<Known> = sql_query(
+            "SELECT id FROM servers WHERE (id = $1 OR uuid = $1) AND removed_at IS NULL \
+             ORDER BY (id = $1) DESC LIMIT 1",
+        )
+        .bind::<SqlUuid, _>(id)
+        .load(&mut conn)
+        .await?;
+        let known = rows.into_iter().next();
+        known
+            .map(|row| row.id)
+            .ok_or(StoreError::NotFound("server"))
+    }
+
     /// The panel's ids of the nodes that the mirror knows.
     ///
     /// # Errors

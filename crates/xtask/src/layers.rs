@@ -13,7 +13,8 @@ const LAYERS: &[&[&str]] = &[
     &["common"],
     &["upstream"],
     &["store", "broker", "cache", "panels", "runtime"],
-    &["relay", "reach", "hytale"],
+    &["relay", "reach"],
+    &["hytale"],
     &[
         "auth-gateway",
         "sync-worker",

@@ -51,6 +51,9 @@ pub enum StartError {
     /// The keys of the settings cannot be used.
     #[error("the stored settings cannot be used")]
     Settings(#[source] SettingsError),
+    /// The settings of Hytale cannot be used.
+    #[error("Hytale cannot be used")]
+    Hytale(#[source] hytale::ConnectError),
     /// The listener cannot be used.
     #[error("cannot listen")]
     Listen(#[source] io::Error),
@@ -103,7 +106,8 @@ pub async fn build(
     );
     let probes = vec![database_probe(&store), workers_probe(&store, config)];
     let health = Health::new(SERVICE, probes, log);
-    let state = State::new(config, store, cache, log).map_err(StartError::Settings)?;
+    let custody = hytale::connect(config, store.clone(), log).map_err(StartError::Hytale)?;
+    let state = State::new(config, store, cache, custody, log).map_err(StartError::Settings)?;
     let state = Data::new(state);
     if let Err(error) = state.panel(None).await {
         warn!(log, "no default panel yet"; "error" => ErrorChain(&error));
@@ -173,6 +177,8 @@ impl App {
         let drain = Drain::within(self.grace, &self.log);
         self.state.runs.close();
         let drain = drain.step("requests", self.server.stop(true)).await;
+        // What Hytale answers once is stored, even if nobody waits for it any more.
+        let drain = drain.step("custody", self.state.custody.close()).await;
         self.stop_relay.cancel();
         drain
             .step("relay", async {

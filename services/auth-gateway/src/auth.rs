@@ -5,6 +5,8 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
+use common::types::caller::{Origin, Principal};
+use hytale::custody::Caller;
 use paperclip::actix::Apiv2Security;
 use runtime::http::{ApiError, client_key};
 
@@ -25,6 +27,19 @@ const HEADER: &str = "x-api-key";
     description = "The service key, `BACKEND_API_KEY` of the installation."
 )]
 pub struct ApiKey;
+
+impl ApiKey {
+    /// Whom the key stands for: the installation itself, which may use every
+    /// account.
+    pub fn caller(&self, mut origin: Origin) -> Caller {
+        origin.principal = Some(Principal::Service);
+        Caller {
+            principal: Principal::Service,
+            all_accounts: true,
+            origin,
+        }
+    }
+}
 
 impl FromRequest for ApiKey {
     type Error = ApiError;

@@ -2,14 +2,40 @@
 
 use std::sync::Arc;
 
-use paperclip::actix::web::{self, get, post, resource, scope};
+use paperclip::actix::web::{self, delete, get, patch, post, resource, scope};
 use runtime::health::{self, Health};
 
+use crate::http::hytale::{login, sessions, tokens};
 use crate::http::{servers, sync, sync_stream};
 use crate::openapi::{self, Document};
 
-/// Everything under `/api/v1`, which the OpenAPI document describes.
+/// Everything that the OpenAPI document describes.
 pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
+    app.service(
+        scope("/api/hytale")
+            .service(resource("/device-code").route(post().to(login::device_code)))
+            .service(resource("/token-poll").route(post().to(login::token_poll)))
+            .service(resource("/refresh-token").route(post().to(tokens::refresh_token)))
+            .service(resource("/profiles").route(post().to(tokens::profiles)))
+            .service(resource("/select-profile").route(post().to(tokens::select_profile)))
+            .service(
+                resource("/game-session")
+                    .route(post().to(sessions::create))
+                    .route(patch().to(sessions::refresh))
+                    .route(delete().to(sessions::end)),
+            ),
+    );
+    app.service(
+        scope("/api/v1/hytale/oauth")
+            .service(resource("/device-code").route(post().to(login::device_code)))
+            .service(resource("/token").route(post().to(login::token_poll)))
+            .service(resource("/refresh").route(post().to(tokens::refresh_token)))
+            .service(resource("/profiles").route(post().to(tokens::profiles)))
+            .service(resource("/select-profile").route(post().to(tokens::select_profile)))
+            .service(resource("/game-session/new").route(post().to(sessions::create)))
+            .service(resource("/game-session/refresh").route(post().to(sessions::refresh)))
+            .service(resource("/game-session/delete").route(post().to(sessions::end))),
+    );
     app.service(
         scope("/api/v1")
             .service(resource("/sync/full").route(post().to(sync::trigger)))

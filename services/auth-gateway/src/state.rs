@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cache::{Cache, Progress};
+use hytale::custody::Custody;
 use reach::settings::{DEFAULT_PANEL, Settings, SettingsError};
 use runtime::config::Config;
 use slog::{Logger, debug};
@@ -23,6 +24,8 @@ pub struct State {
     pub runs: RunFeed,
     /// Panels for live use.
     pub panels: LivePanels,
+    /// Hytale accounts.
+    pub custody: Custody,
     /// One permit for each event stream.
     pub streams: Arc<Semaphore>,
     settings: Arc<Settings>,
@@ -35,6 +38,7 @@ impl State {
         config: &Arc<Config>,
         store: Store,
         cache: Cache,
+        custody: Custody,
         log: &Logger,
     ) -> Result<Self, SettingsError> {
         let settings = Arc::new(Settings::new(store.clone(), Arc::clone(config))?);
@@ -42,6 +46,7 @@ impl State {
         Ok(Self {
             runs: RunFeed::start(store.clone(), &cache, log),
             panels,
+            custody,
             streams: Arc::new(Semaphore::new(config.http.event_streams)),
             config: Arc::clone(config),
             store,

@@ -136,6 +136,11 @@ pub const KEYS: &[Key] = &[
         Kind::Choice(&["production", "staging"]),
     ),
     key("hytale.use_staging", Kind::Boolean),
+    key("hytale.oauth_url", WEB),
+    key("hytale.account_data_url", WEB),
+    key("hytale.sessions_url", WEB),
+    key("hytale.session_issuer", Kind::Text),
+    key("hytale.request_timeout_seconds", Kind::Integer(1, 120)),
     key("sentry.dsn", Kind::SecretUrl(&["http", "https"])),
     key("sentry.traces_sample_rate", Kind::Share),
 ];

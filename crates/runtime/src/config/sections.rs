@@ -272,6 +272,21 @@ pub struct HytaleConfig {
     pub environment: String,
     /// Older way to say `staging`; [`HytaleConfig::is_staging`] joins the two.
     pub use_staging: bool,
+    /// OAuth, where it is not the environment's own.
+    #[serde(with = "optional")]
+    pub oauth_url: Option<String>,
+    /// Account data, likewise.
+    #[serde(with = "optional")]
+    pub account_data_url: Option<String>,
+    /// Game sessions, likewise.
+    #[serde(with = "optional")]
+    pub sessions_url: Option<String>,
+    /// `iss` of session tokens, likewise.
+    #[serde(with = "optional")]
+    pub session_issuer: Option<String>,
+    /// Time that one request may take.
+    #[serde(rename = "request_timeout_seconds", with = "seconds")]
+    pub request_timeout: Duration,
 }
 
 impl HytaleConfig {

@@ -2,7 +2,8 @@
 //!
 //! Its JSON is a superset that every existing consumer understands:
 //! `{"success":false,"error":text,"message":text,"code":CODE,"status":n}`, with
-//! `retry_after`, `details` and `request_id` where they apply. What a caller may
+//! `retry_after`, `details`, `entitlement_required`, `error_description` and
+//! `request_id` where they apply. What a caller may
 //! know and what happened inside are kept apart: the cause goes to the access log
 //! and never into the answer.
 
@@ -26,6 +27,8 @@ pub struct ApiError {
     message: String,
     retry_after: Option<Duration>,
     details: Option<Value>,
+    oauth_error: Option<&'static str>,
+    entitlement_required: Option<&'static str>,
     cause: Option<Cause>,
     request_id: Option<RequestId>,
 }
@@ -43,6 +46,8 @@ impl ApiError {
             message: message.into(),
             retry_after: None,
             details: None,
+            oauth_error: None,
+            entitlement_required: None,
             cause: None,
             request_id: RequestId::current(),
         }
@@ -134,6 +139,22 @@ impl ApiError {
         self
     }
 
+    /// A word for clients that speak OAuth (RFC 6749 section 5.2, RFC 8628 section
+    /// 3.5): it becomes `error`, and the text `error_description` as well as
+    /// `message`.
+    #[must_use]
+    pub fn with_oauth_error(mut self, error: &'static str) -> Self {
+        self.oauth_error = Some(error);
+        self
+    }
+
+    /// What the account lacks that would let the request succeed.
+    #[must_use]
+    pub fn requiring(mut self, entitlement: &'static str) -> Self {
+        self.entitlement_required = Some(entitlement);
+        self
+    }
+
     /// When to try again; also the `Retry-After` header, in whole seconds rounded
     /// up.
     #[must_use]
@@ -171,6 +192,13 @@ impl ApiError {
             "code": self.code,
             "status": self.status.as_u16(),
         });
+        if let Some(error) = self.oauth_error {
+            body["error"] = json!(error);
+            body["error_description"] = json!(self.message);
+        }
+        if let Some(entitlement) = self.entitlement_required {
+            body["entitlement_required"] = json!(entitlement);
+        }
         if let Some(wait) = self.retry_after {
             body["retry_after"] = json!(whole_seconds(wait));
         }

@@ -214,11 +214,12 @@ async fn store(
     .bind::<SqlUuid, _>(login.account.id)
     .execute(conn)
     .await?;
-    let line = NewAuditLine::of_account(HytaleAuditEvent::TokenCreated, login.account).with(json!({
-        "login": login.flow.to_string(),
-        "access_expires_at": login.access_expires_at,
-        "refresh_expires_at": login.refresh_expires_at,
-    }));
+    let line =
+        NewAuditLine::of_account(HytaleAuditEvent::TokenCreated, login.account).with(json!({
+            "login": login.flow.to_string(),
+            "access_expires_at": login.access_expires_at,
+            "refresh_expires_at": login.refresh_expires_at,
+        }));
     audit::append(conn, &line, origin).await
 }
 
@@ -342,7 +343,13 @@ mod tests {
             ..NEW
         };
         assert_eq!(judge(live), LoginOutcome::InCustody);
-        assert_eq!(judge(Standing { live: false, ..live }), LoginOutcome::Stored);
+        assert_eq!(
+            judge(Standing {
+                live: false,
+                ..live
+            }),
+            LoginOutcome::Stored
+        );
     }
 
     #[test]

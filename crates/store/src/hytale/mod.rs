@@ -7,8 +7,9 @@
 
 mod accounts;
 mod audit;
-mod login;
 mod flows;
+mod login;
+mod session_changes;
 mod sessions;
 mod spend;
 

@@ -100,7 +100,7 @@ pub struct SessionTokens {
     pub expires_at: DateTime<Utc>,
 }
 
-const COLUMNS: &str = "id, environment, account_id, profile_id, server_id, state, lost, \
+pub(super) const COLUMNS: &str = "id, environment, account_id, profile_id, server_id, state, lost, \
     session_token, identity_token, generation, expires_at, created_at";
 
 impl Store {
@@ -207,7 +207,14 @@ impl Store {
             .load(conn)
             .await?;
             let details = json!({ "outcome": "failed", "reason": reason, "lost": lost });
-            record(conn, HytaleAuditEvent::SessionCreated, &rows, details, &origin).await
+            record(
+                conn,
+                HytaleAuditEvent::SessionCreated,
+                &rows,
+                details,
+                &origin,
+            )
+            .await
         })
         .await
         .map(|_recorded: bool| ())
@@ -263,73 +270,10 @@ impl Store {
         .load(&mut conn)
         .await?)
     }
-
-    /// Stores a session's new pair of tokens in place of the one of `generation`,
-    /// with the trail's line. `false`: that pair is not the session's any more.
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be asked; ask again.
-    pub async fn hytale_session_renewed(
-        &self,
-        session: SessionId,
-        generation: i64,
-        tokens: &SessionTokens,
-        origin: &Origin,
-    ) -> Result<bool, StoreError> {
-        let (tokens, origin) = (tokens.clone(), origin.clone());
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
-            let rows: Vec<SessionRow> = sql_query(format!(
-                "UPDATE hytale_sessions SET session_token = $3, identity_token = $4, expires_at = $5, \
-                   generation = generation + 1, refreshed_at = now() \
-                 WHERE id = $1 AND generation = $2 AND state = 'active' RETURNING {COLUMNS}"
-            ))
-            .bind::<SqlUuid, _>(session.0)
-            .bind::<BigInt, _>(generation)
-            .bind::<Text, _>(&tokens.session_token)
-            .bind::<Text, _>(&tokens.identity_token)
-            .bind::<Timestamptz, _>(tokens.expires_at)
-            .load(conn)
-            .await?;
-            let details = json!({ "outcome": "active", "expires_at": tokens.expires_at });
-            record(conn, HytaleAuditEvent::SessionRefreshed, &rows, details, &origin).await
-        })
-        .await
-    }
-
-    /// Ends an active session and erases its tokens, with the trail's line. Ending
-    /// it again changes nothing and answers `false`. `lapsed`: it ran out or Hytale
-    /// did not know it any more.
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be asked.
-    pub async fn hytale_session_ended(
-        &self,
-        session: SessionId,
-        lapsed: bool,
-        origin: &Origin,
-    ) -> Result<bool, StoreError> {
-        let state = if lapsed { "lapsed" } else { "terminated" };
-        let origin = origin.clone();
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
-            let rows: Vec<SessionRow> = sql_query(format!(
-                "UPDATE hytale_sessions SET state = $2, session_token = NULL, identity_token = NULL, \
-                   ended_at = now() WHERE id = $1 AND state = 'active' RETURNING {COLUMNS}"
-            ))
-            .bind::<SqlUuid, _>(session.0)
-            .bind::<Text, _>(state)
-            .load(conn)
-            .await?;
-            let details = json!({ "outcome": state });
-            record(conn, HytaleAuditEvent::SessionDeleted, &rows, details, &origin).await
-        })
-        .await
-    }
 }
 
 /// Appends the line of a changed session; `false` where none has changed.
-async fn record(
+pub(super) async fn record(
     conn: &mut Connection,
     event: HytaleAuditEvent,
     changed: &[SessionRow],

@@ -151,14 +151,13 @@ impl Store {
         renewal: &Renewal,
         origin: &Origin,
     ) -> Result<bool, StoreError> {
-        let line = NewAuditLine::of_account(HytaleAuditEvent::TokenRefreshed, spend.account).with(
-            json!({
+        let line =
+            NewAuditLine::of_account(HytaleAuditEvent::TokenRefreshed, spend.account).with(json!({
                 "access_expires_at": renewal.access_expires_at,
                 "refresh_expires_at": renewal.refresh_expires_at,
                 "rotated": renewal.refresh_token.is_some(),
                 "after_losses": spend.losses,
-            }),
-        );
+            }));
         let (spend, renewal, origin) = (spend.clone(), renewal.clone(), origin.clone());
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {

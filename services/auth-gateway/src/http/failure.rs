@@ -39,8 +39,12 @@ struct ErrorBody {
     code: String,
     /// The HTTP status.
     status: u16,
+    /// The message once more, where `error` is a word of OAuth.
+    error_description: Option<String>,
     /// Seconds after which the same request may succeed.
     retry_after: Option<u64>,
+    /// What the account lacks that would let the request succeed.
+    entitlement_required: Option<String>,
     /// The request's id, as it stands in our logs.
     request_id: Option<String>,
 }
@@ -104,34 +108,43 @@ impl<const A: u16, const B: u16, const C: u16, const D: u16> ResponseError for F
 
 impl<const A: u16, const B: u16, const C: u16, const D: u16> Apiv2Errors for Failure<A, B, C, D> {
     fn update_error_definitions(operation: &mut DefaultOperationRaw) {
-        let named = [A, B, C, D];
-        // What may be too large may also come too slowly.
-        let late = named.contains(&413).then_some(408);
-        for status in ALWAYS
-            .into_iter()
-            .chain(named)
-            .chain(late)
-            .filter(|&status| status != 0)
-        {
-            let reason = StatusCode::from_u16(status)
-                .ok()
-                .and_then(|it| it.canonical_reason());
-            let response = Response {
-                description: reason.map(str::to_owned),
-                schema: Some(DefaultSchemaRaw {
-                    name: Some("Error".to_owned()),
-                    reference: Some("#/definitions/Error".to_owned()),
-                    ..DefaultSchemaRaw::default()
-                }),
-                ..Response::default()
-            };
-            operation
-                .responses
-                .insert(status.to_string(), Either::Right(response));
-        }
+        describe(operation, &[A, B, C, D]);
     }
 
     fn update_definitions(map: &mut BTreeMap<String, DefaultSchemaRaw>) {
-        ErrorBody::update_definitions(map);
+        describe_body(map);
+    }
+}
+
+/// Puts the errors' body into the document.
+pub(super) fn describe_body(map: &mut BTreeMap<String, DefaultSchemaRaw>) {
+    ErrorBody::update_definitions(map);
+}
+
+/// Puts these statuses, and those that any operation may answer, into the document.
+pub(super) fn describe(operation: &mut DefaultOperationRaw, named: &[u16]) {
+    // What may be too large may also come too slowly.
+    let late = named.contains(&413).then_some(408);
+    for status in ALWAYS
+        .into_iter()
+        .chain(named.iter().copied())
+        .chain(late)
+        .filter(|&status| status != 0)
+    {
+        let reason = StatusCode::from_u16(status)
+            .ok()
+            .and_then(|it| it.canonical_reason());
+        let response = Response {
+            description: reason.map(str::to_owned),
+            schema: Some(DefaultSchemaRaw {
+                name: Some("Error".to_owned()),
+                reference: Some("#/definitions/Error".to_owned()),
+                ..DefaultSchemaRaw::default()
+            }),
+            ..Response::default()
+        };
+        operation
+            .responses
+            .insert(status.to_string(), Either::Right(response));
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod failure;
+pub mod hytale;
 pub mod panel_error;
 pub mod servers;
 pub mod sync;

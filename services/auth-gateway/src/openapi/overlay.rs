@@ -20,6 +20,7 @@ pub(super) fn complete(mut document: Value) -> Value {
     });
     document["tags"] = json!([
         { "name": "Sync", "description": "Mirroring panels" },
+        { "name": "Hytale", "description": "Hytale accounts in custody: logins, tokens, game sessions" },
         { "name": "Servers", "description": "Live use of single servers" },
         { "name": "Health", "description": "For probes and monitors; no key needed" },
     ]);

@@ -1,0 +1,405 @@
+//! Device logins. A device code is kept only as a hash; what it brings is kept,
+//! sealed, before anybody asks whose it is, since the vendor gives it once.
+
+use super::accounts::profiles_json;
+use super::progress::{LONGEST_LOGIN, Progress, judge};
+use super::tokens::{Column, of_account, of_flow};
+use super::{Custody, CustodyError, REFRESH_TOKEN_LIFE};
+use crate::vendor::{Poll, Profiles, Refusal, TokenSet, VendorError};
+use common::types::caller::{Origin, Principal};
+use common::types::hytale::HytaleAccount;
+use common::types::id::FlowId;
+use reach::vault::Vault;
+use ring::digest::{SHA256, digest};
+use runtime::error_chain::ErrorChain;
+use secrecy::{ExposeSecret, SecretString};
+use slog::{info, warn};
+use std::time::Duration;
+use store::{FlowRow, FlowTokens, Login, LoginOutcome, NewFlow, StoreError};
+use uuid::Uuid;
+
+/// How much longer the pause between two polls becomes when the vendor says
+/// `slow_down` (RFC 8628 section 3.5).
+const SLOWER: i32 = 5;
+
+/// Reasons of failed logins, as they are stored.
+const DECLINED: &str = "declined";
+const EXPIRED: &str = "expired";
+const INVALID_CODE: &str = "invalid_code";
+const NOT_THEIRS: &str = "owned_by_another";
+const IN_CUSTODY: &str = "already_in_custody";
+const NAME_TAKEN: &str = "name_taken";
+
+/// A login that has begun: what a person needs to go on with it.
+#[derive(Debug, Clone)]
+pub struct BegunLogin {
+    /// What is polled with; only its hash is kept here.
+    pub device_code: SecretString,
+    /// What the person types, shown to the letter.
+    pub user_code: String,
+    /// Where the person goes.
+    pub verification_uri: String,
+    /// The same with the code in it.
+    pub verification_uri_complete: Option<String>,
+    /// How long the code lives.
+    pub expires_in: Duration,
+    /// Shortest pause between two polls.
+    pub interval: Duration,
+}
+
+/// The answer to a poll.
+#[derive(Debug, Clone)]
+pub enum LoginAnswer {
+    /// The account is in custody.
+    Tokens {
+        /// Hytale's id of it.
+        account: Uuid,
+        /// Good for the vendor's APIs.
+        access_token: SecretString,
+        /// How long.
+        expires_in: Duration,
+        /// What for.
+        scope: String,
+    },
+    /// Nobody has approved it yet.
+    Pending {
+        /// When to poll again.
+        retry_after: Duration,
+    },
+    /// The same, and this poll came too early.
+    SlowDown {
+        /// When to poll again.
+        retry_after: Duration,
+    },
+}
+
+impl Custody {
+    /// Begins a login. `name` is what the caller calls the account; it counts only
+    /// with a principal, who alone may poll the login then.
+    ///
+    /// # Errors
+    /// The vendor or PostgreSQL cannot be asked, or nothing can be sealed here.
+    pub async fn begin_login(
+        &self,
+        principal: Option<Principal>,
+        name: Option<String>,
+    ) -> Result<BegunLogin, CustodyError> {
+        // Whoever cannot keep tokens does not ask for them.
+        self.vault().await?;
+        let code = self
+            .vendor()
+            .device_code()
+            .await
+            .map_err(CustodyError::Vendor)?;
+        let now = self.now();
+        let expires_in = code.expires_in.min(LONGEST_LOGIN);
+        let flow = NewFlow {
+            id: FlowId::new(),
+            environment: self.environment(),
+            code_hash: hash(&code.device_code),
+            account_name: name.filter(|_| principal.is_some()),
+            principal,
+            interval_seconds: whole_seconds(code.interval),
+            begun_at: now,
+            expires_at: now + expires_in,
+        };
+        self.store().hytale_flow_begin(&flow).await?;
+        info!(self.log(), "a device login has begun"; "login" => flow.id.to_string());
+        Ok(BegunLogin {
+            device_code: code.device_code,
+            user_code: code.user_code,
+            verification_uri: code.verification_uri,
+            verification_uri_complete: code.verification_uri_complete,
+            expires_in,
+            interval: code.interval,
+        })
+    }
+
+    /// Asks how a login is doing, the vendor at most once an interval.
+    ///
+    /// # Errors
+    /// [`CustodyError::UnknownCode`] and the other ends of a login.
+    pub async fn poll_login(
+        &self,
+        principal: Option<&Principal>,
+        device_code: &SecretString,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, CustodyError> {
+        let flow = self.flow(device_code).await?;
+        let known = flow.principal.as_deref();
+        if known.is_some() && known != principal.map(ToString::to_string).as_deref() {
+            return Err(CustodyError::UnknownCode);
+        }
+        let id = FlowId(flow.id);
+        match judge(&flow, self.now()) {
+            Progress::Ask => {
+                let claimed = self
+                    .store()
+                    .hytale_flow_claim(id, self.now(), self.claim())
+                    .await?;
+                if !claimed {
+                    let retry_after = interval(&flow);
+                    return Ok(LoginAnswer::SlowDown { retry_after });
+                }
+                let (custody, origin) = (self.clone(), origin.clone());
+                let code = device_code.clone();
+                self.detach(async move { custody.exchange(flow, &code, &origin).await })
+                    .await
+            }
+            Progress::Finish => {
+                let (custody, origin) = (self.clone(), origin.clone());
+                self.detach(async move { custody.finish(&flow, &origin).await })
+                    .await
+            }
+            Progress::TooEarly { retry_after } => Ok(LoginAnswer::SlowDown { retry_after }),
+            Progress::Repeat => self.success(&flow).await,
+            Progress::Expired => {
+                self.fail(id, EXPIRED, origin).await?;
+                Err(CustodyError::LoginExpired)
+            }
+            Progress::Failed(reason) => Err(why(&reason)),
+            Progress::Gone => Err(CustodyError::UnknownCode),
+        }
+    }
+
+    /// Asks the vendor once, for a poll that is claimed.
+    async fn exchange(
+        &self,
+        flow: FlowRow,
+        device_code: &SecretString,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, CustodyError> {
+        let id = FlowId(flow.id);
+        // The vault is read before: PostgreSQL may be away when the answer comes.
+        let vault = self.vault().await?;
+        let slower = flow.interval_seconds.saturating_add(SLOWER);
+        match self.vendor().poll(device_code).await {
+            Ok(Poll::Tokens(tokens)) => {
+                let kept = self.keep_exchanged(&flow, &vault, tokens).await?;
+                self.finish(&kept, origin).await
+            }
+            Ok(Poll::Pending) => self.wait(id, flow.interval_seconds).await,
+            Ok(Poll::SlowDown) => self.wait(id, slower).await,
+            Err(error) if error.is_transient() => {
+                warn!(self.log(), "a login could not be polled; its person may try on";
+                    "login" => id.to_string(), "error" => ErrorChain(&error));
+                let pause = match &error {
+                    VendorError::Busy {
+                        retry_after: Some(wait),
+                    } => whole_seconds(*wait),
+                    _ => flow.interval_seconds,
+                };
+                self.wait(id, pause.max(flow.interval_seconds)).await
+            }
+            Err(error) => {
+                let reason = match error.refusal() {
+                    Some(Refusal::AccessDenied) => DECLINED,
+                    Some(Refusal::ExpiredToken) => EXPIRED,
+                    Some(Refusal::InvalidGrant { .. }) => INVALID_CODE,
+                    _ => {
+                        self.wait(id, slower).await?;
+                        return Err(CustodyError::Vendor(error));
+                    }
+                };
+                self.fail(id, reason, origin).await?;
+                Err(why(reason))
+            }
+        }
+    }
+
+    /// Keeps what the vendor gives once, before anything else is done.
+    async fn keep_exchanged(
+        &self,
+        flow: &FlowRow,
+        vault: &Vault,
+        tokens: TokenSet,
+    ) -> Result<FlowRow, CustodyError> {
+        let row = flow.id.to_string();
+        let seal = |column, token: &SecretString| vault.seal(of_flow(column, &row), token);
+        let kept = FlowTokens {
+            access_token: seal(Column::Access, &tokens.access_token)?,
+            refresh_token: tokens
+                .refresh_token
+                .as_ref()
+                .map(|token| seal(Column::Refresh, token))
+                .transpose()?,
+            access_expires_at: self.now() + tokens.expires_in,
+            scope: tokens.scope,
+        };
+        self.persist("the tokens of a login", || {
+            self.store().hytale_flow_exchanged(FlowId(flow.id), &kept)
+        })
+        .await?;
+        Ok(FlowRow {
+            state: "exchanged".to_owned(),
+            access_token: Some(kept.access_token),
+            refresh_token: kept.refresh_token,
+            access_expires_at: Some(kept.access_expires_at),
+            scope: Some(kept.scope),
+            ..flow.clone()
+        })
+    }
+
+    /// Finds out whose tokens a login has brought, and takes them into custody.
+    async fn finish(&self, flow: &FlowRow, origin: &Origin) -> Result<LoginAnswer, CustodyError> {
+        let id = FlowId(flow.id);
+        let vault = self.vault().await?;
+        let access = open(&vault, flow, Column::Access)?;
+        let refresh = open(&vault, flow, Column::Refresh)?;
+        let (Some(access), Some(refresh)) = (access, refresh) else {
+            self.fail(id, "no_refresh_token", origin).await?;
+            return Err(why("no_refresh_token"));
+        };
+        let profiles = match self.vendor().profiles(&access).await {
+            Ok(profiles) => profiles,
+            // The tokens are kept: the next poll tries on.
+            Err(error) if error.is_transient() => {
+                warn!(self.log(), "whose tokens a login has brought cannot be asked now";
+                    "login" => id.to_string(), "error" => ErrorChain(&error));
+                let retry_after = interval(flow);
+                return Ok(LoginAnswer::Pending { retry_after });
+            }
+            Err(_refused) => {
+                self.fail(id, "no_account", origin).await?;
+                return Err(CustodyError::NotAllowed);
+            }
+        };
+        let login = self.login(flow, &vault, &profiles, &access, &refresh)?;
+        let outcome = self
+            .persist("an account", || self.store().hytale_login(&login, origin))
+            .await?;
+        info!(self.log(), "a device login has ended"; "login" => id.to_string(),
+            "account" => login.account.to_string(), "outcome" => ?outcome);
+        match outcome {
+            LoginOutcome::Stored => Ok(answer(flow, profiles.owner, access, self.now())),
+            LoginOutcome::Owned => Err(why(NOT_THEIRS)),
+            LoginOutcome::InCustody => Err(why(IN_CUSTODY)),
+            LoginOutcome::NameTaken => Err(why(NAME_TAKEN)),
+            // Another poll was faster; the next one finds what it found.
+            LoginOutcome::Ended => Err(CustodyError::UnderWay),
+        }
+    }
+
+    fn login(
+        &self,
+        flow: &FlowRow,
+        vault: &Vault,
+        profiles: &Profiles,
+        access: &SecretString,
+        refresh: &SecretString,
+    ) -> Result<Login, CustodyError> {
+        let account = HytaleAccount {
+            environment: self.environment(),
+            id: profiles.owner,
+        };
+        let row = account.to_string();
+        Ok(Login {
+            flow: FlowId(flow.id),
+            account,
+            profiles: profiles_json(&profiles.profiles),
+            profile_ids: profiles.profiles.iter().map(|it| it.uuid).collect(),
+            refresh_token: vault.seal(of_account(Column::Refresh, &row), refresh)?,
+            refresh_expires_at: self.now() + REFRESH_TOKEN_LIFE,
+            access_token: vault.seal(of_account(Column::Access, &row), access)?,
+            access_expires_at: flow.access_expires_at.unwrap_or_else(|| self.now()),
+            scope: flow.scope.clone().unwrap_or_default(),
+        })
+    }
+
+    /// The answer of a login that has succeeded, once more.
+    async fn success(&self, flow: &FlowRow) -> Result<LoginAnswer, CustodyError> {
+        let vault = self.vault().await?;
+        match (open(&vault, flow, Column::Access)?, flow.account_id) {
+            (Some(access), Some(account)) => Ok(answer(flow, account, access, self.now())),
+            _ => Err(CustodyError::UnknownCode),
+        }
+    }
+
+    async fn wait(&self, flow: FlowId, seconds: i32) -> Result<LoginAnswer, CustodyError> {
+        self.store()
+            .hytale_flow_wait(flow, seconds, self.now())
+            .await?;
+        let retry_after = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+        Ok(LoginAnswer::Pending { retry_after })
+    }
+
+    async fn fail(&self, flow: FlowId, reason: &str, origin: &Origin) -> Result<(), CustodyError> {
+        let environment = self.environment();
+        self.store()
+            .hytale_flow_failed(environment, flow, reason, origin)
+            .await?;
+        Ok(())
+    }
+
+    async fn flow(&self, device_code: &SecretString) -> Result<FlowRow, CustodyError> {
+        let found = self
+            .store()
+            .hytale_flow(self.environment(), &hash(device_code))
+            .await;
+        match found {
+            Err(StoreError::NotFound(_)) => Err(CustodyError::UnknownCode),
+            other => Ok(other?),
+        }
+    }
+}
+
+fn answer(
+    flow: &FlowRow,
+    account: Uuid,
+    access_token: SecretString,
+    now: chrono::DateTime<chrono::Utc>,
+) -> LoginAnswer {
+    let left = flow.access_expires_at.map(|end| (end - now).to_std());
+    LoginAnswer::Tokens {
+        account,
+        access_token,
+        expires_in: left.and_then(Result::ok).unwrap_or_default(),
+        scope: flow.scope.clone().unwrap_or_default(),
+    }
+}
+
+fn open(
+    vault: &Vault,
+    flow: &FlowRow,
+    column: Column,
+) -> Result<Option<SecretString>, CustodyError> {
+    let sealed = match column {
+        Column::Refresh => &flow.refresh_token,
+        _ => &flow.access_token,
+    };
+    let row = flow.id.to_string();
+    Ok(sealed
+        .as_ref()
+        .map(|sealed| vault.unseal(of_flow(column, &row), sealed))
+        .transpose()?)
+}
+
+/// What a stored reason means to a caller.
+fn why(reason: &str) -> CustodyError {
+    match reason {
+        DECLINED => CustodyError::LoginDeclined,
+        EXPIRED => CustodyError::LoginExpired,
+        INVALID_CODE => CustodyError::UnknownCode,
+        NOT_THEIRS | IN_CUSTODY => CustodyError::NotTheirs,
+        NAME_TAKEN => CustodyError::NameTaken,
+        "no_account" => CustodyError::NotAllowed,
+        other => CustodyError::LoginFailed {
+            reason: other.to_owned(),
+        },
+    }
+}
+
+fn hash(device_code: &SecretString) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, device_code.expose_secret().as_bytes()).as_ref());
+    hash
+}
+
+fn interval(flow: &FlowRow) -> Duration {
+    Duration::from_secs(u64::try_from(flow.interval_seconds).unwrap_or_default())
+}
+
+fn whole_seconds(duration: Duration) -> i32 {
+    let up = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    i32::try_from(up).unwrap_or(i32::MAX).max(1)
+}

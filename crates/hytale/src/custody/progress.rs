@@ -1,0 +1,145 @@
+//! Where a login stands, decided from its row and the time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+use store::FlowRow;
+
+/// No login lives longer, whatever the vendor says.
+pub(super) const LONGEST_LOGIN: Duration = Duration::from_secs(30 * 60);
+
+/// A login is polled for this long, counted from the first poll.
+const LONGEST_POLLING: TimeDelta = TimeDelta::minutes(15);
+
+/// After success the same answer is given again for this long: the first one may
+/// have been lost.
+const REPEATS: TimeDelta = TimeDelta::minutes(2);
+
+/// What a poll is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Ask the vendor.
+    Ask,
+    /// Too early: the interval has not passed.
+    TooEarly {
+        /// When the next poll is due.
+        retry_after: Duration,
+    },
+    /// The vendor has given tokens; find out whose and store them.
+    Finish,
+    /// It has succeeded; answer the same again.
+    Repeat,
+    /// Its time is over.
+    Expired,
+    /// It has failed, for this reason.
+    Failed(String),
+    /// It has succeeded a while ago, or is in a state that nobody knows: gone.
+    Gone,
+}
+
+pub(super) fn judge(row: &FlowRow, now: DateTime<Utc>) -> Progress {
+    match row.state.as_str() {
+        "open" if is_over(row, now) => Progress::Expired,
+        "open" => match (row.next_poll_at - now).to_std() {
+            Ok(wait) if !wait.is_zero() => Progress::TooEarly { retry_after: wait },
+            _ => Progress::Ask,
+        },
+        "exchanged" => Progress::Finish,
+        "succeeded" if row.ended_at.is_some_and(|end| now - end < REPEATS) => Progress::Repeat,
+        "failed" => Progress::Failed(row.failure.clone().unwrap_or_default()),
+        _ => Progress::Gone,
+    }
+}
+
+fn is_over(row: &FlowRow, now: DateTime<Utc>) -> bool {
+    let polled_out = row
+        .first_polled_at
+        .is_some_and(|first| now - first >= LONGEST_POLLING);
+    now >= row.expires_at || polled_out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
+    }
+
+    fn open() -> FlowRow {
+        FlowRow {
+            id: Uuid::nil(),
+            principal: None,
+            account_name: None,
+            state: "open".to_owned(),
+            interval_seconds: 5,
+            next_poll_at: at(0),
+            first_polled_at: None,
+            expires_at: at(30),
+            access_token: None,
+            refresh_token: None,
+            access_expires_at: None,
+            scope: None,
+            account_id: None,
+            failure: None,
+            ended_at: None,
+        }
+    }
+
+    #[test]
+    fn the_vendor_is_asked_once_an_interval() {
+        assert_eq!(judge(&open(), at(0)), Progress::Ask);
+        let polled = FlowRow {
+            next_poll_at: at(0) + TimeDelta::seconds(5),
+            ..open()
+        };
+        let retry_after = Duration::from_secs(5);
+        assert_eq!(judge(&polled, at(0)), Progress::TooEarly { retry_after });
+        assert_eq!(judge(&polled, at(1)), Progress::Ask);
+    }
+
+    #[test]
+    fn a_login_ends_with_its_code_and_after_fifteen_minutes_of_polling() {
+        assert_eq!(judge(&open(), at(29)), Progress::Ask);
+        assert_eq!(judge(&open(), at(30)), Progress::Expired);
+        let polled = FlowRow {
+            first_polled_at: Some(at(2)),
+            ..open()
+        };
+        assert_eq!(judge(&polled, at(16)), Progress::Ask);
+        assert_eq!(judge(&polled, at(17)), Progress::Expired);
+    }
+
+    #[test]
+    fn what_was_exchanged_is_finished_even_after_its_time() {
+        let exchanged = FlowRow {
+            state: "exchanged".to_owned(),
+            ..open()
+        };
+        assert_eq!(judge(&exchanged, at(60)), Progress::Finish);
+    }
+
+    #[test]
+    fn a_success_is_answered_again_for_two_minutes() {
+        let succeeded = FlowRow {
+            state: "succeeded".to_owned(),
+            ended_at: Some(at(5)),
+            ..open()
+        };
+        assert_eq!(judge(&succeeded, at(6)), Progress::Repeat);
+        assert_eq!(judge(&succeeded, at(7)), Progress::Gone);
+    }
+
+    #[test]
+    fn a_failure_stays_one() {
+        let failed = FlowRow {
+            state: "failed".to_owned(),
+            failure: Some("declined".to_owned()),
+            ..open()
+        };
+        assert_eq!(
+            judge(&failed, at(99)),
+            Progress::Failed("declined".to_owned())
+        );
+    }
+}

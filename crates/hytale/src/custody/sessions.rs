@@ -1,0 +1,284 @@
+//! Game sessions: making and prolonging them.
+
+use super::accounts::{Caller, stored_profiles};
+use super::spend::AccessToken;
+use super::tokens::{Column, of_session};
+use super::{Custody, CustodyError, SESSION_WINDOW};
+use crate::vendor::{Refusal, SessionTokens, VendorError};
+use chrono::{DateTime, Utc};
+use common::types::caller::Origin;
+use common::types::hytale::HytaleAccount;
+use common::types::id::SessionId;
+use reach::vault::Vault;
+use runtime::error_chain::ErrorChain;
+use secrecy::SecretString;
+use slog::warn;
+use store::{NewSession, SessionClaim, SessionRow, StoreError};
+use uuid::Uuid;
+
+/// What session is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct SessionRequest {
+    /// For which profile; without it the selected one, or the only one.
+    pub profile: Option<Uuid>,
+    /// For which of our servers.
+    pub server: Option<Uuid>,
+    /// Asking again with the same key means the same session.
+    pub idempotency_key: Option<String>,
+}
+
+/// Which session is meant: by id, or the one that fits.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SessionChoice {
+    /// Our id.
+    pub session: Option<SessionId>,
+    /// Its profile.
+    pub profile: Option<Uuid>,
+    /// Its server.
+    pub server: Option<Uuid>,
+}
+
+/// A game session with its tokens.
+#[derive(Debug, Clone)]
+pub struct GameSession {
+    /// Our id.
+    pub id: SessionId,
+    /// For which profile.
+    pub profile: Uuid,
+    /// For which of our servers.
+    pub server: Option<Uuid>,
+    /// What prolongs and ends it.
+    pub session_token: SecretString,
+    /// What the game server shows as its identity.
+    pub identity_token: SecretString,
+    /// When both end.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Custody {
+    /// Makes a game session.
+    ///
+    /// # Errors
+    /// [`CustodyError::SessionLimit`], [`CustodyError::ProfileNeeded`] and the others
+    /// that say what is wrong; [`CustodyError::Vendor`] when no answer came: Hytale
+    /// may then hold a session that nobody can end, for an hour.
+    pub async fn create_session(
+        &self,
+        caller: &Caller,
+        account: HytaleAccount,
+        request: SessionRequest,
+    ) -> Result<GameSession, CustodyError> {
+        let row = self.account_row(account).await?;
+        let profile = match request.profile.or(row.selected_profile) {
+            Some(profile) => {
+                self.known_profile(account, &row, profile, &caller.origin)
+                    .await?;
+                profile
+            }
+            None => match stored_profiles(&row)?.as_slice() {
+                [only] => only.uuid,
+                _ => return Err(CustodyError::ProfileNeeded),
+            },
+        };
+        let server = match request.server {
+            Some(server) => Some(self.known_server(server).await?),
+            None => None,
+        };
+        let access = self.access_token(account, &caller.origin).await?;
+        let new = NewSession {
+            id: SessionId::new(),
+            account,
+            profile,
+            server,
+            principal: caller.principal.clone(),
+            idempotency_key: request.idempotency_key,
+        };
+        match self
+            .store()
+            .hytale_session_begin(&new, &caller.origin)
+            .await?
+        {
+            SessionClaim::Repeated(row) if row.state == "created" => Err(CustodyError::UnderWay),
+            SessionClaim::Repeated(row) => self.open_session(&row).await,
+            SessionClaim::New => {
+                let (custody, origin) = (self.clone(), caller.origin.clone());
+                self.detach(async move { custody.make(new, access, &origin).await })
+                    .await
+            }
+        }
+    }
+
+    /// Prolongs a session in the last [`SESSION_WINDOW`] of its life; earlier, its pair
+    /// of tokens is answered as it is, and the vendor is not asked.
+    ///
+    /// # Errors
+    /// [`CustodyError::UnknownSession`], also when the vendor has ended it.
+    pub async fn refresh_session(
+        &self,
+        account: HytaleAccount,
+        choice: SessionChoice,
+        origin: &Origin,
+    ) -> Result<GameSession, CustodyError> {
+        let row = self.active_session(account, choice).await?;
+        if row
+            .expires_at
+            .is_some_and(|end| end > self.now() + SESSION_WINDOW)
+        {
+            return self.open_session(&row).await;
+        }
+        let claimed = self
+            .store()
+            .hytale_session_claim(row.session_id(), row.generation, self.claim())
+            .await?;
+        if !claimed {
+            return Err(CustodyError::UnderWay);
+        }
+        let (custody, origin) = (self.clone(), origin.clone());
+        self.detach(async move { custody.prolong(row, &origin).await })
+            .await
+    }
+
+    /// Asks for a session whose intent is committed.
+    async fn make(
+        &self,
+        new: NewSession,
+        access: AccessToken,
+        origin: &Origin,
+    ) -> Result<GameSession, CustodyError> {
+        // The vault is read before: PostgreSQL may be away when the answer comes.
+        let vault = self.vault().await?;
+        let asked = self.ask_session(&new, access, origin).await;
+        let tokens = match asked {
+            Ok(tokens) => tokens,
+            Err(error) => {
+                let lost = matches!(&error, CustodyError::Vendor(VendorError::Lost(_)));
+                warn!(self.log(), "no game session was made";
+                    "account" => new.account.to_string(), "lost" => lost, "error" => ErrorChain(&error));
+                let reason = error.to_string();
+                self.persist("a failed session", || {
+                    self.store()
+                        .hytale_session_failed(new.id, &reason, lost, origin)
+                })
+                .await?;
+                return Err(error);
+            }
+        };
+        let sealed = seal(&vault, new.id, &tokens)?;
+        self.persist("a new session", || {
+            self.store().hytale_session_active(new.id, &sealed, origin)
+        })
+        .await?;
+        Ok(GameSession {
+            id: new.id,
+            profile: new.profile,
+            server: new.server,
+            session_token: tokens.session_token,
+            identity_token: tokens.identity_token,
+            expires_at: tokens.expires_at,
+        })
+    }
+
+    /// A 401 or 403 is the limit, a missing licence, or a token that died before its
+    /// time; the game itself tries once more with a new token, and so do we. What
+    /// remains then is told apart by asking for the profiles.
+    async fn ask_session(
+        &self,
+        new: &NewSession,
+        access: AccessToken,
+        origin: &Origin,
+    ) -> Result<SessionTokens, CustodyError> {
+        let refused = match self.vendor().session_new(&access.token, new.profile).await {
+            Err(VendorError::Refused(Refusal::Unauthorized | Refusal::Forbidden, _)) => {
+                match self.vendor().profiles(&access.token).await {
+                    Ok(_the_token_is_good) => return Err(CustodyError::SessionLimit),
+                    Err(_) => {
+                        let access = self.refresh(new.account, origin).await?;
+                        self.vendor().session_new(&access.token, new.profile).await
+                    }
+                }
+            }
+            other => other,
+        };
+        refused.map_err(|error| match error.refusal() {
+            Some(Refusal::NotFound) => CustodyError::UnknownProfile,
+            Some(Refusal::Forbidden) => CustodyError::NotAllowed,
+            _ => CustodyError::Vendor(error),
+        })
+    }
+
+    /// Asks for a new pair of a session whose renewal is claimed.
+    async fn prolong(&self, row: SessionRow, origin: &Origin) -> Result<GameSession, CustodyError> {
+        let vault = self.vault().await?;
+        let old = self.open_session(&row).await?;
+        let tokens = match self.vendor().session_refresh(&old.session_token).await {
+            Ok(tokens) => tokens,
+            Err(error) => {
+                let ended = matches!(
+                    error.refusal(),
+                    Some(Refusal::Unauthorized | Refusal::NotFound)
+                );
+                if ended {
+                    self.store()
+                        .hytale_session_ended(row.session_id(), row.generation, true, origin)
+                        .await?;
+                    return Err(CustodyError::UnknownSession);
+                }
+                self.store()
+                    .hytale_session_release(row.session_id(), row.generation)
+                    .await?;
+                return Err(CustodyError::Vendor(error));
+            }
+        };
+        let sealed = seal(&vault, row.session_id(), &tokens)?;
+        self.persist("a session's new tokens", || {
+            self.store()
+                .hytale_session_renewed(row.session_id(), row.generation, &sealed, origin)
+        })
+        .await?;
+        Ok(GameSession {
+            session_token: tokens.session_token,
+            identity_token: tokens.identity_token,
+            expires_at: tokens.expires_at,
+            ..old
+        })
+    }
+
+    /// The tokens of a stored session.
+    pub(super) async fn open_session(&self, row: &SessionRow) -> Result<GameSession, CustodyError> {
+        let (Some(session), Some(identity), Some(expires_at)) =
+            (&row.session_token, &row.identity_token, row.expires_at)
+        else {
+            return Err(CustodyError::UnknownSession);
+        };
+        let vault = self.vault().await?;
+        let id = row.id.to_string();
+        Ok(GameSession {
+            id: row.session_id(),
+            profile: row.profile_id,
+            server: row.server_id,
+            session_token: vault.unseal(of_session(Column::Session, &id), session)?,
+            identity_token: vault.unseal(of_session(Column::Identity, &id), identity)?,
+            expires_at,
+        })
+    }
+
+    async fn known_server(&self, server: Uuid) -> Result<Uuid, CustodyError> {
+        match self.store().server_id(server).await {
+            Err(StoreError::NotFound(_)) => Err(CustodyError::UnknownServer),
+            other => Ok(other?),
+        }
+    }
+}
+
+fn seal(
+    vault: &Vault,
+    session: SessionId,
+    tokens: &SessionTokens,
+) -> Result<store::SessionTokens, CustodyError> {
+    let row = session.to_string();
+    Ok(store::SessionTokens {
+        session_token: vault.seal(of_session(Column::Session, &row), &tokens.session_token)?,
+        identity_token: vault.seal(of_session(Column::Identity, &row), &tokens.identity_token)?,
+        expires_at: tokens.expires_at,
+    })
+}

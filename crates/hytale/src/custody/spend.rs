@@ -1,0 +1,231 @@
+//! Access tokens, and the refresh tokens that are spent for them.
+
+use super::tokens::{Column, of_account};
+use super::verdict::{Verdict, judge};
+use super::{ACCESS_TOKEN_MARGIN, Custody, CustodyError, REFRESH_TOKEN_LIFE};
+use crate::vendor::TokenSet;
+use chrono::{DateTime, Utc};
+use common::types::caller::Origin;
+use common::types::hytale::HytaleAccount;
+use reach::vault::Vault;
+use runtime::error_chain::ErrorChain;
+use secrecy::SecretString;
+use slog::{info, warn};
+use std::time::Duration;
+use store::{AccountRow, Renewal, Spend, SpendStart};
+
+/// Between two looks at a spend that somebody else has under way.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long a caller waits for a spend of somebody else.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An access token, and how long it is good for.
+#[derive(Debug, Clone)]
+pub struct AccessToken {
+    /// The token.
+    pub token: SecretString,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+    /// What it is good for.
+    pub scope: String,
+}
+
+impl Custody {
+    /// An access token with at least [`ACCESS_TOKEN_MARGIN`] left, for which the
+    /// account's refresh token is spent if need be.
+    ///
+    /// # Errors
+    /// [`CustodyError::LoginNeeded`], [`CustodyError::NotNow`], and what keeps the
+    /// vendor or PostgreSQL from being asked.
+    pub async fn access_token(
+        &self,
+        account: HytaleAccount,
+        origin: &Origin,
+    ) -> Result<AccessToken, CustodyError> {
+        let row = self.account_row(account).await?;
+        match self.usable(account, &row).await? {
+            Some(access) => Ok(access),
+            None => self.renew(account, row, origin).await,
+        }
+    }
+
+    /// Spends the account's refresh token, whatever is left of its access token. A
+    /// spend that somebody else has begun meanwhile counts as this one.
+    ///
+    /// # Errors
+    /// As [`access_token`](Self::access_token).
+    pub async fn refresh(
+        &self,
+        account: HytaleAccount,
+        origin: &Origin,
+    ) -> Result<AccessToken, CustodyError> {
+        let row = self.account_row(account).await?;
+        if row.state != "live" {
+            return Err(CustodyError::LoginNeeded);
+        }
+        self.renew(account, row, origin).await
+    }
+
+    /// Gets beyond the generation that `row` shows.
+    async fn renew(
+        &self,
+        account: HytaleAccount,
+        row: AccountRow,
+        origin: &Origin,
+    ) -> Result<AccessToken, CustodyError> {
+        let generation = row.generation;
+        let give_up = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let begun = self
+                .store()
+                .hytale_spend_begin(account, generation, self.0.holder, self.claim())
+                .await?;
+            match begun {
+                SpendStart::Begun(spend) => {
+                    let (custody, origin) = (self.clone(), origin.clone());
+                    return self
+                        .detach(async move { custody.spend(spend, &origin).await })
+                        .await;
+                }
+                SpendStart::Replaced => {
+                    let row = self.account_row(account).await?;
+                    let renewed = self.usable(account, &row).await?;
+                    return renewed.ok_or(CustodyError::UnderWay);
+                }
+                SpendStart::Wait => {}
+            }
+            let row = self.account_row(account).await?;
+            let later = row.retry_at.map(|at| (at - Utc::now()).to_std());
+            if let Some(Ok(retry_after)) = later {
+                return Err(CustodyError::NotNow { retry_after });
+            }
+            if tokio::time::Instant::now() >= give_up {
+                return Err(CustodyError::NotNow {
+                    retry_after: PATIENCE,
+                });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Sends a token whose spend is committed, and stores what comes of it.
+    async fn spend(&self, spend: Spend, origin: &Origin) -> Result<AccessToken, CustodyError> {
+        let row = spend.account.to_string();
+        // The vault is read before: PostgreSQL may be away when the answer comes.
+        let opened = self.vault().await.and_then(|vault| {
+            let token = vault.unseal(of_account(Column::Refresh, &row), &spend.refresh_token)?;
+            Ok((vault, token))
+        });
+        let (vault, token) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.store().hytale_spend_unsent(&spend, None).await?;
+                return Err(error.into());
+            }
+        };
+        match self.vendor().refresh(&token).await {
+            Ok(tokens) => self.keep(&spend, &row, &vault, tokens, origin).await,
+            Err(error) => {
+                let verdict = judge(&error, spend.losses);
+                warn!(self.log(), "a refresh token brought nothing";
+                    "account" => &row, "verdict" => ?verdict, "losses" => spend.losses,
+                    "said" => error.said(), "error" => ErrorChain(&error));
+                self.note(&spend, verdict, origin).await?;
+                Err(match verdict {
+                    Verdict::Dead { .. } => CustodyError::LoginNeeded,
+                    Verdict::Lost { .. } | Verdict::Unspent { .. } => CustodyError::Vendor(error),
+                })
+            }
+        }
+    }
+
+    async fn keep(
+        &self,
+        spend: &Spend,
+        row: &str,
+        vault: &Vault,
+        tokens: TokenSet,
+        origin: &Origin,
+    ) -> Result<AccessToken, CustodyError> {
+        let now = self.now();
+        let seal = |column, token: &SecretString| vault.seal(of_account(column, row), token);
+        let renewal = Renewal {
+            access_token: seal(Column::Access, &tokens.access_token)?,
+            access_expires_at: now + tokens.expires_in,
+            refresh_token: tokens
+                .refresh_token
+                .as_ref()
+                .map(|token| seal(Column::Refresh, token))
+                .transpose()?,
+            refresh_expires_at: now + REFRESH_TOKEN_LIFE,
+            scope: tokens.scope,
+        };
+        let stored = self
+            .persist("a new refresh token", || {
+                self.store().hytale_spend_renewed(spend, &renewal, origin)
+            })
+            .await?;
+        if !stored {
+            // A login has brought other tokens meanwhile, or the account is gone.
+            return Err(CustodyError::UnderWay);
+        }
+        info!(self.log(), "a refresh token was spent for a new one"; "account" => row);
+        Ok(AccessToken {
+            token: tokens.access_token,
+            expires_at: renewal.access_expires_at,
+            scope: renewal.scope,
+        })
+    }
+
+    async fn note(
+        &self,
+        spend: &Spend,
+        verdict: Verdict,
+        origin: &Origin,
+    ) -> Result<(), CustodyError> {
+        match verdict {
+            Verdict::Dead { reason } => self
+                .persist("a dead refresh token", || {
+                    self.store().hytale_spend_refused(spend, reason, origin)
+                })
+                .await
+                .map(|_changed| ()),
+            // Both end by themselves if PostgreSQL is away now.
+            Verdict::Lost { retry_after } => {
+                Ok(self.store().hytale_spend_lost(spend, retry_after).await?)
+            }
+            Verdict::Unspent { retry_after } => Ok(self
+                .store()
+                .hytale_spend_unsent(spend, Some(retry_after))
+                .await?),
+        }
+    }
+
+    /// The row's access token, if it is good for long enough.
+    async fn usable(
+        &self,
+        account: HytaleAccount,
+        row: &AccountRow,
+    ) -> Result<Option<AccessToken>, CustodyError> {
+        if row.state != "live" {
+            return Err(CustodyError::LoginNeeded);
+        }
+        let (Some(sealed), Some(expires_at)) = (&row.access_token, row.access_expires_at) else {
+            return Ok(None);
+        };
+        if expires_at < self.now() + ACCESS_TOKEN_MARGIN {
+            return Ok(None);
+        }
+        let place = account.to_string();
+        let token = self
+            .vault()
+            .await?
+            .unseal(of_account(Column::Access, &place), sealed)?;
+        Ok(Some(AccessToken {
+            token,
+            expires_at,
+            scope: row.scope.clone(),
+        }))
+    }
+}

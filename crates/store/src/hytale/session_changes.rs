@@ -1,0 +1,127 @@
+//! Game sessions that change: new tokens, and their end.
+
+use super::sessions::{COLUMNS, SessionRow, SessionTokens, record};
+use crate::error::StoreError;
+use crate::pool::Store;
+use common::types::caller::Origin;
+use common::types::hytale::HytaleAuditEvent;
+use common::types::id::SessionId;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Double, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use serde_json::json;
+use std::time::Duration;
+
+impl Store {
+    /// Claims the renewal of a session's pair of `generation`. `false`: somebody else
+    /// is at it, or that pair is not the session's any more. A claim ends after
+    /// `lease` in any case, and with every new pair.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_session_claim(
+        &self,
+        session: SessionId,
+        generation: i64,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut conn = self.conn().await?;
+        let claimed = sql_query(
+            "UPDATE hytale_sessions SET claimed_until = now() + make_interval(secs => $3) \
+             WHERE id = $1 AND generation = $2 AND state = 'active' \
+               AND (claimed_until IS NULL OR claimed_until < now())",
+        )
+        .bind::<SqlUuid, _>(session.0)
+        .bind::<BigInt, _>(generation)
+        .bind::<Double, _>(lease.as_secs_f64())
+        .execute(&mut conn)
+        .await?;
+        Ok(claimed == 1)
+    }
+
+    /// Gives a claim back.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked; it ends by itself then.
+    pub async fn hytale_session_release(
+        &self,
+        session: SessionId,
+        generation: i64,
+    ) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sql_query(
+            "UPDATE hytale_sessions SET claimed_until = NULL WHERE id = $1 AND generation = $2",
+        )
+        .bind::<SqlUuid, _>(session.0)
+        .bind::<BigInt, _>(generation)
+        .execute(&mut conn)
+        .await?;
+        Ok(())
+    }
+
+    /// Stores a session's new pair of tokens in place of the one of `generation`,
+    /// with the trail's line. `false`: that pair is not the session's any more.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked; ask again.
+    pub async fn hytale_session_renewed(
+        &self,
+        session: SessionId,
+        generation: i64,
+        tokens: &SessionTokens,
+        origin: &Origin,
+    ) -> Result<bool, StoreError> {
+        let (tokens, origin) = (tokens.clone(), origin.clone());
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            let rows: Vec<SessionRow> = sql_query(format!(
+                "UPDATE hytale_sessions SET session_token = $3, identity_token = $4, expires_at = $5, \
+                   generation = generation + 1, claimed_until = NULL, refreshed_at = now() \
+                 WHERE id = $1 AND generation = $2 AND state = 'active' RETURNING {COLUMNS}"
+            ))
+            .bind::<SqlUuid, _>(session.0)
+            .bind::<BigInt, _>(generation)
+            .bind::<Text, _>(&tokens.session_token)
+            .bind::<Text, _>(&tokens.identity_token)
+            .bind::<Timestamptz, _>(tokens.expires_at)
+            .load(conn)
+            .await?;
+            let details = json!({ "outcome": "active", "expires_at": tokens.expires_at });
+            record(conn, HytaleAuditEvent::SessionRefreshed, &rows, details, &origin).await
+        })
+        .await
+    }
+
+    /// Ends an active session and erases its tokens, with the trail's line. Ending
+    /// it again, or when its pair is not of `generation` any more, changes nothing and
+    /// answers `false`. `lapsed`: it ran out or Hytale did not know it any more.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_session_ended(
+        &self,
+        session: SessionId,
+        generation: i64,
+        lapsed: bool,
+        origin: &Origin,
+    ) -> Result<bool, StoreError> {
+        let state = if lapsed { "lapsed" } else { "terminated" };
+        let origin = origin.clone();
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            let rows: Vec<SessionRow> = sql_query(format!(
+                "UPDATE hytale_sessions SET state = $2, session_token = NULL, identity_token = NULL, \
+                   ended_at = now() \
+                 WHERE id = $1 AND generation = $3 AND state = 'active' RETURNING {COLUMNS}"
+            ))
+            .bind::<SqlUuid, _>(session.0)
+            .bind::<Text, _>(state)
+            .bind::<BigInt, _>(generation)
+            .load(conn)
+            .await?;
+            let details = json!({ "outcome": state });
+            record(conn, HytaleAuditEvent::SessionDeleted, &rows, details, &origin).await
+        })
+        .await
+    }
+}

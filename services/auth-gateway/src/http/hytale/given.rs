@@ -1,0 +1,151 @@
+//! What a caller gives: in the query, in the body, or in both, under the
+//! specification's names or those of existing clients.
+
+use actix_web::dev::Payload;
+use actix_web::web::{Json, Query};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+use paperclip::actix::OperationModifier;
+use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw, Either};
+use paperclip::v2::schema::Apiv2Schema;
+use runtime::http::{ApiError, read_body};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::failure::invalid;
+
+/// Names that mean the same, the specification's first.
+const SAME: [(&str, &str); 2] = [("profile_id", "profile_uuid"), ("server_id", "server_uuid")];
+
+/// Characters that a value may have; an access token is the longest.
+const LONGEST: usize = 8192;
+
+/// The fields of a request, wherever they stood.
+#[derive(Debug)]
+pub struct Given<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Given<T> {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let query = Query::<Map<String, Value>>::from_query(request.query_string())
+            .map(Query::into_inner)
+            .map_err(|_error| invalid("The query string cannot be read"));
+        let body = read_body(request, payload);
+        Box::pin(async move {
+            let fields = join(query?, object(&body.await?)?)?;
+            let fields = serde_json::from_value(Value::Object(fields))
+                .map_err(|_error| invalid("A field holds a value that is not expected here"))?;
+            Ok(Self(fields))
+        })
+    }
+}
+
+fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_slice(body).map_err(|at| {
+        invalid(format!(
+            "The body is not the JSON object expected here (line {}, column {})",
+            at.line(),
+            at.column()
+        ))
+    })
+}
+
+/// Query and body under the specification's names. What is given twice must be the
+/// same; `null` and empty text are not given.
+fn join(
+    query: Map<String, Value>,
+    body: Map<String, Value>,
+) -> Result<Map<String, Value>, ApiError> {
+    let mut joined = Map::new();
+    for (name, value) in query.into_iter().chain(body) {
+        if value.is_null() || value.as_str().is_some_and(str::is_empty) {
+            continue;
+        }
+        if value.as_str().is_some_and(|text| text.len() > LONGEST) {
+            return Err(invalid(format!(
+                "A field is longer than {LONGEST} characters"
+            )));
+        }
+        let name = SAME
+            .into_iter()
+            .find(|(_, other)| *other == name)
+            .map_or(name, |(name, _)| name.to_owned());
+        if joined.get(&name).is_some_and(|before| *before != value) {
+            return Err(invalid("A field is given twice with different values"));
+        }
+        joined.insert(name, value);
+    }
+    Ok(joined)
+}
+
+/// A field that must be there.
+///
+/// # Errors
+/// 400 with its name.
+pub fn required(name: &str, value: Option<String>) -> Result<String, ApiError> {
+    value.ok_or_else(|| invalid(format!("`{name}` is required")))
+}
+
+/// A field that is a UUID, if it is given.
+///
+/// # Errors
+/// 400 with its name.
+pub fn uuid(name: &str, value: Option<&str>) -> Result<Option<Uuid>, ApiError> {
+    value
+        .map(str::parse)
+        .transpose()
+        .map_err(|_error| invalid(format!("`{name}` must be a UUID")))
+}
+
+impl<T: Apiv2Schema> Apiv2Schema for Given<T> {
+    fn name() -> Option<String> {
+        T::name()
+    }
+
+    fn raw_schema() -> DefaultSchemaRaw {
+        T::raw_schema()
+    }
+}
+
+impl<T: Apiv2Schema> OperationModifier for Given<T> {
+    fn update_parameter(operation: &mut DefaultOperationRaw) {
+        Json::<T>::update_parameter(operation);
+        if let Some(Either::Right(body)) = operation.parameters.last_mut() {
+            body.required = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn map(value: Value) -> Map<String, Value> {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn fields_are_taken_from_both_places_under_one_name() {
+        let query = map(json!({ "account_id": "a", "profile_uuid": "p" }));
+        let body = map(json!({ "profile_id": "p", "server_uuid": "s", "session_id": null }));
+        let joined = join(query, body).unwrap();
+        assert_eq!(
+            Value::Object(joined),
+            json!({ "account_id": "a", "profile_id": "p", "server_id": "s" })
+        );
+    }
+
+    #[test]
+    fn a_field_that_says_two_things_is_refused() {
+        let query = map(json!({ "profile_id": "p" }));
+        let body = map(json!({ "profile_uuid": "other" }));
+        assert!(join(query, body).is_err());
+    }
+}
