@@ -74,6 +74,7 @@ impl Client {
             .user_agent(concat!("nodebyte/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
+            // A proxy that the environment names for other programs would see the keys.
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(settings.request_timeout)
