@@ -78,6 +78,13 @@ pub enum PanelError {
         /// The panel's exception class, or what stood in its place.
         code: String,
     },
+    /// So many single rows of one page answer 500, while the panel otherwise works,
+    /// that asking for each of them would be no help. Somebody has to repair them.
+    #[error("the panel answers 500 to more than {most} single rows of one page")]
+    TooMuchPoison {
+        /// How many were put up with.
+        most: usize,
+    },
     /// A status that has no meaning of its own here.
     #[error("unexpected status {status} ({code})")]
     Unexpected {
@@ -113,6 +120,7 @@ impl PanelError {
             | Self::NoSuchAddress(_)
             | Self::StateConflict
             | Self::ServerError { .. }
+            | Self::TooMuchPoison { .. }
             | Self::Unexpected { .. } => false,
         }
     }

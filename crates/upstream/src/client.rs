@@ -36,6 +36,7 @@ pub fn client(settings: HttpSettings) -> Result<reqwest::Client, reqwest::Error>
         .user_agent(settings.user_agent)
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
+        // A proxy that the environment names for other programs would see the keys.
         .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(settings.request_timeout);

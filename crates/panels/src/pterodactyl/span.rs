@@ -21,7 +21,7 @@ const SIZES: [u32; 7] = [2_000, 500, 250, 125, 25, 5, 1];
 /// Rows in a row that may fail before the panel has to prove that it works.
 const TRUST: u32 = 5;
 /// Rows of one page that may be poison. More are a panel in need of repair, and
-/// two requests for each of them would be no help.
+/// two requests for each of them would be no help: the page is given up for good.
 const MOST_POISON: usize = 100;
 /// Ids that may be asked for to name the poison rows of one gap.
 const MOST_CANDIDATES: i64 = 25;
@@ -102,9 +102,9 @@ impl<T: Row> Listing<'_, T> {
         error: PanelError,
         gathered: &mut Gathered<T>,
     ) -> Result<(), PanelError> {
-        let PanelError::ServerError { code } = error else {
+        if !matches!(error, PanelError::ServerError { .. }) {
             return Err(error);
-        };
+        }
         if gathered.trust == 0 {
             let proof = self.ask(PAST_THE_END, &mut gathered.requests).await;
             match proof {
@@ -123,7 +123,7 @@ impl<T: Row> Listing<'_, T> {
         match self.ask(page, &mut gathered.requests).await {
             Ok(answer) => gathered.add(page, answer),
             Err(PanelError::ServerError { .. }) if gathered.poison.len() >= MOST_POISON => {
-                return Err(PanelError::ServerError { code });
+                return Err(PanelError::TooMuchPoison { most: MOST_POISON });
             }
             Err(PanelError::ServerError { code }) => {
                 gathered.trust = gathered.trust.saturating_sub(1);

@@ -11,6 +11,7 @@ mod budget;
 mod faults;
 mod live;
 mod politeness;
+mod reaching;
 mod recordings;
 mod refusals;
 mod sameness;

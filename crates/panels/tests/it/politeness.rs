@@ -6,7 +6,7 @@ use panels::{CfAccess, PanelError, PanelSettings, Pterodactyl};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::setup::{ALL, client, client_with, log, page, settings};
+use crate::setup::{ALL, all_servers, client, client_with, log, page, panel, settings};
 use crate::stage::{Reply, Stage};
 
 const NO_LOCATIONS: &str = r#"{"object":"list","data":[],"meta":{"pagination":
@@ -91,6 +91,67 @@ async fn lists_are_sorted_where_the_panel_allows_it() {
             "/api/application/nests?include=eggs.variables&per_page=500&page=1",
         ]
     );
+}
+
+/// The panel's own links forget the page's size, the sort and the relations, and
+/// name whatever host the request did.
+#[tokio::test]
+async fn pages_are_asked_for_by_number_whatever_the_panels_links_say() {
+    let elsewhere = Stage::play(|_, _| Reply::json(200, NO_LOCATIONS)).await;
+    let body = serde_json::json!({"object": "list", "data": [{"object": "location",
+        "attributes": {"id": 2, "short": "x", "long": null}}], "meta": {"pagination":
+        {"total": 3, "count": 1, "per_page": 1, "current_page": 2, "total_pages": 3, "links":
+        {"next": format!("{}/api/application/locations?page=3", elsewhere.url),
+         "previous": format!("{}/api/application/locations?page=1", elsewhere.url)}}}});
+    let stage = Stage::play(move |_, _| Reply::json(200, body.to_string())).await;
+    let chunk = client(&stage.url).locations(page(2, 1)).await.unwrap();
+    assert_eq!((chunk.rows.len(), chunk.total), (1, 3));
+    let asked: Vec<_> = stage.seen().into_iter().map(|seen| seen.target).collect();
+    assert_eq!(
+        asked,
+        ["/api/application/locations?sort=id&per_page=1&page=2"]
+    );
+    assert!(elsewhere.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_page_past_the_end_is_empty_and_tells_the_total() {
+    let (panel, client) = panel().await;
+    let chunk = client.servers(page(9, 500), ALL).await.unwrap();
+    let total = all_servers(&panel).len() as u64;
+    assert_eq!((chunk.rows.len(), chunk.total), (0, total));
+    assert!(chunk.total_constant);
+    let asked = client.requests_made();
+    for (number, size) in [(0, 500), (1, 0)] {
+        // The panel would answer with page 1, or with 15 rows.
+        let error = client.servers(page(number, size), ALL).await.unwrap_err();
+        assert!(matches!(error, PanelError::InvalidRequest(_)), "{error}");
+    }
+    assert_eq!(client.requests_made(), asked);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_the_page_asked_for_or_not_a_list_is_not_believed() {
+    let page_of = |object: &str, per_page: u32, current: u32| {
+        format!(
+            r#"{{"object":"{object}","data":[],"meta":{{"pagination":{{"total":0,"count":0,
+            "per_page":{per_page},"current_page":{current},"total_pages":1,"links":{{}}}}}}}}"#
+        )
+    };
+    for body in [
+        page_of("collection", 500, 1),
+        page_of("list", 1_000, 1),
+        page_of("list", 500, 2),
+    ] {
+        let told = body.clone();
+        let stage = Stage::play(move |_, _| Reply::json(200, told.clone())).await;
+        let answer = client(&stage.url).locations(page(1, 500)).await;
+        assert!(matches!(answer, Err(PanelError::Malformed(_))), "{body}");
+    }
+    let other = r#"{"object":"user","attributes":{"id":1,"short":"x","long":null}}"#;
+    let stage = Stage::play(move |_, _| Reply::json(200, other)).await;
+    let found = client(&stage.url).location(1).await.unwrap();
+    assert!(matches!(found, Lookup::Unreadable(_)), "{found:?}");
 }
 
 #[tokio::test]

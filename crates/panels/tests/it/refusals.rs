@@ -6,7 +6,7 @@ use panels::{PanelError, PanelSettings, RetryPolicy};
 use simulators::panel::{Effect, Fault};
 use std::time::Duration;
 
-use crate::setup::{ALL, client_with, page, panel_with, settings};
+use crate::setup::{ALL, all_servers, client_with, ids, page, panel, panel_with, settings};
 use crate::stage::{Reply, Stage};
 
 async fn asked_once(reply: Reply) -> Result<Lookup<()>, PanelError> {
@@ -65,6 +65,46 @@ async fn whoever_stands_before_the_panel_and_refuses_us_refuses_the_key() {
             matches!(told, Err(PanelError::Unauthorized { .. })),
             "{told:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_root_admins_client_key_serves_and_another_users_is_refused_as_a_whole() {
+    let (panel, _) = panel().await;
+    panel.access(|access| access.add_client_key("ptlc_user5", 5));
+    let root = client_with(settings(&panel.url(), panel.client_key(), None));
+    let chunk = root.servers(page(1, 500), ALL).await.unwrap();
+    assert_eq!(ids(&chunk), all_servers(&panel));
+    let other = client_with(settings(&panel.url(), "ptlc_user5", None));
+    let error = other.servers(page(1, 500), ALL).await.unwrap_err();
+    assert!(
+        matches!(error, PanelError::Unauthorized { status: 403, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_panel_that_wants_two_factor_authentication_refuses_the_key() {
+    let code = "TwoFactorAuthRequiredException";
+    let told = asked_once(Reply::error(400, code, "required")).await;
+    assert!(
+        matches!(told, Err(PanelError::Unauthorized { status: 400, .. })),
+        "{told:?}"
+    );
+    for (status, code) in [
+        (400, "DisplayException"),
+        (405, "MethodNotAllowedHttpException"),
+        (422, "ValidationException"),
+    ] {
+        let told = asked_once(Reply::error(status, code, "no")).await;
+        let Err(PanelError::Unexpected {
+            status: said,
+            code: named,
+        }) = told
+        else {
+            panic!("{told:?}");
+        };
+        assert_eq!((said, named.as_str()), (status, code));
     }
 }
 

@@ -44,6 +44,16 @@ pub fn budget() -> Arc<dyn RequestBudget> {
     ))
 }
 
+/// A client that may ask as often as it likes.
+pub fn unhurried(settings: PanelSettings) -> Pterodactyl {
+    let limits = BudgetLimits {
+        application: 100_000,
+        client: 100_000,
+    };
+    let budget = LocalBudget::new(Arc::new(SystemClock), limits, 1);
+    Pterodactyl::new(settings, Arc::new(budget), log()).unwrap()
+}
+
 /// A client of the address with keys that need not be right.
 pub fn client(url: &str) -> Pterodactyl {
     client_with(settings(url, "ptla_app", Some("ptlc_client")))

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::setup::{
     ALL, NOTHING, all_servers, client, client_with, ids, page, panel, panel_with, settings,
+    unhurried,
 };
 use crate::stage::{Reply, Stage};
 
@@ -158,6 +159,43 @@ async fn a_panel_that_fails_at_everything_is_broken_not_poisoned() {
             Lookup::Unreadable(_)
         ));
     }
+}
+
+#[tokio::test]
+async fn a_hundred_poison_rows_of_a_page_are_isolated_and_more_are_refused_for_good() {
+    let (panel, _) = panel().await;
+    let client = unhurried(settings(&panel.url(), panel.application_key(), None));
+    let (node, model) = panel.state(|state| {
+        let model = state.allocations.values().next().unwrap().clone();
+        (i64::from(model.node_id), model)
+    });
+    let ids: Vec<u32> = (9_000..9_101).collect();
+    panel.state(|state| {
+        for (id, port) in ids.iter().zip(30_000..) {
+            let row = simulators::panel::rows::Allocation {
+                id: *id,
+                port,
+                server_id: None,
+                ..model.clone()
+            };
+            state.allocations.insert(*id, row);
+        }
+    });
+    let whole = client.allocations(node, page(1, 500)).await.unwrap();
+    let ids: Vec<i64> = ids.into_iter().map(i64::from).collect();
+    poison(&panel, Resource::Allocations, &ids[1..]);
+    let chunk = client.allocations(node, page(1, 500)).await.unwrap();
+    assert_eq!(chunk.poison.len(), 100);
+    assert_eq!(chunk.rows.len() + 100, whole.rows.len());
+    poison(&panel, Resource::Allocations, &ids);
+    let before = client.requests_made();
+    let error = client.allocations(node, page(1, 500)).await.unwrap_err();
+    assert!(
+        matches!(error, PanelError::TooMuchPoison { most: 100 }) && !error.is_transient(),
+        "{error}"
+    );
+    let asked = client.requests_made() - before;
+    assert!(asked < 400, "{asked} requests");
 }
 
 #[tokio::test]

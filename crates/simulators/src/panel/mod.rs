@@ -28,6 +28,7 @@ mod index;
 mod latency;
 mod limits;
 mod list;
+mod oddities;
 mod open;
 pub mod orders;
 mod query;

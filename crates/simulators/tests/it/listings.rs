@@ -36,6 +36,77 @@ async fn pages_of_any_size_cover_the_same_rows() {
 }
 
 #[actix_web::test]
+async fn page_sizes_are_read_as_php_reads_them_and_have_no_maximum() {
+    let panel = small().await;
+    for (asked, echoed, rows) in [
+        ("", 50, 50),
+        ("?per_page=", 50, 50),
+        ("?per_page=0", 15, 15),
+        ("?per_page=1e3", 1_000, 60),
+        ("?per_page=10000", 10_000, 60),
+    ] {
+        let list = json(&panel, &format!("servers{asked}")).await;
+        assert_eq!(list["meta"]["pagination"]["per_page"], echoed, "{asked}");
+        assert_eq!(ids(&list).len(), rows, "{asked}");
+    }
+    for asked in ["abc", "-1"] {
+        let answer = get(&panel, &format!("servers?per_page={asked}")).await;
+        assert_eq!(answer.status(), 500, "{asked}");
+    }
+}
+
+#[actix_web::test]
+async fn what_is_no_page_is_the_first_and_past_the_end_there_is_nothing() {
+    let panel = small().await;
+    for asked in ["0", "-1", "abc", "1.5"] {
+        let list = json(&panel, &format!("servers?per_page=20&page={asked}")).await;
+        assert_eq!(list["meta"]["pagination"]["current_page"], 1, "{asked}");
+        assert_eq!(ids(&list)[0], 1, "{asked}");
+    }
+    let list = json(&panel, "servers?per_page=20&page=9").await;
+    assert_eq!(list["data"], serde_json::json!([]));
+    let told = &list["meta"]["pagination"];
+    let numbers = ["total", "count", "current_page", "total_pages"];
+    assert_eq!(
+        numbers.map(|name| told[name].as_u64().unwrap()),
+        [60, 0, 9, 3]
+    );
+    assert!(told["links"]["previous"].is_string() && told["links"]["next"].is_null());
+}
+
+#[actix_web::test]
+async fn an_empty_table_has_one_page_without_links() {
+    let panel = small().await;
+    panel.state(|state| state.remove_servers(60));
+    let list = json(&panel, "servers").await;
+    assert_eq!(list["object"], "list");
+    let told = &list["meta"]["pagination"];
+    let numbers = ["total", "count", "total_pages"].map(|name| told[name].as_u64().unwrap());
+    assert_eq!(numbers, [0, 0, 1]);
+    assert_eq!(told["links"], serde_json::json!({}));
+}
+
+#[actix_web::test]
+async fn a_node_tells_what_is_allocated_and_neither_its_token_nor_where_it_is_kept() {
+    let panel = small().await;
+    let node = json(&panel, "nodes/1").await["attributes"].clone();
+    for number in ["memory", "disk"] {
+        assert!(node["allocated_resources"][number].is_u64(), "{node}");
+        assert!(node[format!("{number}_overallocate")].is_i64(), "{node}");
+    }
+    for flag in ["public", "behind_proxy", "maintenance_mode"] {
+        assert!(node[flag].is_boolean(), "{node}");
+    }
+    assert!(!node.to_string().contains("token"), "{node}");
+    let maintained: Vec<u64> = panel.state(|state| {
+        let nodes = state.nodes.values();
+        let maintained = nodes.filter(|row| row.maintenance_mode);
+        maintained.map(|row| u64::from(row.id)).collect()
+    });
+    assert_eq!(maintained, [5]);
+}
+
+#[actix_web::test]
 async fn allocations_come_by_address_as_text_whatever_sort_is_asked_for() {
     let panel = small().await;
     let list = json(&panel, "nodes/4/allocations?per_page=2000&sort=id").await;

@@ -19,3 +19,4 @@ mod runs;
 mod stage;
 mod tasks;
 mod together;
+mod told;

@@ -131,6 +131,12 @@ impl Stage {
         db.batch_execute(statement).await.unwrap();
     }
 
+    /// The mirror's own id of a row.
+    pub async fn own_id(&self, table: &str, remote_id: i64) -> Uuid {
+        let id = format!("SELECT id::text FROM {table} WHERE remote_id = {remote_id}");
+        self.text(&id).await.parse().unwrap()
+    }
+
     pub async fn number(&self, query: &str) -> i64 {
         let db = self.database.connect().await;
         db.query_one(query, &[]).await.unwrap().get(0)

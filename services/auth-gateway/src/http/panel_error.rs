@@ -68,6 +68,7 @@ fn answer(error: PanelError) -> ApiError {
         .because(error),
         PanelError::NoSuchAddress(_)
         | PanelError::ServerError { .. }
+        | PanelError::TooMuchPoison { .. }
         | PanelError::Unexpected { .. }
         | PanelError::Malformed(_) => {
             bad_gateway("PANEL_ERROR", "The panel's answer cannot be used").because(error)

@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use cache::Heard;
 use common::types::event::EventType;
-use common::types::sync::Kind;
+use common::types::sync::{Kind, Target};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use store::{Ending, RunRow};
 use testkit::{test_logger, wait_for};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -68,14 +69,49 @@ async fn a_trigger_says_who_asks_for_what() {
     assert_eq!(row.get::<_, String>(0), "given-id");
 }
 
+/// Sends every body that says nothing, with every content type that clients send
+/// with it; the answers.
+async fn saying_nothing(gateway: &Gateway, path: &str) -> Vec<(String, StatusCode, Value)> {
+    let mut answers = Vec::new();
+    for body in [None, Some(""), Some(" \r\n"), Some("{}")] {
+        for kind in [None, Some("application/json"), Some("text/plain")] {
+            let mut request = gateway.request(Method::POST, path);
+            if let Some(kind) = kind {
+                request = request.header("Content-Type", kind);
+            }
+            if let Some(body) = body {
+                request = request.body(body);
+            }
+            let (status, answer) = answer(request).await;
+            answers.push((format!("{body:?} as {kind:?}: {answer}"), status, answer));
+        }
+    }
+    answers
+}
+
 #[tokio::test]
-async fn an_empty_body_is_as_good_as_none() {
+async fn a_body_that_says_nothing_is_as_good_as_none_whatever_its_content_type() {
     let gateway = Gateway::start().await;
-    for body in ["", " \r\n"] {
-        let request = gateway.request(Method::POST, "/api/v1/sync/nodes");
-        let request = request.header("Content-Type", "application/json");
-        let (status, _) = answer(request.body(body)).await;
-        assert_eq!(status, StatusCode::ACCEPTED);
+    let nodes = saying_nothing(&gateway, "/api/v1/sync/nodes").await;
+    for (sent, status, answer) in &nodes {
+        assert_eq!(*status, StatusCode::ACCEPTED, "{sent}");
+        assert_eq!(id_of(answer), id_of(&nodes[0].2), "{sent}");
+    }
+    let run = common::types::id::RunId(id_of(&nodes[0].2));
+    let run = gateway.store.run(run).await.unwrap().unwrap();
+    assert_eq!(run.requested_by, "api");
+    let cancel = format!("/api/v1/sync/cancel/{}", run.id);
+    for (sent, status, answer) in saying_nothing(&gateway, &cancel).await {
+        assert_eq!(status, StatusCode::OK, "{sent}");
+        assert_eq!(answer["data"]["status"], "CANCELLED", "{sent}");
+    }
+    gateway.running().await;
+    let held = gateway
+        .finish(Some(json!({ "locations": { "count": 12 } })))
+        .await;
+    let confirm = format!("/api/v1/sync/confirm/{}", held.id);
+    for (sent, status, _) in saying_nothing(&gateway, &confirm).await {
+        assert_eq!(status, StatusCode::ACCEPTED, "{sent}");
     }
 }
 
@@ -207,17 +243,32 @@ async fn other_gateways_are_told_of_a_cancel() {
 }
 
 #[tokio::test]
-async fn a_run_that_has_ended_cannot_be_cancelled() {
+async fn a_run_that_waits_can_be_cancelled_and_one_that_has_ended_cannot() {
     let gateway = Gateway::start().await;
+    let waiting = gateway.pending(Target::One(Kind::Users)).await;
+    let path = |run: &RunRow| format!("/api/v1/sync/cancel/{}", run.id);
+    let (status, body) = gateway.post(&path(&waiting)).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(body["data"]["status"], "CANCELLED");
+
     gateway.running().await;
-    let run = gateway.finish(None).await;
-    let (status, body) = gateway
-        .post(&format!("/api/v1/sync/cancel/{}", run.id))
-        .await;
-    assert_eq!(
-        (status, error_code(status, &body).as_str()),
-        (StatusCode::CONFLICT, "CONFLICT")
-    );
+    let completed = gateway.finish(None).await;
+    gateway.running().await;
+    let failed = Ending::Failed {
+        step: "locations".to_owned(),
+        error: "for a test".to_owned(),
+        held: None,
+    };
+    let failed = gateway.end(&failed).await;
+    for run in [completed, failed] {
+        let (status, body) = gateway.post(&path(&run)).await;
+        assert_eq!(
+            (status, error_code(status, &body).as_str()),
+            (StatusCode::CONFLICT, "CONFLICT")
+        );
+        let after = gateway.store.run(run.run_id()).await.unwrap().unwrap();
+        assert_eq!(after.status, run.status, "it stays as it ended");
+    }
 }
 
 #[tokio::test]

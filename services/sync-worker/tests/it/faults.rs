@@ -105,6 +105,41 @@ async fn a_poison_row_is_reported_and_keeps_its_stored_row_and_its_siblings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listing_with_more_poison_than_can_be_isolated_fails_its_kind_at_once_and_removes_nothing()
+ {
+    let limit = ("PANEL_APPLICATION_LIMIT_PER_MINUTE", "100000");
+    let mut stage = Stage::without_worker(State::small(), &[limit]).await;
+    let ids: Vec<u32> = (9_000..9_101).collect();
+    stage.panel.state(|state| {
+        let model = state.allocations.values().next().unwrap().clone();
+        for (id, port) in ids.iter().zip(30_000..) {
+            let mut row = model.clone();
+            (row.id, row.port, row.server_id) = (*id, port, None);
+            state.allocations.insert(*id, row);
+        }
+    });
+    stage.start_worker();
+    stage.full().await;
+    stage.panel.state(|state| {
+        state.locations.get_mut(&1).unwrap().short = "renamed".to_owned();
+    });
+    stage.panel.faults(|faults| {
+        let poison = ids.iter().map(|id| (Resource::Allocations, *id));
+        faults.poison.extend(poison);
+    });
+    stage.panel.clear_requests();
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    assert_eq!(run.status, "FAILED");
+    assert_eq!(run.failed_step.as_deref(), Some("allocations"));
+    let error = run.error.unwrap();
+    assert!(error.contains("more than 100 single rows"), "{error}");
+    let asked = stage.panel.requests().len();
+    assert!(asked < 500, "{asked} requests: it was tried again");
+    stage.panel.faults(simulators::panel::Faults::clear);
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_malformed_record_keeps_its_stored_row() {
     let stage = Stage::new(State::small()).await;
     stage.full().await;

@@ -159,3 +159,60 @@ async fn the_share_and_the_number_that_are_held_are_settings() {
         stage.assert_mirrored().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_rows_that_are_everything_are_held_and_the_only_row_may_go() {
+    let mut stage = Stage::without_worker(State::small(), &[]).await;
+    let kept = stage.panel.state(|state| {
+        let kept: Vec<_> = state.databases.keys().copied().take(2).collect();
+        state.databases.retain(|id, _| kept.contains(id));
+        state.databases.clone()
+    });
+    stage.start_worker();
+    stage.full().await;
+    stage.panel.state(|state| state.databases.clear());
+    let run = stage.sync(Target::One(Kind::Databases)).await;
+    let databases = &run.held.as_ref().expect("everything is held")["databases"];
+    assert_eq!(databases["server_databases"]["rows"], 2);
+    assert_eq!(live(&stage, "server_databases").await, 2);
+    let confirmed = stage.confirm(run.run_id()).await;
+    assert_eq!(confirmed.status, "COMPLETED", "{:?}", confirmed.error);
+    assert_eq!(live(&stage, "server_databases").await, 0);
+
+    let (id, only) = kept.into_iter().next().unwrap();
+    stage.panel.state(|state| state.databases.insert(id, only));
+    stage.sync(Target::One(Kind::Databases)).await;
+    assert_eq!(live(&stage, "server_databases").await, 1);
+    stage.panel.state(|state| state.databases.clear());
+    let run = stage.sync(Target::One(Kind::Databases)).await;
+    assert_eq!(run.held, None);
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_allocations_that_are_everything_on_their_node_are_held() {
+    let mut stage = Stage::without_worker(State::small(), &[]).await;
+    stage.panel.state(|state| {
+        let mut node = state.nodes[&1].clone();
+        node.id = 6;
+        node.uuid = uuid::Uuid::new_v4();
+        state.nodes.insert(6, node);
+        let mut row = state.allocations.values().next().unwrap().clone();
+        (row.node_id, row.server_id) = (6, None);
+        for id in [9_001, 9_002] {
+            row.id = id;
+            row.port += 1;
+            state.allocations.insert(id, row.clone());
+        }
+    });
+    stage.start_worker();
+    stage.full().await;
+    stage.panel.state(|state| {
+        assert!(state.remove_allocation(9_001) && state.remove_allocation(9_002));
+    });
+    let run = stage.sync(Target::One(Kind::Allocations)).await;
+    assert_eq!(held(&run, "allocations")["rows"], 2);
+    assert_eq!(live(&stage, "allocations").await, 302);
+    stage.confirm(run.run_id()).await;
+    stage.assert_mirrored().await;
+}

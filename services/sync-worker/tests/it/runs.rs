@@ -148,6 +148,34 @@ async fn two_workers_share_one_run() {
     stage.assert_mirrored().await;
 }
 
+/// The lease is 3 s, the panel's answer takes more than twice as long, and nothing
+/// of the task is written in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_lives_keeps_its_lease_for_as_long_as_the_panel_takes() {
+    let mut stage = Stage::without_worker(State::small(), &[]).await;
+    stage.panel.faults(|faults| {
+        faults.add(
+            Fault::new(Effect::Stall { seconds: 7.0 })
+                .on("/api/application/users")
+                .with_query("per_page=500"),
+        );
+    });
+    stage.start_worker();
+    stage.start_worker();
+    stage.full().await;
+    stage.assert_mirrored().await;
+    let lost = "SELECT sum(lost_leases)::bigint FROM sync_tasks";
+    assert_eq!(stage.number(lost).await, 0);
+    let fences = "SELECT count(*) FROM sync_tasks WHERE kind = 'users' AND fence > 1";
+    assert_eq!(stage.number(fences).await, 0, "claimed once");
+    let asked = stage.panel.requests();
+    let asked = asked.iter().filter(|request| {
+        let asked = &request.path_and_query;
+        asked.contains("/users?") && asked.contains("per_page=500")
+    });
+    assert_eq!(asked.count(), 1, "nobody else asked for the page");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_worker_gives_its_tasks_back_and_another_completes_the_run() {
     let mut stage = Stage::new(State::small()).await;
