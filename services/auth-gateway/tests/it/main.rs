@@ -12,6 +12,7 @@ mod access;
 mod errors;
 mod events;
 mod gateway;
+mod hytale;
 mod lifecycle;
 mod openapi;
 mod servers;

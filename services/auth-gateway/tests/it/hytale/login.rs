@@ -1,0 +1,251 @@
+use reqwest::StatusCode;
+use serde_json::json;
+use simulators::hytale::{Effect, Endpoint};
+
+use super::stage::{Stage, code};
+
+#[tokio::test]
+async fn a_device_login_brings_an_account_into_custody() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    assert_eq!(body["error"], "authorization_pending");
+    assert_eq!(code(&body), "AUTHORIZATION_PENDING");
+    assert_eq!(body["success"], false);
+    assert_eq!(body["retry_after"], 5);
+
+    assert!(stage.hytale.approve(&begun.user_code, "one"));
+    stage.pass_interval().await;
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let owner = stage.hytale.account("one").unwrap().owner.to_string();
+    assert_eq!(body["account_id"], owner);
+    assert_eq!(body["token_type"], "Bearer");
+    assert!(body["expires_in"].as_u64().unwrap() > 3500);
+    assert!(
+        body["access_token"]
+            .as_str()
+            .unwrap()
+            .starts_with("ory_at_")
+    );
+    assert!(body.get("refresh_token").is_none());
+    assert_eq!(stage.trail().await, ["TOKEN_CREATED"]);
+}
+
+#[tokio::test]
+async fn existing_clients_find_the_same_login_at_their_addresses() {
+    let stage = Stage::new().await;
+    let path = "/api/v1/hytale/oauth/device-code";
+    let (status, begun) = stage.post(path, json!({ "account_id": "host" })).await;
+    assert_eq!(status, StatusCode::OK, "{begun}");
+    let user_code = begun["user_code"].as_str().unwrap();
+    assert!(stage.hytale.approve(user_code, "one"));
+    let poll = json!({ "account_id": "host", "device_code": begun["device_code"] });
+    let (status, body) = stage.post("/api/v1/hytale/oauth/token", poll).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+}
+
+#[tokio::test]
+async fn a_poll_faster_than_the_interval_is_slowed_down_here() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.poll(&begun).await;
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(body["error"], "slow_down");
+    assert_eq!(stage.asked(Endpoint::DeviceToken), 1);
+}
+
+#[tokio::test]
+async fn hytales_own_slow_down_makes_the_interval_longer() {
+    let stage = Stage::new().await;
+    stage.hytale.behaviour(|it| it.slow_down = true);
+    let begun = stage.begin("host").await;
+    stage.poll(&begun).await;
+    stage.pass_interval().await;
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    assert_eq!(body["retry_after"], 10);
+}
+
+#[tokio::test]
+async fn a_success_is_answered_again_for_two_minutes_and_then_no_more() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.hytale.approve(&begun.user_code, "one");
+    let (_, first) = stage.poll(&begun).await;
+    let (status, again) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(first["access_token"], again["access_token"]);
+    assert_eq!(stage.asked(Endpoint::DeviceToken), 1);
+
+    stage
+        .execute("UPDATE hytale_device_flows SET ended_at = now() - interval '2 minutes'")
+        .await;
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(code(&body), "INVALID_DEVICE_CODE");
+}
+
+#[tokio::test]
+async fn an_unknown_code_is_refused_without_asking_hytale() {
+    let stage = Stage::new().await;
+    let body = json!({ "device_code": "ory_dc_of_somebody_else" });
+    let (status, body) = stage.post("/api/hytale/token-poll", body).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(code(&body), "INVALID_DEVICE_CODE");
+    assert_eq!(stage.asked(Endpoint::DeviceToken), 0);
+}
+
+#[tokio::test]
+async fn a_login_ends_after_fifteen_minutes_of_polling_without_asking_hytale() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.poll(&begun).await;
+    stage
+        .execute(
+            "UPDATE hytale_device_flows SET first_polled_at = now() - interval '15 minutes', \
+             next_poll_at = now() - interval '1 second'",
+        )
+        .await;
+    for _ in 0..2 {
+        let (status, body) = stage.poll(&begun).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{body}");
+        assert_eq!(code(&body), "EXPIRED_TOKEN");
+        assert_eq!(body["error"], "expired_token");
+    }
+    assert_eq!(stage.asked(Endpoint::DeviceToken), 1);
+    assert_eq!(stage.trail().await, ["AUTH_FAILED"], "once");
+}
+
+#[tokio::test]
+async fn a_declined_login_says_so() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    assert!(stage.hytale.deny(&begun.user_code));
+    for _ in 0..2 {
+        let (status, body) = stage.poll(&begun).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{body}");
+        assert_eq!(code(&body), "AUTH_FAILED");
+        assert_eq!(body["error"], "access_denied");
+    }
+    assert_eq!(stage.trail().await, ["AUTH_FAILED"], "once");
+}
+
+#[tokio::test]
+async fn while_hytale_is_in_trouble_a_login_stays_pending() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.hytale.approve(&begun.user_code, "one");
+    let status = 503;
+    let effect = Effect::Status {
+        status,
+        retry_after: None,
+    };
+    stage.fail(Endpoint::DeviceToken, effect);
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    stage.heal();
+    stage.pass_interval().await;
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+}
+
+#[tokio::test]
+async fn what_a_login_has_brought_outlives_trouble_with_the_profiles() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.hytale.approve(&begun.user_code, "one");
+    stage.fail(Endpoint::Profiles, Effect::Closed);
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    stage.heal();
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(
+        stage.asked(Endpoint::DeviceToken),
+        1,
+        "the code was used once"
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_means_another_account_is_refused_and_nothing_is_stored() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let begun = stage.begin("host").await;
+    stage.hytale.approve(&begun.user_code, "many");
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(code(&body), "AUTH_FAILED");
+    assert_eq!(stage.query("SELECT 1 FROM hytale_accounts").await.len(), 1);
+    assert_eq!(stage.trail().await, ["TOKEN_CREATED", "AUTH_FAILED"]);
+}
+
+#[tokio::test]
+async fn an_account_of_somebody_else_is_not_taken_over_and_its_owner_is_told() {
+    let stage = Stage::new().await;
+    let first = stage.host().await;
+    stage
+        .execute(
+            "DELETE FROM hytale_account_names; \
+             UPDATE hytale_account_owners SET principal = 'user:somebody'",
+        )
+        .await;
+    let begun = stage.begin("mine").await;
+    stage.hytale.approve(&begun.user_code, "one");
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(code(&body), "FORBIDDEN");
+    let owners = stage
+        .query("SELECT principal FROM hytale_account_owners")
+        .await;
+    assert_eq!(owners.len(), 1);
+    assert_eq!(owners[0].get::<_, String>(0), "user:somebody");
+    let told = stage
+        .query("SELECT body->'data'->>'account_id' FROM outbox WHERE key = 'hytale.account.login_refused'")
+        .await;
+    assert_eq!(
+        told[0].get::<_, String>(0),
+        first["account_id"].as_str().unwrap()
+    );
+}
+
+#[tokio::test]
+async fn no_code_and_no_token_can_be_read_in_the_database() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.hytale.approve(&begun.user_code, "one");
+    let (_, tokens) = stage.poll(&begun).await;
+    let path = "/api/hytale/game-session";
+    let (_, made) = stage.post(path, json!({ "account_id": "host" })).await;
+    let secrets = [
+        begun.device_code.as_str(),
+        tokens["access_token"].as_str().unwrap(),
+        made["session"]["session_token"].as_str().unwrap(),
+        made["session"]["identity_token"].as_str().unwrap(),
+    ];
+    let tables = ["accounts", "device_flows", "sessions", "audit"];
+    for table in tables {
+        let sql = format!("SELECT row_to_json(it)::text FROM hytale_{table} it");
+        for row in stage.query(&sql).await {
+            let text: String = row.get(0);
+            assert!(!text.contains("ory_"), "{text}");
+            assert!(
+                secrets.iter().all(|secret| !text.contains(secret)),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_the_key_nobody_begins_or_polls_a_login() {
+    let stage = Stage::new().await;
+    for path in ["/api/hytale/device-code", "/api/hytale/token-poll"] {
+        let url = format!("{}{path}", stage.gateway.url);
+        let answer = stage.gateway.client.post(url).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    }
+}

@@ -1,0 +1,6 @@
+//! Custody of Hytale accounts, with a simulated Hytale.
+
+mod login;
+mod sessions;
+mod stage;
+mod tokens;

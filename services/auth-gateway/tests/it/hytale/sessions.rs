@@ -1,0 +1,226 @@
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use simulators::hytale::{BodyStyle, Effect, Endpoint, Options};
+
+use super::stage::{Stage, code};
+use crate::gateway::answer;
+
+const SESSION: &str = "/api/hytale/game-session";
+
+async fn make(stage: &Stage) -> Value {
+    let (status, body) = stage.post(SESSION, json!({ "account_id": "host" })).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    body["session"].clone()
+}
+
+async fn age(stage: &Stage) {
+    stage
+        .execute("UPDATE hytale_sessions SET expires_at = now() + interval '9 minutes'")
+        .await;
+}
+
+#[tokio::test]
+async fn a_session_is_made_refreshed_and_ended() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let made = make(&stage).await;
+    assert_eq!(made["profile_id"], stage.profile("one", 0));
+    assert_eq!(stage.hytale.live_sessions("one"), 1);
+
+    age(&stage).await;
+    let which = json!({ "account_id": "host", "session_id": made["session_id"] });
+    let (status, body) = stage.send(Method::PATCH, SESSION, which.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_ne!(body["session"]["session_token"], made["session_token"]);
+    assert_eq!(body["session"]["session_id"], made["session_id"]);
+
+    for _ in 0..2 {
+        let (status, body) = stage.send(Method::DELETE, SESSION, which.clone()).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+    }
+    assert_eq!(stage.hytale.live_sessions("one"), 0);
+    assert_eq!(stage.asked(Endpoint::SessionDelete), 1);
+    assert_eq!(
+        stage.trail().await,
+        [
+            "TOKEN_CREATED",
+            "SESSION_CREATED",
+            "SESSION_REFRESHED",
+            "SESSION_DELETED"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn existing_clients_find_sessions_at_their_addresses() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let base = "/api/v1/hytale/oauth/game-session";
+    let by_query = format!(
+        "{base}/new?account_id=host&profile_uuid={}",
+        stage.profile("one", 0)
+    );
+    let (status, body) = stage.post(&by_query, json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let which = json!({ "account_id": "host", "profile_uuid": stage.profile("one", 0) });
+    let (status, same) = stage.post(&format!("{base}/refresh"), which.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{same}");
+    assert_eq!(same["session"], body["session"], "too early for a new pair");
+    assert_eq!(stage.asked(Endpoint::SessionRefresh), 0);
+    let (status, body) = stage.post(&format!("{base}/delete"), which).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+}
+
+#[tokio::test]
+async fn the_same_idempotency_key_means_the_same_session() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let ask = || {
+        let request = stage.gateway.request(Method::POST, SESSION);
+        answer(
+            request
+                .header("Idempotency-Key", "boot-17")
+                .json(&json!({ "account_id": "host" })),
+        )
+    };
+    let (_, first) = ask().await;
+    let (status, second) = ask().await;
+    assert_eq!(status, StatusCode::OK, "{second}");
+    assert_eq!(first, second);
+    assert_eq!(stage.hytale.live_sessions("one"), 1);
+}
+
+#[tokio::test]
+async fn where_several_sessions_fit_their_ids_are_answered() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let first = make(&stage).await;
+    let second = make(&stage).await;
+    let which = json!({ "account_id": "host" });
+    let (status, body) = stage.send(Method::DELETE, SESSION, which).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{body}");
+    let ids = body["details"]["session_ids"].as_array().unwrap();
+    assert!(ids.contains(&first["session_id"]) && ids.contains(&second["session_id"]));
+}
+
+#[tokio::test]
+async fn the_limit_is_told_apart_whatever_the_refusals_body() {
+    for style in [BodyStyle::Json, BodyStyle::Text, BodyStyle::Empty] {
+        let mut options = Options::default();
+        options.behaviour.session_limit = Some(1);
+        options.behaviour.refusal_body = style;
+        let stage = Stage::with(options, Vec::new()).await;
+        stage.host().await;
+        make(&stage).await;
+        let (status, body) = stage.post(SESSION, json!({ "account_id": "host" })).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{body}");
+        assert_eq!(code(&body), "SESSION_LIMIT_EXCEEDED");
+        assert_eq!(body["entitlement_required"], "sessions.unlimited_servers");
+        assert_eq!(stage.asked(Endpoint::RefreshToken), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_that_died_before_its_time_is_renewed_once() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let effect = Effect::Status {
+        status: 401,
+        retry_after: None,
+    };
+    stage.hytale.faults(|faults| {
+        faults.add(
+            simulators::hytale::Fault::new(effect.clone())
+                .on(Endpoint::SessionNew)
+                .times(1),
+        );
+        faults.add(
+            simulators::hytale::Fault::new(effect)
+                .on(Endpoint::Profiles)
+                .times(1),
+        );
+    });
+    make(&stage).await;
+    assert_eq!(stage.asked(Endpoint::RefreshToken), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_remembered_as_a_session_that_may_exist() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    stage.fail(Endpoint::SessionNew, Effect::ResponseLost);
+    let (status, body) = stage.post(SESSION, json!({ "account_id": "host" })).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY, "{body}");
+    let row = &stage.query("SELECT state, lost FROM hytale_sessions").await[0];
+    assert_eq!(
+        (row.get::<_, String>(0), row.get::<_, bool>(1)),
+        ("failed".to_owned(), true)
+    );
+    let outcome = &stage
+        .query("SELECT details->>'outcome' FROM hytale_audit WHERE event_type = 'SESSION_CREATED'")
+        .await[0];
+    assert_eq!(outcome.get::<_, String>(0), "failed");
+}
+
+#[tokio::test]
+async fn a_session_that_hytale_has_ended_is_not_found_and_lapses() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    make(&stage).await;
+    age(&stage).await;
+    stage.hytale.end_sessions("one");
+    let which = json!({ "account_id": "host" });
+    let (status, body) = stage.send(Method::PATCH, SESSION, which.clone()).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
+    assert_eq!(code(&body), "SESSION_NOT_FOUND");
+    let (status, _) = stage.send(Method::DELETE, SESSION, which).await;
+    assert_eq!(status, StatusCode::OK);
+    let row = &stage
+        .query("SELECT state, session_token IS NULL FROM hytale_sessions")
+        .await[0];
+    assert_eq!(
+        (row.get::<_, String>(0), row.get::<_, bool>(1)),
+        ("lapsed".to_owned(), true)
+    );
+}
+
+#[tokio::test]
+async fn an_account_with_several_profiles_needs_one_named_or_selected() {
+    let stage = Stage::new().await;
+    stage.login_as("many", "host").await;
+    let (status, body) = stage.post(SESSION, json!({ "account_id": "host" })).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    let second = stage.profile("many", 1);
+    let choice = json!({ "account_id": "host", "profile_id": second });
+    stage.post("/api/hytale/select-profile", choice).await;
+    let made = make(&stage).await;
+    assert_eq!(made["profile_id"], second);
+}
+
+#[tokio::test]
+async fn a_session_is_made_for_a_known_server_only() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let nowhere =
+        json!({ "account_id": "host", "server_id": "0197b1d2-0000-7000-8000-000000000000" });
+    let (status, body) = stage.post(SESSION, nowhere).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
+    assert_eq!(stage.asked(Endpoint::SessionNew), 0);
+}
+
+#[tokio::test]
+async fn the_trail_refuses_to_be_changed() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let database = stage.gateway.database.connect().await;
+    for sql in [
+        "UPDATE hytale_audit SET event_type = 'TOKEN_DELETED'",
+        "DELETE FROM hytale_audit",
+        "DELETE FROM hytale_audit_default",
+        "TRUNCATE hytale_audit",
+    ] {
+        let refused = database.batch_execute(sql).await.unwrap_err();
+        let message = refused.as_db_error().unwrap().message().to_owned();
+        assert!(message.contains("append-only"), "{sql}: {message}");
+    }
+}
