@@ -24,13 +24,8 @@ fn refusal(operation: Operation, status: u16, body: &str) -> Refusal {
 #[test]
 fn the_oauth_error_counts_more_than_the_status() {
     for status in [400, 401, 403] {
-        let error = |name: &str| {
-            refusal(
-                Operation::Poll,
-                status,
-                &format!(r#"{{"error":"{name}"}}"#),
-            )
-        };
+        let error =
+            |name: &str| refusal(Operation::Poll, status, &format!(r#"{{"error":"{name}"}}"#));
         assert_eq!(error("access_denied"), Refusal::AccessDenied);
         assert_eq!(error("expired_token"), Refusal::ExpiredToken);
         assert_eq!(error("invalid_client"), Refusal::InvalidClient);
@@ -43,9 +38,15 @@ fn the_oauth_error_counts_more_than_the_status() {
 #[test]
 fn a_refresh_tokens_end_is_told_by_the_hint_alone() {
     for (hint, expected) in [
-        (" The refresh token was already used.", GrantHint::AlreadyUsed),
+        (
+            " The refresh token was already used.",
+            GrantHint::AlreadyUsed,
+        ),
         (" The refresh token expired.", GrantHint::Expired),
-        (" The refresh token is malformed or not valid.", GrantHint::Malformed),
+        (
+            " The refresh token is malformed or not valid.",
+            GrantHint::Malformed,
+        ),
         ("", GrantHint::Unknown),
     ] {
         let body = format!(r#"{{"error":"invalid_grant","error_description":"{GRANT}{hint}"}}"#);
@@ -133,7 +134,11 @@ fn busy_is_said_by_429_or_by_a_503_that_means_it() {
 
 #[test]
 fn a_success_that_cannot_be_read_is_lost_and_not_quoted() {
-    let error = failure(Operation::Refresh, 200, r#"{"access_token":17,"refresh_token":"ory_rt_x"}"#);
+    let error = failure(
+        Operation::Refresh,
+        200,
+        r#"{"access_token":17,"refresh_token":"ory_rt_x"}"#,
+    );
     assert!(matches!(
         error,
         VendorError::Lost(Lost::Unreadable { status: 200 })

@@ -10,7 +10,10 @@ fn a_device_code_is_read_as_the_live_service_writes_it() {
     assert_eq!(code.verification_uri_complete, None);
     assert_eq!(code.expires_in, Duration::from_secs(599));
     let shown = format!("{code:?}");
-    assert!(!shown.contains("fkYMjXa6") && !shown.contains("ory_dc_x"), "{shown}");
+    assert!(
+        !shown.contains("fkYMjXa6") && !shown.contains("ory_dc_x"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -23,17 +26,18 @@ fn what_a_device_code_leaves_out_has_defaults() {
 
 #[test]
 fn a_link_that_is_no_web_address_is_not_shown() {
-    let body = |uri: &str| {
-        format!(r#"{{"device_code":"d","user_code":"u","verification_uri":"{uri}"}}"#)
-    };
+    let body =
+        |uri: &str| format!(r#"{{"device_code":"d","user_code":"u","verification_uri":"{uri}"}}"#);
     assert!(device_code(body("javascript:alert(1)").as_bytes()).is_none());
     assert!(device_code(body("https://a.example/x").as_bytes()).is_some());
 }
 
 #[test]
 fn tokens_may_come_without_a_new_refresh_token() {
-    let set = token_set(br#"{"access_token":"a","expires_in":3599,"token_type":"bearer","scope":"offline"}"#)
-        .expect("readable");
+    let set = token_set(
+        br#"{"access_token":"a","expires_in":3599,"token_type":"bearer","scope":"offline"}"#,
+    )
+    .expect("readable");
     assert!(set.refresh_token.is_none());
     assert_eq!(set.expires_in, Duration::from_secs(3_599));
     assert!(token_set(br#"{"access_token":""}"#).is_none());
@@ -63,8 +67,10 @@ fn a_sessions_end_has_nanoseconds_or_none() {
 
 #[test]
 fn an_unknown_kind_of_key_does_not_spoil_the_others() {
-    let read = keys(br#"{"keys":[{"kty":7},{"kty":"OKP","crv":"Ed25519","x":"AA","kid":"k","use":"sig"}]}"#)
-        .expect("readable");
+    let read = keys(
+        br#"{"keys":[{"kty":7},{"kty":"OKP","crv":"Ed25519","x":"AA","kid":"k","use":"sig"}]}"#,
+    )
+    .expect("readable");
     assert_eq!(read.len(), 1);
     assert_eq!(read[0].kid.as_deref(), Some("k"));
 }

@@ -29,9 +29,7 @@ use operation::Operation;
 use wire::{Body, Call, Wire};
 
 pub use error::{GrantHint, Lost, NotSent, Refusal, VendorError};
-pub use model::{
-    DeviceCode, Issuer, Jwk, Poll, Profile, Profiles, SessionTokens, TokenSet,
-};
+pub use model::{DeviceCode, Issuer, Jwk, Poll, Profile, Profiles, SessionTokens, TokenSet};
 pub use operation::Host;
 pub use said::Said;
 

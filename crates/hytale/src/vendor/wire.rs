@@ -218,7 +218,9 @@ impl Call<'_> {
             Body::Json(text) => ("application/json", text.clone()),
             Body::Form(fields) => (
                 "application/x-www-form-urlencoded",
-                Serializer::new(String::new()).extend_pairs(*fields).finish(),
+                Serializer::new(String::new())
+                    .extend_pairs(*fields)
+                    .finish(),
             ),
         };
         request
