@@ -2,4 +2,5 @@
 //!
 //! Nothing here imports anything of ours, so that a mistake shared with the product cannot hide.
 
+pub mod hytale;
 pub mod panel;

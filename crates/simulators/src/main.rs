@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use simulators::panel::{Latency, Options, Panel, RateLimits, State};
+use simulators::{
+    hytale::{self, Behaviour, Hytale, Shapes},
+    panel::{Latency, Options, Panel, RateLimits, State},
+};
 
 #[derive(Parser)]
 #[command(about = "The outside world as real HTTP servers, for development and tests")]
@@ -16,6 +19,8 @@ struct Arguments {
 enum System {
     /// A Pterodactyl panel
     Panel(PanelArguments),
+    /// Hytale: its OAuth service, account data and session service under one address
+    Hytale(HytaleArguments),
 }
 
 #[derive(clap::Args)]
@@ -88,6 +93,79 @@ impl PanelArguments {
     }
 }
 
+#[derive(clap::Args)]
+struct HytaleArguments {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// The address that answers name, if it is another than the one it listens on
+    #[arg(long)]
+    public_url: Option<String>,
+    /// `iss` of game session tokens
+    #[arg(long)]
+    issuer: Option<String>,
+    /// `iss` of id tokens
+    #[arg(long)]
+    oauth_issuer: Option<String>,
+    /// Makes ids, codes, tokens and keys the same in every run
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The instant (RFC 3339) at which the clock stands still until it is advanced
+    #[arg(long)]
+    standing_clock: Option<chrono::DateTime<chrono::Utc>>,
+    /// Answer in the shapes that the official guide prints instead of the live ones
+    #[arg(long)]
+    guide_shapes: bool,
+    /// Concurrent sessions of one account
+    #[arg(long, conflicts_with = "no_session_limit")]
+    session_limit: Option<u32>,
+    /// Let accounts have any number of sessions
+    #[arg(long)]
+    no_session_limit: bool,
+    /// Approve device codes by themselves, after this many polls
+    #[arg(long)]
+    auto_approve_after: Option<u32>,
+    /// Account that device codes are approved as
+    #[arg(long, requires = "auto_approve_after")]
+    auto_approve_account: Option<String>,
+    /// How it behaves, as JSON with some fields of `Behaviour`; flags count more
+    #[arg(long, value_parser = behaviour)]
+    behaviour: Option<Behaviour>,
+}
+
+fn behaviour(json: &str) -> serde_json::Result<Behaviour> {
+    serde_json::from_str(json)
+}
+
+impl HytaleArguments {
+    fn options(self) -> hytale::Options {
+        let defaults = hytale::Options::default();
+        let mut behaviour = self.behaviour.unwrap_or_default();
+        if self.guide_shapes {
+            behaviour.shapes = Shapes::Guide;
+        }
+        if self.no_session_limit || self.session_limit.is_some() {
+            behaviour.session_limit = self.session_limit;
+        }
+        if let Some(after_polls) = self.auto_approve_after {
+            behaviour.auto_approve = Some(hytale::AutoApprove {
+                after_polls,
+                account: self.auto_approve_account,
+            });
+        }
+        hytale::Options {
+            listen: self.listen,
+            public_url: self.public_url,
+            issuer: self.issuer.unwrap_or(defaults.issuer),
+            oauth_issuer: self.oauth_issuer.unwrap_or(defaults.oauth_issuer),
+            seed: self.seed,
+            standing_clock: self.standing_clock,
+            accounts: defaults.accounts,
+            behaviour,
+        }
+    }
+}
+
 #[actix_web::main]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
@@ -100,9 +178,21 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let System::Panel(arguments) = arguments.system;
-    let panel = Panel::start(arguments.state()?, arguments.options()).await?;
-    println!("panel {}", panel.url());
-    // Until a signal ends the process.
+    match arguments.system {
+        System::Panel(arguments) => {
+            let panel = Panel::start(arguments.state()?, arguments.options()).await?;
+            println!("panel {}", panel.url());
+            until_killed(panel).await
+        }
+        System::Hytale(arguments) => {
+            let hytale = Hytale::start(arguments.options()).await?;
+            println!("hytale {}", hytale.url());
+            until_killed(hytale).await
+        }
+    }
+}
+
+/// Keeps a system running until a signal ends the process.
+async fn until_killed<T>(_system: T) -> Result<(), Box<dyn std::error::Error>> {
     std::future::pending().await
 }

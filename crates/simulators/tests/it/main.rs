@@ -12,6 +12,7 @@ mod client_api;
 mod control;
 mod data;
 mod faults;
+mod hytale;
 mod latency;
 mod limits;
 mod listings;

@@ -1,0 +1,6 @@
+//! Hytale, the vendor.
+
+mod control;
+mod flow;
+mod jwt;
+mod support;
