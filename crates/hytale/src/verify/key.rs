@@ -14,6 +14,35 @@ use crate::vendor::{Issuer, Jwk};
 /// Longest name of a key that is remembered, in bytes.
 pub(super) const LONGEST_KEY_ID: usize = 128;
 
+/// 2,048 bits, in bytes.
+const SHORTEST_MODULUS: usize = 256;
+
+/// How a token is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// Ed25519.
+    EdDsa,
+    /// RSA with PKCS#1 padding and SHA-256.
+    Rs256,
+}
+
+impl Algorithm {
+    /// As headers and keys name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Rs256 => "RS256",
+        }
+    }
+
+    /// Whether an issuer may sign so: the session service only by Ed25519, the OAuth
+    /// host by whichever key it publishes.
+    pub(super) fn signs_for(self, issuer: Issuer) -> bool {
+        self == Self::EdDsa || issuer == Issuer::OAuth
+    }
+}
+
 /// A key that a signature can be checked with.
 pub struct PublicKey(Kind);
 
@@ -52,21 +81,31 @@ impl PublicKey {
         {
             return None;
         }
-        let alg = jwk.alg.as_deref();
-        match issuer {
-            Issuer::Sessions => {
-                let is_ours = jwk.kty == "OKP"
-                    && jwk.crv.as_deref() == Some("Ed25519")
-                    && matches!(alg, None | Some("EdDSA" | "Ed25519"));
-                let point = bytes(jwk.x.as_deref()).filter(|_| is_ours)?;
-                Self::ed25519(&point.try_into().ok()?)
-            }
-            Issuer::OAuth => {
-                let is_ours = jwk.kty == "RSA" && matches!(alg, None | Some("RS256"));
-                let n = bytes(jwk.n.as_deref()).filter(|n| is_ours && n.len() >= 256)?;
+        let key = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+            ("OKP", Some("Ed25519")) => Self::ed25519(&bytes(jwk.x.as_deref())?.try_into().ok()?)?,
+            ("RSA", _) => {
+                let n = bytes(jwk.n.as_deref()).filter(|n| n.len() >= SHORTEST_MODULUS)?;
                 let e = bytes(jwk.e.as_deref())?;
-                Some(Self(Kind::Rsa(RsaPublicKeyComponents { n, e })))
+                Self(Kind::Rsa(RsaPublicKeyComponents { n, e }))
             }
+            _ => return None,
+        };
+        let algorithm = key.algorithm();
+        let is_named_so = match jwk.alg.as_deref() {
+            None => true,
+            // RFC 9864 calls it by its curve.
+            Some("Ed25519") => algorithm == Algorithm::EdDsa,
+            Some(name) => name == algorithm.name(),
+        };
+        (is_named_so && algorithm.signs_for(issuer)).then_some(key)
+    }
+
+    /// The one algorithm that it signs with.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        match self.0 {
+            Kind::Ed25519(_) => Algorithm::EdDsa,
+            Kind::Rsa(_) => Algorithm::Rs256,
         }
     }
 

@@ -4,8 +4,8 @@
 //! takes a compact JWS apart and proves its signature; [`Expected`] is what its claims
 //! must say; `key` prepares what the vendor publishes.
 //!
-//! Claims are read only after the signature holds. The algorithm is the issuer's, not
-//! the token's choice. Time is an argument, so that tests and replays can set it.
+//! Claims are read only after the signature holds. The algorithm is the key's and
+//! one that the issuer may use, not the token's choice. Time is an argument, so that tests and replays can set it.
 
 mod cache;
 mod error;
@@ -22,7 +22,7 @@ use crate::vendor::{Issuer, Jwk, Vendor, VendorError};
 pub use cache::{KeyCache, KeySource};
 pub use error::{Invalid, VerifyError};
 pub use expected::{Audience, Claims, Expected};
-pub use key::{KeySet, PublicKey};
+pub use key::{Algorithm, KeySet, PublicKey};
 pub use token::{LONGEST_TOKEN, verify_with};
 
 /// Verifies tokens of both of the vendor's issuers. Clones share the keys.

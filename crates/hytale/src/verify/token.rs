@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
 use super::expected::RawClaims;
-use super::key::LONGEST_KEY_ID;
+use super::key::{Algorithm, LONGEST_KEY_ID};
 use super::{Claims, Expected, Invalid, KeySet, PublicKey};
 use crate::vendor::Issuer;
 
@@ -18,6 +18,7 @@ pub const LONGEST_TOKEN: usize = 16 << 10;
 
 /// A token whose header is acceptable; nothing is proven yet.
 pub(super) struct Token<'a> {
+    algorithm: Algorithm,
     key_id: Option<String>,
     signed: &'a [u8],
     payload: &'a str,
@@ -51,12 +52,12 @@ impl<'a> Token<'a> {
         let header = decode(header)?;
         let header: Header<'_> =
             serde_json::from_slice(&header).map_err(|_quotes_it| Invalid::Malformed)?;
-        let algorithm = match issuer {
-            Issuer::Sessions => "EdDSA",
-            Issuer::OAuth => "RS256",
-        };
+        let algorithm = [Algorithm::EdDsa, Algorithm::Rs256]
+            .into_iter()
+            .find(|known| header.alg == known.name() && known.signs_for(issuer))
+            .ok_or(Invalid::Algorithm)?;
         let is_jwt = header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
-        if header.alg != algorithm || header.crit.is_some() || !is_jwt {
+        if header.crit.is_some() || !is_jwt {
             return Err(Invalid::Algorithm);
         }
         if header
@@ -67,6 +68,7 @@ impl<'a> Token<'a> {
             return Err(Invalid::UnknownKey);
         }
         Ok(Self {
+            algorithm,
             key_id: header.kid,
             signed: signed.as_bytes(),
             payload,
@@ -80,8 +82,12 @@ impl<'a> Token<'a> {
 
     /// # Errors
     ///
-    /// [`Invalid::Signature`], then [`Invalid::Malformed`].
+    /// [`Invalid::Algorithm`] if the key signs in another way, [`Invalid::Signature`],
+    /// then [`Invalid::Malformed`].
     pub(super) fn proven_claims(&self, key: &PublicKey) -> Result<RawClaims, Invalid> {
+        if key.algorithm() != self.algorithm {
+            return Err(Invalid::Algorithm);
+        }
         key.verify(self.signed, &self.signature)?;
         serde_json::from_slice(&decode(self.payload)?).map_err(|_quotes_it| Invalid::Malformed)
     }

@@ -125,7 +125,7 @@ fn the_algorithm_is_the_issuers() {
     }
     let token = sign(&good_header(), &good_claims());
     let result = verify(&token, &Expected::id_token(&hosts()));
-    assert_eq!(result.err(), Some(Invalid::Algorithm));
+    assert_eq!(result.err(), Some(Invalid::Issuer));
 }
 
 #[test]

@@ -8,6 +8,12 @@
 #![allow(missing_docs, reason = "tests explain themselves by their names")]
 
 mod claims;
+mod keys;
+mod login;
+mod manners;
 mod random;
 mod second;
+mod sessions;
+mod spending;
+mod stage;
 mod wycheproof;

@@ -90,7 +90,7 @@ fn check_claims(claims: &Map<String, Value>, rules: &Rules<'_>, now: i64) -> Opt
         .into_iter()
         .flatten()
         .all(|time| i128::from(time) <= i128::from(now) + 60);
-    let is_date = |time: i64| time.abs() < 8_000_000_000_000;
+    let is_date = |time: i64| time.unsigned_abs() < 8_000_000_000_000;
     let dates = [Some(exp), second("iat")?];
     (i128::from(now) < i128::from(exp) + 60 && begun && dates.into_iter().flatten().all(is_date))
         .then_some(())
