@@ -105,7 +105,7 @@ pub struct SessionTokens {
 pub enum Issuer {
     /// The session service: Ed25519.
     Sessions,
-    /// The OAuth host: RSA, if it publishes keys at all.
+    /// The OAuth host: RSA or Ed25519, if it publishes keys at all.
     OAuth,
 }
 
