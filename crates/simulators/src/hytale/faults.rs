@@ -4,6 +4,7 @@
 //! first that can still strike does.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{keys::SignatureFlaw, routes::Endpoint};
 
@@ -46,6 +47,13 @@ pub enum Effect {
         /// Seconds of `Retry-After`.
         #[serde(default)]
         retry_after: Option<u64>,
+    },
+    /// This status with this JSON, not processed.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// The body.
+        body: Value,
     },
     /// Processed at once, answered after this many real seconds.
     Late {

@@ -121,7 +121,7 @@ impl Keys {
             Some(SignatureFlaw::WrongAlg) => {
                 json!({ "alg": "HS256", "typ": "JWT", "kid": key.id })
             }
-            Some(SignatureFlaw::NoAlg) => json!({ "alg": "none", "typ": "JWT" }),
+            Some(SignatureFlaw::NoAlg) => json!({ "alg": "none", "typ": "JWT", "kid": key.id }),
             _ => json!({ "alg": "EdDSA", "typ": "JWT", "kid": key.id }),
         };
         let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());

@@ -183,7 +183,7 @@ impl Hytale {
         self.order(Order::Expire { user_code }).is_ok()
     }
 
-    /// Begins a family of tokens for a game server without a device code.
+    /// Begins a family of tokens for a game server without a device code. The account is named, not looked up.
     pub fn login(&self, account: &str) -> Login {
         let mut world = self.shared.world();
         let issued = world.login(account, SERVER_CLIENT, SERVER_SCOPE);

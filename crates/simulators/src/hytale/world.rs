@@ -165,6 +165,7 @@ impl World {
                 reply.headers.extend(wait);
                 reply
             }
+            Some(Effect::Answer { status, ref body }) => Reply::json(status, body),
             Some(Effect::Html { status }) => Reply::proxy_page(status),
             Some(Effect::ConcurrentUse) => self.collision(note),
             _ => Reply::empty(500),
@@ -234,6 +235,7 @@ impl Arrival {
             self.effect,
             Some(
                 Effect::Status { .. }
+                    | Effect::Answer { .. }
                     | Effect::Hang
                     | Effect::Closed
                     | Effect::Html { .. }

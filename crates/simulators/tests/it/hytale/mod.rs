@@ -1,6 +1,14 @@
 //! Hytale, the vendor.
 
+mod accounts;
 mod control;
+mod devices;
+mod faults;
 mod flow;
 mod jwt;
+mod oauth;
+mod refreshes;
+mod sessions;
+mod shapes;
 mod support;
+mod tokens;
