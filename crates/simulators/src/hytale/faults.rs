@@ -38,7 +38,7 @@ pub enum TokenFlaw {
 
 /// What a struck request gets. *Processed* means that it has had its effect: a token is spent, a session made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Effect {
     /// This status, not processed.
     Status {
@@ -94,8 +94,9 @@ pub enum Effect {
     },
 }
 
-/// Something that happens to requests.
+/// Something that happens to requests; as JSON `{"on": "refresh_token", "times": 1, "effect": "response_lost"}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fault {
     /// Only at this endpoint; at all of them unless told.
     #[serde(default)]

@@ -13,7 +13,7 @@ pub const SERVER_SCOPE: &str = "openid offline auth:server";
 /// An order, named as in `{"approve": {"account": "one"}}`. Without a user code, the youngest pending device code
 /// is meant; without an account, the first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Order {
     /// The human says yes.
     Approve {

@@ -5,6 +5,7 @@ mod control;
 mod devices;
 mod faults;
 mod flow;
+mod join;
 mod jwt;
 mod oauth;
 mod refreshes;
