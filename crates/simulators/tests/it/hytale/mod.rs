@@ -1,6 +1,7 @@
 //! Hytale, the vendor.
 
 mod accounts;
+mod command;
 mod control;
 mod devices;
 mod faults;
