@@ -4,6 +4,7 @@
 //! first that can still strike does.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{keys::SignatureFlaw, routes::Endpoint};
 
@@ -37,7 +38,7 @@ pub enum TokenFlaw {
 
 /// What a struck request gets. *Processed* means that it has had its effect: a token is spent, a session made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Effect {
     /// This status, not processed.
     Status {
@@ -46,6 +47,13 @@ pub enum Effect {
         /// Seconds of `Retry-After`.
         #[serde(default)]
         retry_after: Option<u64>,
+    },
+    /// This status with this JSON, not processed.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// The body.
+        body: Value,
     },
     /// Processed at once, answered after this many real seconds.
     Late {
@@ -86,8 +94,9 @@ pub enum Effect {
     },
 }
 
-/// Something that happens to requests.
+/// Something that happens to requests; as JSON `{"on": "refresh_token", "times": 1, "effect": "response_lost"}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fault {
     /// Only at this endpoint; at all of them unless told.
     #[serde(default)]

@@ -2,8 +2,8 @@
 //! as a host of game servers meets them.
 //!
 //! One address, three base URLs: `/oauth`, `/account-data` and `/sessions`. A request passes through `serve` (the
-//! wire), `world` (endpoint, fault, answer, journal) and one of `oauth`, `account_data`, `session_api` and `page`;
-//! what they know is in `device`, `grants` and `sessions`. Where sources disagree, and where nothing is known,
+//! wire), `world` (endpoint, fault, answer, journal) and one of `oauth`, `account_data`, `session_api`, `join` and
+//! `page`; what they know is in `device`, `grants` and `sessions`. Where sources disagree, and where nothing is known,
 //! [`Behaviour`] has a switch; its defaults are what was seen live. Every expiry is by a virtual clock.
 //!
 //! The journal and the listings hold tokens in plain text. They are worth nothing outside of the simulator.
@@ -29,6 +29,7 @@ mod device;
 mod faults;
 mod form;
 mod grants;
+mod join;
 mod journal;
 mod keys;
 mod oauth;
@@ -183,7 +184,7 @@ impl Hytale {
         self.order(Order::Expire { user_code }).is_ok()
     }
 
-    /// Begins a family of tokens for a game server without a device code.
+    /// Begins a family of tokens for a game server without a device code. The account is named, not looked up.
     pub fn login(&self, account: &str) -> Login {
         let mut world = self.shared.world();
         let issued = world.login(account, SERVER_CLIENT, SERVER_SCOPE);

@@ -289,7 +289,7 @@ impl World {
             "exp": now + 3600,
             "jti": self.source.uuid(),
         });
-        self.oauth_keys.sign(&claims, None)
+        self.oauth_keys.sign(&claims, self.behaviour.id_token_flaw)
     }
 
     fn note_owner(&self, token: &str, note: &mut Note) {

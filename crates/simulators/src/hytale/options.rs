@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::accounts::Account;
+use super::{accounts::Account, keys::SignatureFlaw};
 
 /// How the vendor is served.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ pub enum Shapes {
     Guide,
 }
 
-/// The body of a refusal by account data's neighbour, the session service, which nobody has recorded.
+/// The body of a refusal by the session service, which nobody has recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BodyStyle {
@@ -125,6 +125,8 @@ pub struct Behaviour {
     pub concurrent_use: ConcurrentUse,
     /// Whether an `id_token` comes with scope `openid`.
     pub id_token: bool,
+    /// What is wrong with the signature of id tokens.
+    pub id_token_flaw: Option<SignatureFlaw>,
     /// Whether an id token's `sub` is another uuid than the account's.
     pub foreign_subject: bool,
     /// Whether the OAuth service publishes its keys; else 404.
@@ -166,6 +168,7 @@ impl Default for Behaviour {
             refresh_milliseconds: 0,
             concurrent_use: ConcurrentUse::Refused,
             id_token: true,
+            id_token_flaw: None,
             foreign_subject: false,
             oauth_keys: true,
             revocation: true,

@@ -13,7 +13,7 @@ pub const SERVER_SCOPE: &str = "openid offline auth:server";
 /// An order, named as in `{"approve": {"account": "one"}}`. Without a user code, the youngest pending device code
 /// is meant; without an account, the first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Order {
     /// The human says yes.
     Approve {
@@ -57,12 +57,12 @@ pub enum Order {
     },
     /// The user revokes all that this account's tokens are good for.
     RevokeAccount {
-        /// Which account.
+        /// Which account, by name.
         account: String,
     },
     /// The vendor ends all sessions of an account.
     EndSessions {
-        /// Which account.
+        /// Which account, by name.
         account: String,
     },
     /// The session service signs with a new key.
@@ -110,8 +110,14 @@ impl Order {
                 Ok(login(world, &name))
             }
             Self::SetAccount { account } => {
-                world.accounts.retain(|other| other.name != account.name);
-                world.accounts.push(account);
+                let place = world
+                    .accounts
+                    .iter_mut()
+                    .find(|other| other.name == account.name);
+                match place {
+                    Some(place) => *place = account,
+                    None => world.accounts.push(account),
+                }
                 Ok(json!({}))
             }
             Self::AddLogins { prefix, count } => {

@@ -44,6 +44,10 @@ pub enum Endpoint {
     SessionRefresh,
     /// `DELETE /sessions/game-session`
     SessionDelete,
+    /// `POST /sessions/server-join/auth-grant`
+    JoinGrant,
+    /// `POST /sessions/server-join/auth-token`
+    JoinToken,
     /// `GET /sessions/.well-known/jwks.json`
     SessionKeys,
 }
@@ -61,6 +65,8 @@ impl Endpoint {
             "/sessions/game-session/new" => (Self::SessionNew, &["POST"]),
             "/sessions/game-session/refresh" => (Self::SessionRefresh, &["POST"]),
             "/sessions/game-session" => (Self::SessionDelete, &["DELETE"]),
+            "/sessions/server-join/auth-grant" => (Self::JoinGrant, &["POST"]),
+            "/sessions/server-join/auth-token" => (Self::JoinToken, &["POST"]),
             "/sessions/.well-known/jwks.json" => (Self::SessionKeys, &["GET"]),
             _ if path.starts_with("/account-data/profile/uuid/")
                 || path.starts_with("/account-data/profile/username/") =>

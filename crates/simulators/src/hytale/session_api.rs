@@ -113,7 +113,7 @@ impl World {
         Reply::empty(self.behaviour.deleted_status)
     }
 
-    fn session_of(&mut self, asked: &Asked, note: &mut Note) -> Option<Session> {
+    pub(super) fn session_of(&mut self, asked: &Asked, note: &mut Note) -> Option<Session> {
         let token = asked.bearer()?;
         note.presented = Some(token.to_owned());
         let session = self.sessions.of_token(token, self.clock.now())?.clone();
@@ -122,12 +122,12 @@ impl World {
         Some(session)
     }
 
-    fn bad_bearer(&self, note: &mut Note) -> Reply {
+    pub(super) fn bad_bearer(&self, note: &mut Note) -> Reply {
         let status = self.behaviour.bad_bearer_status;
         self.refuse(status, "unauthorized", "missing or invalid token", note)
     }
 
-    fn refuse(&self, status: u16, code: &str, text: &str, note: &mut Note) -> Reply {
+    pub(super) fn refuse(&self, status: u16, code: &str, text: &str, note: &mut Note) -> Reply {
         note.refused = Some(text.to_owned());
         Reply::refusal(status, self.behaviour.refusal_body, code, text)
     }

@@ -1,6 +1,9 @@
 //! One request after another: endpoint, fault, answer, journal.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     accounts::Account,
@@ -9,6 +12,7 @@ use super::{
     faults::{Effect, Faults, TokenFlaw},
     form::Asked,
     grants::Grants,
+    join::Join,
     journal::{Entry, Note, fingerprint},
     keys::Keys,
     options::{Behaviour, ConcurrentUse, Options},
@@ -34,6 +38,7 @@ pub struct World {
     pub(super) oauth_keys: Keys,
     pub(super) faults: Faults,
     pub(super) journal: Vec<Entry>,
+    pub(super) joins: BTreeMap<String, Join>,
     being_spent: BTreeSet<String>,
 }
 
@@ -69,6 +74,7 @@ impl World {
             sessions: Sessions::default(),
             faults: Faults::default(),
             journal: Vec::new(),
+            joins: BTreeMap::new(),
             being_spent: BTreeSet::new(),
         }
     }
@@ -165,6 +171,7 @@ impl World {
                 reply.headers.extend(wait);
                 reply
             }
+            Some(Effect::Answer { status, ref body }) => Reply::json(status, body),
             Some(Effect::Html { status }) => Reply::proxy_page(status),
             Some(Effect::ConcurrentUse) => self.collision(note),
             _ => Reply::empty(500),
@@ -197,6 +204,8 @@ impl World {
             Endpoint::SessionNew => self.session_new(asked, flaw, note),
             Endpoint::SessionRefresh => self.session_refresh(asked, flaw, note),
             Endpoint::SessionDelete => self.session_delete(asked, note),
+            Endpoint::JoinGrant => self.join_grant(asked, note),
+            Endpoint::JoinToken => self.join_token(asked, note),
             Endpoint::SessionKeys => self.session_keys(),
         }
     }
@@ -234,6 +243,7 @@ impl Arrival {
             self.effect,
             Some(
                 Effect::Status { .. }
+                    | Effect::Answer { .. }
                     | Effect::Hang
                     | Effect::Closed
                     | Effect::Html { .. }

@@ -68,6 +68,8 @@ async fn another_process_can_change_clock_behaviour_faults_and_accounts() {
         json!({ "on": "session_new", "times": 1, "effect": { "status": { "status": 503 } } });
     assert_eq!(post(&hytale, "faults", fault).await.0, 200);
     assert_eq!(create(&hytale, access, profile).await.0, 503);
+    let misspelt = json!({ "on": "session_new", "time": 1, "effect": "closed" });
+    assert_eq!(post(&hytale, "faults", misspelt).await.0, 400);
 
     let limit = json!({ "session_limit": 1, "refusal_body": "text" });
     assert_eq!(post(&hytale, "behaviour", limit).await.0, 200);
