@@ -1,7 +1,7 @@
 //! Custody, made from the configuration.
 
 use crate::custody::{Custody, CustodySettings};
-use crate::environment::{Environment, Hosts};
+use crate::hosts::Hosts;
 use crate::vendor::{SettingsError, Vendor, VendorSettings};
 use common::crypto::master::MasterKeyError;
 use common::seams::SystemClock;
@@ -37,8 +37,9 @@ pub fn connect(config: &Config, store: Store, log: &Logger) -> Result<Custody, C
     } else {
         HytaleEnvironment::Production
     };
+    let hosts = hosts(environment, &config.hytale)?;
     let vendor = Vendor::new(VendorSettings {
-        hosts: hosts(environment, &config.hytale)?,
+        hosts: hosts.clone(),
         request_timeout: config.hytale.request_timeout,
         retry: RetryPolicy {
             attempts: 3,
@@ -52,6 +53,7 @@ pub fn connect(config: &Config, store: Store, log: &Logger) -> Result<Custody, C
         .map_err(ConnectError::MasterKey)?;
     let settings = CustodySettings {
         environment,
+        hosts,
         master: master.map(Arc::new),
         request_timeout: config.hytale.request_timeout,
         clock: Arc::new(SystemClock),
@@ -60,10 +62,7 @@ pub fn connect(config: &Config, store: Store, log: &Logger) -> Result<Custody, C
 }
 
 fn hosts(environment: HytaleEnvironment, config: &HytaleConfig) -> Result<Hosts, ConnectError> {
-    let known = Hosts::of(match environment {
-        HytaleEnvironment::Production => Environment::Production,
-        HytaleEnvironment::Staging => Environment::Staging,
-    });
+    let known = Hosts::of(environment);
     let url = |name, given: &Option<String>, known: Url| match given {
         Some(text) => text.parse().map_err(|_invalid| ConnectError::Address(name)),
         None => Ok(known),

@@ -6,9 +6,9 @@
 
 mod connect;
 pub mod custody;
-mod environment;
+mod hosts;
 pub mod vendor;
 pub mod verify;
 
 pub use connect::{ConnectError, connect};
-pub use environment::{Environment, Hosts, UnknownEnvironment};
+pub use hosts::Hosts;

@@ -1,6 +1,7 @@
 //! Why custody could not do what was asked.
 
 use crate::vendor::VendorError;
+use crate::verify::VerifyError;
 use reach::vault::VaultError;
 use std::time::Duration;
 use store::StoreError;
@@ -22,6 +23,9 @@ pub enum CustodyError {
     /// for may be asked again later.
     #[error("Hytale cannot be asked now")]
     Vendor(#[source] VendorError),
+    /// What the vendor gave is not what it must be, or cannot be proved to be.
+    #[error("what Hytale gave cannot be believed")]
+    Untrusted(#[source] VerifyError),
     /// Nothing is asked of the vendor at present; a request was lost or turned away.
     #[error("Hytale is not asked at present")]
     NotNow {

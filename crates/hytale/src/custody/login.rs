@@ -29,6 +29,9 @@ const INVALID_CODE: &str = "invalid_code";
 const NOT_THEIRS: &str = "owned_by_another";
 const IN_CUSTODY: &str = "already_in_custody";
 const NAME_TAKEN: &str = "name_taken";
+const UNTRUSTED: &str = "id_token_invalid";
+const NO_REFRESH_TOKEN: &str = "no_refresh_token";
+const NO_ACCOUNT: &str = "no_account";
 
 /// A login that has begun: what a person needs to go on with it.
 #[derive(Debug, Clone)]
@@ -175,7 +178,12 @@ impl Custody {
         let slower = flow.interval_seconds.saturating_add(SLOWER);
         match self.vendor().poll(device_code).await {
             Ok(Poll::Tokens(tokens)) => {
+                let id_token = tokens.id_token.clone();
                 let kept = self.keep_exchanged(&flow, &vault, tokens).await?;
+                if !self.is_login_trusted(id_token.as_ref()).await {
+                    self.fail(id, UNTRUSTED, origin).await?;
+                    return Err(why(UNTRUSTED));
+                }
                 self.finish(&kept, origin).await
             }
             Ok(Poll::Pending) => self.wait(id, flow.interval_seconds).await,
@@ -247,8 +255,8 @@ impl Custody {
         let access = open(&vault, flow, Column::Access)?;
         let refresh = open(&vault, flow, Column::Refresh)?;
         let (Some(access), Some(refresh)) = (access, refresh) else {
-            self.fail(id, "no_refresh_token", origin).await?;
-            return Err(why("no_refresh_token"));
+            self.fail(id, NO_REFRESH_TOKEN, origin).await?;
+            return Err(why(NO_REFRESH_TOKEN));
         };
         let profiles = match self.vendor().profiles(&access).await {
             Ok(profiles) => profiles,
@@ -260,7 +268,7 @@ impl Custody {
                 return Ok(LoginAnswer::Pending { retry_after });
             }
             Err(_refused) => {
-                self.fail(id, "no_account", origin).await?;
+                self.fail(id, NO_ACCOUNT, origin).await?;
                 return Err(CustodyError::NotAllowed);
             }
         };
@@ -382,7 +390,7 @@ fn why(reason: &str) -> CustodyError {
         INVALID_CODE => CustodyError::UnknownCode,
         NOT_THEIRS | IN_CUSTODY => CustodyError::NotTheirs,
         NAME_TAKEN => CustodyError::NameTaken,
-        "no_account" => CustodyError::NotAllowed,
+        NO_ACCOUNT => CustodyError::NotAllowed,
         other => CustodyError::LoginFailed {
             reason: other.to_owned(),
         },

@@ -23,6 +23,7 @@ mod sessions;
 mod sessions_end;
 mod spend;
 mod tokens;
+mod trust;
 mod verdict;
 
 pub use accounts::Caller;
@@ -31,7 +32,9 @@ pub use login::{BegunLogin, LoginAnswer};
 pub use sessions::{GameSession, SessionChoice, SessionRequest};
 pub use spend::AccessToken;
 
+use crate::hosts::Hosts;
 use crate::vendor::Vendor;
+use crate::verify::Verifier;
 use common::crypto::master::MasterKey;
 use common::seams::Clock;
 use common::types::hytale::HytaleEnvironment;
@@ -66,6 +69,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub struct CustodySettings {
     /// Which of Hytale's worlds.
     pub environment: HytaleEnvironment,
+    /// Whose tokens are believed.
+    pub hosts: Hosts,
     /// Seals tokens; without one nothing is taken into custody.
     pub master: Option<Arc<MasterKey>>,
     /// The longest that one request to the vendor takes.
@@ -81,6 +86,7 @@ pub struct Custody(Arc<Inner>);
 struct Inner {
     settings: CustodySettings,
     vendor: Vendor,
+    verifier: Verifier,
     store: Store,
     holder: WorkerId,
     tasks: TaskTracker,
@@ -93,6 +99,7 @@ impl Custody {
     pub fn new(settings: CustodySettings, vendor: Vendor, store: Store, log: &Logger) -> Self {
         Self(Arc::new(Inner {
             settings,
+            verifier: Verifier::new(&vendor),
             vendor,
             store,
             holder: WorkerId::new(),

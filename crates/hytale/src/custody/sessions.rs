@@ -147,11 +147,17 @@ impl Custody {
     ) -> Result<GameSession, CustodyError> {
         // The vault is read before: PostgreSQL may be away when the answer comes.
         let vault = self.vault().await?;
-        let asked = self.ask_session(&new, access, origin).await;
+        let asked = match self.ask_session(&new, access, origin).await {
+            Ok(tokens) => self.trust_new(tokens, new.profile).await,
+            Err(error) => Err(error),
+        };
         let tokens = match asked {
             Ok(tokens) => tokens,
             Err(error) => {
-                let lost = matches!(&error, CustodyError::Vendor(VendorError::Lost(_)));
+                let lost = matches!(
+                    &error,
+                    CustodyError::Vendor(VendorError::Lost(_)) | CustodyError::Untrusted(_)
+                );
                 warn!(self.log(), "no game session was made";
                     "account" => new.account.to_string(), "lost" => lost, "error" => ErrorChain(&error));
                 let reason = error.to_string();
@@ -176,6 +182,24 @@ impl Custody {
             identity_token: tokens.identity_token,
             expires_at: tokens.expires_at,
         })
+    }
+
+    /// Proves a new pair. One that cannot be proved is given back, so that it does not
+    /// count against the account's limit.
+    async fn trust_new(
+        &self,
+        tokens: SessionTokens,
+        profile: Uuid,
+    ) -> Result<SessionTokens, CustodyError> {
+        let session = tokens.session_token.clone();
+        let trusted = self.trust_session(tokens, profile).await;
+        if trusted.is_err()
+            && let Err(error) = self.vendor().session_end(&session).await
+        {
+            warn!(self.log(), "a session that cannot be used could not be ended either";
+                "error" => ErrorChain(&error));
+        }
+        trusted
     }
 
     /// A 401 or 403 is the limit, a missing licence, or a token that died before its
@@ -229,6 +253,7 @@ impl Custody {
                 return Err(CustodyError::Vendor(error));
             }
         };
+        let tokens = self.trust_session(tokens, row.profile_id).await?;
         let sealed = seal(&vault, row.session_id(), &tokens)?;
         self.persist("a session's new tokens", || {
             self.store()

@@ -24,7 +24,7 @@ use std::time::Duration;
 use upstream::RetryPolicy;
 use uuid::Uuid;
 
-use crate::environment::Hosts;
+use crate::hosts::Hosts;
 use operation::Operation;
 use wire::{Body, Call, Wire};
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
 use super::Invalid;
-use crate::environment::Hosts;
+use crate::hosts::Hosts;
 use crate::vendor::{CLIENT_ID, Issuer};
 
 /// What clocks may differ by, in seconds.

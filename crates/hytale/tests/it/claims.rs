@@ -1,15 +1,16 @@
 //! Each rule of the validator by itself.
 
 use chrono::{DateTime, Utc};
+use common::types::hytale::HytaleEnvironment;
+use hytale::Hosts;
 use hytale::verify::{Audience, Claims, Expected, Invalid, LONGEST_TOKEN, verify_with};
-use hytale::{Environment, Hosts};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::random::{NOW, good_claims, good_header, keys, sign};
 
 fn hosts() -> Hosts {
-    Hosts::of(Environment::Production)
+    Hosts::of(HytaleEnvironment::Production)
 }
 
 fn at(seconds: i64) -> DateTime<Utc> {
@@ -60,7 +61,7 @@ fn the_issuer_is_compared_to_the_letter() {
     let slash = json!("https://sessions.hytale.com/");
     assert_eq!(with("iss", slash).err(), Some(Invalid::Issuer));
     assert_eq!(with("iss", Value::Null).err(), Some(Invalid::Issuer));
-    let staging = Expected::identity(&Hosts::of(Environment::Staging));
+    let staging = Expected::identity(&Hosts::of(HytaleEnvironment::Staging));
     let token = sign(&good_header(), &good_claims());
     assert_eq!(verify(&token, &staging).err(), Some(Invalid::Issuer));
 }

@@ -1,7 +1,8 @@
 //! How the vendor is asked at all: who we say we are, when we stop, what we let slip.
 
+use common::types::hytale::HytaleEnvironment;
+use hytale::Hosts;
 use hytale::vendor::{Host, NotSent, Refusal, SettingsError, Vendor, VendorError, VendorSettings};
-use hytale::{Environment, Hosts};
 use secrecy::{ExposeSecret, SecretString};
 use simulators::hytale::{Effect, Endpoint};
 use std::time::Duration;
@@ -134,7 +135,7 @@ async fn a_token_that_no_header_can_carry_is_not_sent() {
 fn an_address_that_cannot_work_is_refused_at_once() {
     let hosts = Hosts {
         sessions: "https://sessions.example/?a=b".parse().unwrap(),
-        ..Hosts::of(Environment::Staging)
+        ..Hosts::of(HytaleEnvironment::Staging)
     };
     let settings = VendorSettings {
         hosts,

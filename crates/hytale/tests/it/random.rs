@@ -3,10 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
+use common::types::hytale::HytaleEnvironment;
 use ed25519_dalek::{Signer, SigningKey};
+use hytale::Hosts;
 use hytale::vendor::{Issuer, Jwk};
 use hytale::verify::{Audience, Expected, KeySet, verify_with};
-use hytale::{Environment, Hosts};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -205,7 +206,7 @@ fn random_tokens_are_decided_as_a_second_implementation_does() {
     let count = std::env::var("HYTALE_TOKENS").map_or(100_000, |count| count.parse().unwrap());
     let seed: u64 = rand::rng().random();
     let mut rng = StdRng::seed_from_u64(seed);
-    let hosts = Hosts::of(Environment::Production);
+    let hosts = Hosts::of(HytaleEnvironment::Production);
     let identity = Expected::identity(&hosts);
     let join = Expected::identity(&hosts).with_audience(Audience::Required(SERVER.into()));
     let (keys, point) = (keys(), signing_key().verifying_key());

@@ -1,8 +1,9 @@
 //! A vendor to ask, and a client that does.
 
 use chrono::{DateTime, Utc};
+use common::types::hytale::HytaleEnvironment;
+use hytale::Hosts;
 use hytale::vendor::{Vendor, VendorError, VendorSettings};
-use hytale::{Environment, Hosts};
 use secrecy::SecretString;
 use simulators::hytale::{Behaviour, Effect, Endpoint, Entry, Fault, Hytale, Options};
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub async fn build(change: impl FnOnce(&mut Behaviour), timeout: Duration) -> St
         oauth: hytale.oauth_url().parse().unwrap(),
         account_data: hytale.account_data_url().parse().unwrap(),
         sessions: hytale.sessions_url().parse().unwrap(),
-        ..Hosts::of(Environment::Production)
+        ..Hosts::of(HytaleEnvironment::Production)
     };
     let vendor = Vendor::new(VendorSettings {
         hosts: hosts.clone(),

@@ -1,6 +1,6 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use simulators::hytale::{BodyStyle, Effect, Endpoint, Options};
+use simulators::hytale::{BodyStyle, Effect, Endpoint, Options, SignatureFlaw, TokenFlaw};
 
 use super::stage::{Stage, code};
 use crate::gateway::answer;
@@ -223,4 +223,29 @@ async fn the_trail_refuses_to_be_changed() {
         let message = refused.as_db_error().unwrap().message().to_owned();
         assert!(message.contains("append-only"), "{sql}: {message}");
     }
+}
+
+#[tokio::test]
+async fn a_pair_that_is_not_what_it_must_be_is_neither_stored_nor_answered() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    for flaw in [
+        TokenFlaw::WrongIssuer,
+        TokenFlaw::WrongSubject,
+        TokenFlaw::WrongScope,
+        TokenFlaw::Expired,
+        TokenFlaw::Signature(SignatureFlaw::BadSignature),
+    ] {
+        let effect = Effect::Flawed { flaw };
+        stage.fail(Endpoint::SessionNew, effect);
+        let (status, body) = stage.post(SESSION, json!({ "account_id": "host" })).await;
+        assert_eq!(status, StatusCode::BAD_GATEWAY, "{flaw:?}: {body}");
+        assert_eq!(code(&body), "INTEGRATION_ERROR");
+        stage.heal();
+    }
+    let stored = stage
+        .query("SELECT 1 FROM hytale_sessions WHERE state <> 'failed' OR session_token IS NOT NULL")
+        .await;
+    assert!(stored.is_empty());
+    assert_eq!(stage.hytale.live_sessions("one"), 0, "given back");
 }
