@@ -1,7 +1,7 @@
 //! From the device code to the end of a game session.
 
 use serde_json::json;
-use simulators::hytale::Endpoint;
+use simulators::hytale::{Endpoint, fingerprint};
 
 use super::{
     jwt,
@@ -75,8 +75,13 @@ async fn a_login_leads_to_a_game_session_that_is_prolonged_and_ended() {
     assert_eq!(hytale.live_sessions("one"), 0);
     assert_eq!(delete(&hytale, held).await, 401);
 
-    let asked: Vec<_> = hytale
-        .journal()
+    let journal = hytale.journal();
+    let made = &journal[5];
+    assert_eq!(made.session, Some(hytale.sessions()[0].id));
+    assert_eq!(made.account.as_deref(), Some("one"));
+    assert_eq!(made.fingerprint, Some(fingerprint(access)));
+    assert_eq!((made.family, made.at), (Some(0), hytale.now()));
+    let asked: Vec<_> = journal
         .into_iter()
         .map(|entry| (entry.endpoint.unwrap(), entry.outcome))
         .collect();

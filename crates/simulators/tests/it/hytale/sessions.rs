@@ -195,3 +195,30 @@ async fn the_vendor_can_end_all_sessions_of_an_account_at_once() {
     );
     assert_eq!(hytale.sessions()[0].ended, Some(Ended::Revoked));
 }
+
+#[actix_web::test]
+async fn an_old_session_token_ends_by_its_own_hour_although_its_session_goes_on() {
+    let hytale = usual().await;
+    let access = hytale.login("one").access_token;
+    let (_, session) = create(&hytale, &access, &profile(&hytale, "one")).await;
+    let old = text(&session, "sessionToken");
+    hytale.advance(Duration::from_mins(30));
+    let (_, newest) = prolong(&hytale, old).await;
+    hytale.advance(Duration::from_mins(30));
+    assert_eq!(prolong(&hytale, old).await.0, 401);
+    assert_eq!(prolong(&hytale, text(&newest, "sessionToken")).await.0, 200);
+}
+
+#[actix_web::test]
+async fn a_token_under_another_scheme_than_bearer_is_none() {
+    let hytale = usual().await;
+    let access = hytale.login("one").access_token;
+    let request = |scheme: &str| {
+        let request = client().post(format!("{}/game-session/new", hytale.sessions_url()));
+        request
+            .header("Authorization", format!("{scheme} {access}"))
+            .json(&json!({ "uuid": profile(&hytale, "one") }))
+    };
+    assert_eq!(ask(request("Basic")).await.0, 401);
+    assert_eq!(ask(request("bearer")).await.0, 200);
+}
