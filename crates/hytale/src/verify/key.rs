@@ -176,3 +176,7 @@ impl KeySet {
         self.named.is_empty() && self.only.is_none()
     }
 }
+
+#[cfg(test)]
+#[path = "key_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 use common::types::hytale::HytaleEnvironment;
 use hytale::Hosts;
 use hytale::vendor::{Host, NotSent, Refusal, SettingsError, Vendor, VendorError, VendorSettings};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use simulators::hytale::{Effect, Endpoint};
 use std::time::Duration;
@@ -40,6 +41,37 @@ async fn a_host_that_is_away_is_left_alone_and_the_others_are_not() {
     stage.vendor.ready(Host::AccountData).unwrap_err();
     stage.vendor.ready(Host::OAuth).unwrap();
     stage.vendor.device_code().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_request_is_counted_by_what_came_of_it() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    // The test's runtime has no other thread.
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let stage = stage().await;
+    let code = stage.vendor.device_code().await.unwrap();
+    stage.vendor.poll(&code.device_code).await.unwrap();
+    let token = stage.refresh_token("one");
+    stage.vendor.refresh(&token).await.unwrap();
+    stage.vendor.refresh(&token).await.unwrap_err();
+    stage.strike_times(1, Endpoint::RefreshToken, status(500));
+    stage.vendor.refresh(&token).await.unwrap_err();
+    let shown = recorder.handle().render();
+    for (operation, outcome) in [
+        ("device_code", "ok"),
+        ("poll", "pending"),
+        ("refresh", "ok"),
+        ("refresh", "refused"),
+        ("refresh", "lost"),
+    ] {
+        let line =
+            format!(r#"hytale_requests_total{{operation="{operation}",outcome="{outcome}"}} 1"#);
+        assert!(shown.contains(&line), "{line} in {shown}");
+    }
+    assert!(
+        shown.contains(r#"hytale_request_seconds_count{operation="refresh"} 3"#),
+        "{shown}"
+    );
 }
 
 #[tokio::test]
