@@ -8,7 +8,7 @@ use runtime::http::ApiError;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::failure::{HytaleFailure, invalid};
+use super::failure::{HytaleFailure, Unfinished, invalid};
 use super::given::{Given, required};
 use super::origin::RequestOrigin;
 use crate::auth::ApiKey;
@@ -108,7 +108,7 @@ pub async fn token_poll(
     Given(request): Given<TokenPollRequest>,
     RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
-) -> Result<Json<AccessToken>, HytaleFailure> {
+) -> Result<Json<AccessToken>, Unfinished> {
     let code = SecretString::from(required("device_code", request.device_code)?);
     let caller = key.caller(origin);
     let answer = state
