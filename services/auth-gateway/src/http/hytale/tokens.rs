@@ -41,7 +41,7 @@ pub struct Profiles {
 }
 
 /// A game profile.
-#[derive(Debug, Serialize, Apiv2Schema)]
+#[derive(Debug, Serialize, Deserialize, Apiv2Schema)]
 pub struct Profile {
     /// Hytale's id.
     uuid: String,

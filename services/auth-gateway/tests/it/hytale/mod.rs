@@ -1,5 +1,6 @@
 //! Custody of Hytale accounts, with a simulated Hytale.
 
+mod accounts;
 mod login;
 mod sessions;
 mod stage;
