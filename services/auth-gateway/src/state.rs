@@ -1,8 +1,9 @@
 //! What handlers share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use cache::{Cache, Progress};
+use cache::{Cache, Progress, RateLimiter};
 use hytale::custody::Custody;
 use reach::settings::{DEFAULT_PANEL, Settings, SettingsError};
 use runtime::config::Config;
@@ -11,6 +12,7 @@ use store::{PanelRow, RunRow, Store};
 use tokio::sync::Semaphore;
 
 use crate::http::sync_log::SyncLog;
+use crate::limits::Limits;
 use crate::live_panels::LivePanels;
 use crate::run_feed::RunFeed;
 
@@ -26,6 +28,8 @@ pub struct State {
     pub panels: LivePanels,
     /// Hytale accounts.
     pub custody: Custody,
+    /// How often callers may ask.
+    pub limits: Limits,
     /// One permit for each event stream.
     pub streams: Arc<Semaphore>,
     settings: Arc<Settings>,
@@ -47,6 +51,15 @@ impl State {
             runs: RunFeed::start(store.clone(), &cache, log),
             panels,
             custody,
+            limits: Limits::new(
+                RateLimiter::new(
+                    cache.clone(),
+                    config.limits.gateways,
+                    Duration::from_millis(config.limits.decision_milliseconds),
+                    log,
+                ),
+                config.limits.clone(),
+            ),
             streams: Arc::new(Semaphore::new(config.http.event_streams)),
             config: Arc::clone(config),
             store,

@@ -13,9 +13,6 @@ use slog::{Logger, info, warn};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a decision may take.
-const PATIENCE: Duration = Duration::from_millis(20);
-
 /// How long Redis is left alone after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -38,6 +35,7 @@ pub struct RateLimiter(Arc<Inner>);
 struct Inner {
     cache: Cache,
     sharers: u32,
+    patience: Duration,
     local: Buckets<String, Arc<Mutex<Bucket>>>,
     /// Redis is not asked before.
     away_until: Mutex<Option<Instant>>,
@@ -46,12 +44,13 @@ struct Inner {
 
 impl RateLimiter {
     /// `sharers` (at least 1) processes are taken to share a limit while they cannot
-    /// count together.
+    /// count together; Redis has `patience` for each decision.
     #[must_use]
-    pub fn new(cache: Cache, sharers: u32, log: &Logger) -> Self {
+    pub fn new(cache: Cache, sharers: u32, patience: Duration, log: &Logger) -> Self {
         Self(Arc::new(Inner {
             cache,
             sharers: sharers.max(1),
+            patience,
             local: Buckets::new(MOST_BUCKETS),
             away_until: Mutex::default(),
             log: log.clone(),
@@ -62,7 +61,8 @@ impl RateLimiter {
     /// [`Cache::take_token`].
     pub async fn take(&self, name: &str, rule: RateRule) -> Ruling {
         if self.is_asked() {
-            let asked = tokio::time::timeout(PATIENCE, self.0.cache.take_token(name, rule)).await;
+            let asked = self.0.cache.take_token(name, rule);
+            let asked = tokio::time::timeout(self.0.patience, asked).await;
             match asked.unwrap_or(Err(CacheError::Timeout)) {
                 Ok(decision) => {
                     self.is_back();

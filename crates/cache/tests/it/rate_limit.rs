@@ -77,16 +77,16 @@ async fn a_limiter_counts_with_all_others_while_redis_answers() {
     let redis = TestRedis::new();
     let log = testkit::test_logger();
     let limiters = [
-        RateLimiter::new(client(&redis), 2, &log),
-        RateLimiter::new(client(&redis), 2, &log),
+        RateLimiter::new(client(&redis), 2, PATIENCE, &log),
+        RateLimiter::new(client(&redis), 2, PATIENCE, &log),
     ];
     let mut granted = 0;
     for turn in 0..20 {
-        // A busy machine may keep Redis from answering in time; what it did answer is exact.
         let ruling = limiters[turn % 2].take("login", STRICT).await;
-        granted += u32::from(ruling.shared && ruling.decision.allowed);
+        assert!(ruling.shared);
+        granted += u32::from(ruling.decision.allowed);
     }
-    assert!(granted <= STRICT.capacity);
+    assert_eq!(granted, STRICT.capacity);
 }
 
 #[tokio::test]
@@ -94,7 +94,8 @@ async fn without_redis_each_process_holds_its_share_and_decides_at_once() {
     let redis = TestRedis::new();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("redis://{}", nobody.local_addr().unwrap());
-    let limiter = RateLimiter::new(client_at(&redis, &url), 2, &testkit::test_logger());
+    let wait = Duration::from_millis(20);
+    let limiter = RateLimiter::new(client_at(&redis, &url), 2, wait, &testkit::test_logger());
     let mut granted = 0;
     let started = std::time::Instant::now();
     for _ in 0..1_000 {

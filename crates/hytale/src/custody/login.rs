@@ -71,6 +71,8 @@ pub enum LoginAnswer {
     },
     /// The same, and this poll came too early.
     SlowDown {
+        /// Which login.
+        login: FlowId,
         /// When to poll again.
         retry_after: Duration,
     },
@@ -142,7 +144,10 @@ impl Custody {
                     .await?;
                 if !claimed {
                     let retry_after = interval(&flow);
-                    return Ok(LoginAnswer::SlowDown { retry_after });
+                    return Ok(LoginAnswer::SlowDown {
+                        login: id,
+                        retry_after,
+                    });
                 }
                 let (custody, origin) = (self.clone(), origin.clone());
                 let code = device_code.clone();
@@ -154,7 +159,10 @@ impl Custody {
                 self.detach(async move { custody.finish(&flow, &origin).await })
                     .await
             }
-            Progress::TooEarly { retry_after } => Ok(LoginAnswer::SlowDown { retry_after }),
+            Progress::TooEarly { retry_after } => Ok(LoginAnswer::SlowDown {
+                login: id,
+                retry_after,
+            }),
             Progress::Repeat => self.success(&flow).await,
             Progress::Expired => {
                 self.fail(id, EXPIRED, origin).await?;

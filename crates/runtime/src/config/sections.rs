@@ -297,6 +297,23 @@ impl HytaleConfig {
     }
 }
 
+/// Section `limits`: requests that the gateway takes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LimitsConfig {
+    /// Logins that one principal begins in 15 minutes.
+    pub device_code: u32,
+    /// Polls of one login faster than its interval, in 5 minutes.
+    pub fast_polls: u32,
+    /// Refresh tokens of one account spent on request in an hour.
+    pub refresh_token: u32,
+    /// Requests for profiles and game sessions of one account in an hour.
+    pub game_session: u32,
+    /// Gateways that share a limit while Redis is away.
+    pub gateways: u32,
+    /// Milliseconds that Redis has for a decision.
+    pub decision_milliseconds: u64,
+}
+
 /// Section `sentry`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SentryConfig {

@@ -12,6 +12,7 @@ use super::failure::{HytaleFailure, Unfinished, invalid};
 use super::given::{Given, required};
 use super::origin::RequestOrigin;
 use crate::auth::ApiKey;
+use crate::limits::Limit;
 use crate::state::State;
 
 /// Characters that a name for an account may have.
@@ -82,6 +83,10 @@ pub async fn device_code(
 ) -> Result<Json<DeviceCode>, HytaleFailure> {
     let name = request.account_id.map(name_of).transpose()?;
     let caller = key.caller(origin);
+    state
+        .limits
+        .take(Limit::DeviceCode, &caller.principal.to_string())
+        .await?;
     let begun = state
         .custody
         .begin_login(Some(caller.principal), name)
@@ -141,13 +146,19 @@ pub async fn token_poll(
             retry_after,
         )
         .into()),
-        LoginAnswer::SlowDown { retry_after } => Err(pending(
-            StatusCode::BAD_REQUEST,
-            "slow_down",
-            "Polled faster than the interval allows",
-            retry_after,
-        )
-        .into()),
+        LoginAnswer::SlowDown { login, retry_after } => {
+            state
+                .limits
+                .take(Limit::FastPolls, &login.to_string())
+                .await?;
+            Err(pending(
+                StatusCode::BAD_REQUEST,
+                "slow_down",
+                "Polled faster than the interval allows",
+                retry_after,
+            )
+            .into())
+        }
     }
 }
 

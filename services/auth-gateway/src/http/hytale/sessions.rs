@@ -20,6 +20,7 @@ use super::given::{Given, required, uuid};
 use super::origin::RequestOrigin;
 use super::tokens::Done;
 use crate::auth::ApiKey;
+use crate::limits::Limit;
 use crate::state::State;
 
 /// Characters that an idempotency key may have.
@@ -101,6 +102,7 @@ pub async fn create(
         idempotency_key,
     };
     let account = state.custody.resolve(&caller, &name).await?;
+    state.limits.of_account(Limit::GameSession, account).await?;
     let session = state
         .custody
         .create_session(&caller, account, asked)
@@ -161,7 +163,9 @@ async fn meant(
         profile: uuid("profile_id", request.profile_id.as_deref())?,
         server: uuid("server_id", request.server_id.as_deref())?,
     };
-    Ok((state.custody.resolve(caller, &name).await?, choice))
+    let account = state.custody.resolve(caller, &name).await?;
+    state.limits.of_account(Limit::GameSession, account).await?;
+    Ok((account, choice))
 }
 
 impl From<GameSession> for SessionAnswer {

@@ -11,6 +11,7 @@ use super::given::{Given, required, uuid};
 use super::login::AccessToken;
 use super::origin::RequestOrigin;
 use crate::auth::ApiKey;
+use crate::limits::Limit;
 use crate::state::State;
 
 /// Which account is meant.
@@ -71,6 +72,10 @@ pub async fn refresh_token(
     let caller = key.caller(origin);
     let name = required("account_id", request.account_id)?;
     let account = state.custody.resolve(&caller, &name).await?;
+    state
+        .limits
+        .of_account(Limit::RefreshToken, account)
+        .await?;
     let access = state.custody.refresh(account, &caller.origin).await?;
     let left = (access.expires_at - Utc::now()).num_seconds();
     Ok(Json(AccessToken {
@@ -94,6 +99,7 @@ pub async fn profiles(
     let caller = key.caller(origin);
     let name = required("account_id", request.account_id)?;
     let account = state.custody.resolve(&caller, &name).await?;
+    state.limits.of_account(Limit::GameSession, account).await?;
     let profiles = state.custody.profiles(account, &caller.origin).await?;
     Ok(Json(Profiles {
         success: true,
@@ -122,6 +128,7 @@ pub async fn select_profile(
     let profile = required("profile_id", request.profile_id)?;
     let profile = uuid("profile_id", Some(&profile))?.unwrap_or_default();
     let account = state.custody.resolve(&caller, &name).await?;
+    state.limits.of_account(Limit::GameSession, account).await?;
     state
         .custody
         .select_profile(account, profile, &caller.origin)
