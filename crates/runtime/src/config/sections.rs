@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use common::crypto::master::{MasterKey, MasterKeyError};
+use common::types::hytale::HytaleEnvironment;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -294,6 +295,16 @@ impl HytaleConfig {
     #[must_use]
     pub fn is_staging(&self) -> bool {
         self.use_staging || self.environment == "staging"
+    }
+
+    /// Which of Hytale's worlds is spoken to.
+    #[must_use]
+    pub fn world(&self) -> HytaleEnvironment {
+        if self.is_staging() {
+            HytaleEnvironment::Staging
+        } else {
+            HytaleEnvironment::Production
+        }
     }
 }
 
