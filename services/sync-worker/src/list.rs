@@ -49,7 +49,7 @@ pub async fn list(
         };
         forbidden.extend(read.forbidden.iter().copied());
         let total = read.chunk.total;
-        let next = has_next(page, to, total);
+        let next = has_next(page, to, total, read.is_empty());
         let commit = read.into_commit(source, page, first, to);
         let report = task.state.store.commit_page(&task.lease, &commit).await?;
         metrics::counter!("nodebyte_sync_rows_total", "kind" => source.kind().as_str())
@@ -229,9 +229,15 @@ pub struct Shown {
     pub total: u64,
     /// Whether all answers behind the page said the same total.
     pub total_constant: bool,
+    /// Whether it shows no row, readable or not.
+    pub empty: bool,
 }
 
 impl Read {
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.chunk.is_empty()
+    }
+
     /// The page as a part of its listing.
     pub fn listing(&self) -> Shown {
         let mut ids = self.rows.ids();
@@ -243,6 +249,7 @@ impl Read {
                 .filter_map(|row| row.id),
         );
         Shown {
+            empty: self.is_empty(),
             ids,
             total: self.chunk.total,
             total_constant: self.chunk.total_constant,

@@ -305,7 +305,7 @@ impl<'a> Plan<'a> {
                     .chain(&chunk.poison)
                     .filter_map(|row| row.id),
             );
-            if !crate::work::has_next(page, None, chunk.total) {
+            if !crate::work::has_next(page, None, chunk.total, chunk.is_empty()) {
                 return Ok(());
             }
             page.number += 1;
