@@ -19,6 +19,10 @@ pub enum Trouble {
 /// Judges a failure to read one listing.
 pub fn trouble(error: &PanelError) -> Trouble {
     match error {
+        // As every listing does when it is the key, and then nothing can be read.
+        PanelError::Unauthorized {
+            status: 300..=399, ..
+        } => Trouble::Refused,
         PanelError::Unauthorized { .. }
         | PanelError::InvalidSettings(_)
         | PanelError::Client(_)
@@ -128,6 +132,10 @@ mod tests {
             status: 401,
             why: "expired",
         };
+        let redirect = PanelError::Unauthorized {
+            status: 302,
+            why: "it sends us to another page",
+        };
         let forbidden = PanelError::Forbidden {
             permission: "users",
         };
@@ -138,6 +146,7 @@ mod tests {
             (PanelError::NotFound, Trouble::Refused),
             (forbidden, Trouble::Forbidden),
             (unauthorized, Trouble::Run),
+            (redirect, Trouble::Refused),
         ] {
             assert_eq!(trouble(&error), expected, "{error}");
         }
