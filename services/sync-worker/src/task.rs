@@ -35,6 +35,9 @@ pub enum TaskError {
     /// PostgreSQL failed, or the lease is lost.
     #[error("the mirror could not be written")]
     Store(#[from] StoreError),
+    /// The panel does not answer yet; the task stepped back and is claimed again.
+    #[error("other tasks go first")]
+    Later,
     /// The work itself came to a bad end.
     #[error("{0}")]
     Failed(String),

@@ -186,6 +186,7 @@ async fn work_on(
         .record(started.elapsed().as_secs_f64());
     match outcome {
         Ok(()) => {}
+        Err(TaskError::Later) => info!(log, "stepped back: other tasks go first"),
         Err(TaskError::Store(StoreError::FenceLost)) => info!(log, "dropped: the lease is lost"),
         // Perhaps for good. So the lease is left to run out, which costs the task one
         // of the few that it may lose.

@@ -211,3 +211,31 @@ async fn a_place_that_was_vacated_before_a_crash_is_filled_by_the_next_worker() 
     assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
     stage.assert_mirrored().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_whose_allocations_cannot_be_listed_keep_no_other_listing_from_being_read() {
+    // More of them than the panel is asked for at once, before the servers.
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    stage.panel.state(|state| {
+        assert!(state.nodes.len() > 4);
+        state.servers.get_mut(&24).unwrap().name = "renamed".to_owned();
+    });
+    stage.panel.faults(|faults| {
+        let fault = Fault::new(Effect::Truncated);
+        faults.add(fault.matching(|asked| {
+            let path = asked.split('?').next();
+            path.is_some_and(|path| path.ends_with("/allocations"))
+        }));
+    });
+    let id = stage.trigger(Target::Full).await;
+    let renamed = "SELECT count(*) FROM servers WHERE name = 'renamed'";
+    wait_for("the servers", PATIENCE, async || {
+        (stage.number(renamed).await == 1).then_some(())
+    })
+    .await;
+    stage.panel.faults(simulators::panel::Faults::clear);
+    let run = stage.ended(id).await;
+    assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
+    stage.assert_mirrored().await;
+}
