@@ -91,11 +91,17 @@ pub enum Work {
 }
 
 /// Where a listing goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The next page.
     pub next: u32,
+    /// What the key could not read on the pages before it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub forbidden: BTreeSet<Forbidden>,
 }
+
+/// A kind, and the relation it needs that the key may not read (any more).
+pub type Forbidden = (Kind, String);
 
 /// Ranges that one listing is split into at most: whatever the panel claims, planning
 /// costs no more than for a large one.
