@@ -19,6 +19,7 @@ mod accounts;
 mod error;
 mod login;
 mod progress;
+mod reasons;
 mod release;
 mod sessions;
 mod sessions_end;
