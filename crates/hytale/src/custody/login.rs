@@ -24,7 +24,7 @@ const SLOWER: i32 = 5;
 
 /// Reasons of failed logins, as they are stored.
 const DECLINED: &str = "declined";
-const EXPIRED: &str = "expired";
+pub(super) const EXPIRED: &str = "expired";
 const INVALID_CODE: &str = "invalid_code";
 const NOT_THEIRS: &str = "owned_by_another";
 const IN_CUSTODY: &str = "already_in_custody";
@@ -249,7 +249,11 @@ impl Custody {
     }
 
     /// Finds out whose tokens a login has brought, and takes them into custody.
-    async fn finish(&self, flow: &FlowRow, origin: &Origin) -> Result<LoginAnswer, CustodyError> {
+    pub(super) async fn finish(
+        &self,
+        flow: &FlowRow,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, CustodyError> {
         let id = FlowId(flow.id);
         let vault = self.vault().await?;
         let access = open(&vault, flow, Column::Access)?;
@@ -331,7 +335,12 @@ impl Custody {
         Ok(LoginAnswer::Pending { retry_after })
     }
 
-    async fn fail(&self, flow: FlowId, reason: &str, origin: &Origin) -> Result<(), CustodyError> {
+    pub(super) async fn fail(
+        &self,
+        flow: FlowId,
+        reason: &str,
+        origin: &Origin,
+    ) -> Result<(), CustodyError> {
         let environment = self.environment();
         self.store()
             .hytale_flow_failed(environment, flow, reason, origin)

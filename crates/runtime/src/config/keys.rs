@@ -141,6 +141,11 @@ pub const KEYS: &[Key] = &[
     key("hytale.sessions_url", WEB),
     key("hytale.session_issuer", Kind::Text),
     key("hytale.request_timeout_seconds", Kind::Integer(1, 120)),
+    key("hytale.upkeep_seconds", Kind::Integer(1, 3600)),
+    key("hytale.upkeep_concurrency", Kind::Integer(1, 64)),
+    key("hytale.session_limit", Kind::Integer(0, 1_000_000)),
+    key("hytale.session_warning_share", Kind::Share),
+    key("hytale.audit_retention_days", Kind::Integer(1, 36_500)),
     key("sentry.dsn", Kind::SecretUrl(&["http", "https"])),
     key("sentry.traces_sample_rate", Kind::Share),
 ];
