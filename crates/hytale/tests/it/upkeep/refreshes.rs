@@ -1,5 +1,6 @@
 use super::stage::{SETTINGS, Stage};
 use common::types::caller::Origin;
+use hytale::custody::UpkeepSettings;
 use simulators::hytale::{Effect, Endpoint, Fault};
 
 const STATE: &str = "SELECT concat_ws(' ', state, spend, losses) FROM hytale_accounts";
@@ -188,4 +189,29 @@ async fn a_caller_that_goes_away_while_the_intent_is_committed_leaves_no_lost_an
     stage.custody.close().await;
     assert_eq!(stage.text(STATE).await, "live idle 0");
     assert_eq!(stage.trail().await, ["TOKEN_CREATED", "TOKEN_REFRESHED"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_tokens_are_spent_at_once_than_allowed() {
+    let stage = Stage::new().await;
+    stage.due_accounts(8).await;
+    stage
+        .hytale
+        .behaviour(|behaviour| behaviour.refresh_milliseconds = 100);
+    let settings = UpkeepSettings {
+        concurrency: 2,
+        ..SETTINGS
+    };
+    let mut most = 0;
+    let watch = async {
+        loop {
+            let sending = "SELECT count(*)::text FROM hytale_accounts WHERE spend = 'sending'";
+            most = most.max(stage.text(sending).await.parse::<usize>().unwrap());
+        }
+    };
+    let report = tokio::select! {
+        report = stage.custody.upkeep(&settings) => report,
+        () = watch => unreachable!("it watches for ever"),
+    };
+    assert_eq!((report.refreshes.renewed, most), (8, 2));
 }
