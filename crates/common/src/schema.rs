@@ -146,6 +146,7 @@ diesel::table! {
         created_at -> Timestamptz,
         refreshed_at -> Timestamptz,
         updated_at -> Timestamptz,
+        near_session_limit -> Bool,
     }
 }
 

@@ -25,9 +25,10 @@ pub use cleanup::{Cleaned, Retention};
 pub use config::{DataKeyRow, SettingRow};
 pub use error::StoreError;
 pub use hytale::{
-    AccountRow, AuditFilter, AuditRow, FlowRow, FlowTokens, Login, LoginOutcome, NamedAccount,
-    NewAuditLine, NewFlow, NewSession, Renewal, SessionClaim, SessionRow, SessionTokens, Spend,
-    SpendStart,
+    AccountRow, AuditFilter, AuditPartitions, AuditRow, CustodyCounts, DueRefresh, FlowRow,
+    FlowTokens, LOST_SESSIONS_COUNT, Login, LoginOutcome, NamedAccount, NewAuditLine, NewFlow,
+    NewSession, Renewal, SessionClaim, SessionCount, SessionLimit, SessionRow, SessionTokens,
+    Spend, SpendStart, SurplusSession,
 };
 pub use inbox::{InboxEntry, Receipt};
 pub use leases::Lease;

@@ -1,13 +1,17 @@
 //! The scheduler: recurring work, on many replicas, once.
 //!
-//! It is deployable and reports its health and figures; recurring work will be done in
-//! [`Scheduler::run`], between the connections below and the signal to stop.
+//! It does the upkeep of Hytale accounts on a fixed tick (`upkeep`), and reports its
+//! health and figures. Recurring work begins in [`Scheduler::run`] and ends there, in
+//! order, at the signal to stop.
+
+mod upkeep;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use broker::Broker;
+use hytale::custody::{Custody, UpkeepSettings};
 use runtime::config::Config;
 use runtime::health::{Health, Probe};
 use runtime::ops::OpsServer;
@@ -15,12 +19,16 @@ use runtime::process::BoxError;
 use runtime::shutdown::{Drain, Shutdown};
 use slog::Logger;
 use store::Store;
+use tokio_util::sync::CancellationToken;
 
 const NAME: &str = "scheduler";
 
 /// A scheduler that is ready to run.
 pub struct Scheduler {
     broker: Broker,
+    custody: Custody,
+    upkeep: UpkeepSettings,
+    upkeep_every: Duration,
     health: Arc<Health>,
     ops: OpsServer,
     drain_limit: Duration,
@@ -40,6 +48,7 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Sch
         statement_timeout: config.database.statement,
         application_name: NAME,
     })?;
+    let custody = hytale::connect(config, store.clone(), log)?;
     let settings = broker::Settings {
         prefix: config.amqp.prefix.clone(),
         ..broker::Settings::new(config.amqp.url.clone(), NAME)
@@ -50,6 +59,9 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Sch
     let drain_limit = config.http.shutdown;
     Ok(Scheduler {
         broker,
+        custody,
+        upkeep: UpkeepSettings::of(&config.hytale),
+        upkeep_every: config.hytale.upkeep,
         health,
         ops,
         drain_limit,
@@ -80,12 +92,27 @@ impl Scheduler {
         self.ops.address()
     }
 
-    /// Runs until it is asked to stop, then ends in order: not ready, nothing in
-    /// hand, connections closed, health last.
+    /// Works until it is asked to stop, then ends in order: not ready, no new work,
+    /// what Hytale answers once stored, connections closed, health last.
     pub async fn run(self, shutdown: Shutdown) {
+        let stop = CancellationToken::new();
+        let upkeep = tokio::spawn(upkeep::run(
+            self.custody.clone(),
+            self.upkeep,
+            self.upkeep_every,
+            stop.clone(),
+        ));
         shutdown.requested().await;
         self.health.stopping();
+        stop.cancel();
         Drain::within(self.drain_limit, &self.log)
+            .step("upkeep", async {
+                // It ends by returning; a panic has its own line.
+                let _ = upkeep.await;
+            })
+            .await
+            .step("custody", self.custody.close())
+            .await
             .step("broker", self.broker.close())
             .await
             .step("health", self.ops.stop())

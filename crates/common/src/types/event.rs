@@ -172,4 +172,7 @@ event_types! {
     HytaleLoginNeeded = "hytale.account.login_needed": &["environment", "account_id", "reason"];
     /// Somebody else logged in with an account that has an owner; nothing was stored.
     HytaleLoginRefused = "hytale.account.login_refused": &["environment", "account_id", "principal"];
+    /// An account's sessions came near Hytale's limit; told again only after they were fewer.
+    HytaleSessionsNearLimit = "hytale.sessions.near_limit":
+        &["environment", "account_id", "active", "lost", "limit"];
 }

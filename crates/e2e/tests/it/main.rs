@@ -1,5 +1,5 @@
 //! Runs over real processes that are hurt meanwhile. Each ends with the mirror
-//! compared row by row with the panel.
+//! compared row by row with the panel; those over Hytale end with its journal.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,6 +8,7 @@
     reason = "tests fail by panicking and run alone"
 )]
 
+mod custody;
 mod killed;
 mod look;
 mod messages;

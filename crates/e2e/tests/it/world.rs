@@ -139,6 +139,16 @@ impl World {
         self.service("auth-gateway").await
     }
 
+    /// Starts a scheduler.
+    pub async fn scheduler(&self) -> Service {
+        self.service("scheduler").await
+    }
+
+    /// All variables of the services.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        self.variables.clone()
+    }
+
     async fn service(&self, program: &str) -> Service {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         Service::start(

@@ -250,7 +250,11 @@ impl Custody {
     }
 
     /// Finds out whose tokens a login has brought, and takes them into custody.
-    async fn finish(&self, flow: &FlowRow, origin: &Origin) -> Result<LoginAnswer, CustodyError> {
+    pub(super) async fn finish(
+        &self,
+        flow: &FlowRow,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, CustodyError> {
         let id = FlowId(flow.id);
         let vault = self.vault().await?;
         let access = open(&vault, flow, Column::Access)?;
@@ -332,7 +336,12 @@ impl Custody {
         Ok(LoginAnswer::Pending { retry_after })
     }
 
-    async fn fail(&self, flow: FlowId, reason: &str, origin: &Origin) -> Result<(), CustodyError> {
+    pub(super) async fn fail(
+        &self,
+        flow: FlowId,
+        reason: &str,
+        origin: &Origin,
+    ) -> Result<(), CustodyError> {
         let environment = self.environment();
         self.store()
             .hytale_flow_failed(environment, flow, reason, origin)

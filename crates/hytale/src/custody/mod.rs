@@ -14,6 +14,8 @@
 //!   away ([`Custody::persist`]): the new token is nowhere else.
 //! - **What an answer means** is decided by pure functions: `verdict` for refresh
 //!   tokens, `progress` for logins.
+//! - **What must happen though nobody asks** is [`Custody::upkeep`]: any number of
+//!   processes may do it at once.
 
 mod accounts;
 mod error;
@@ -26,6 +28,7 @@ mod sessions_end;
 mod spend;
 mod tokens;
 mod trust;
+mod upkeep;
 mod validate;
 mod verdict;
 
@@ -34,6 +37,7 @@ pub use error::CustodyError;
 pub use login::{BegunLogin, LoginAnswer};
 pub use sessions::{GameSession, SessionChoice, SessionRequest};
 pub use spend::AccessToken;
+pub use upkeep::{REFRESH_WINDOW, Refreshes, Tended, UpkeepReport, UpkeepSettings};
 pub use validate::TokenKind;
 
 use crate::hosts::Hosts;
@@ -61,8 +65,8 @@ pub const ACCESS_TOKEN_MARGIN: Duration = Duration::from_secs(5 * 60);
 /// A session's tokens are renewed in this time before their end and not earlier.
 pub const SESSION_WINDOW: Duration = Duration::from_secs(10 * 60);
 
-/// How much longer a claim lasts than the request that it is made for: time to store
-/// the answer.
+/// How much longer a claim lasts than the request that it is made for: time to send it,
+/// and to store the answer.
 const CLAIM_MARGIN: Duration = Duration::from_secs(30);
 
 /// Pauses between two tries to store an answer.

@@ -1,6 +1,6 @@
 //! Where a login stands, decided from its row and the time.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use std::time::Duration;
 use store::FlowRow;
 
@@ -8,11 +8,11 @@ use store::FlowRow;
 pub(super) const LONGEST_LOGIN: Duration = Duration::from_secs(30 * 60);
 
 /// A login is polled for this long, counted from the first poll.
-const LONGEST_POLLING: TimeDelta = TimeDelta::minutes(15);
+pub(super) const LONGEST_POLLING: Duration = Duration::from_secs(15 * 60);
 
 /// After success the same answer is given again for this long: the first one may
 /// have been lost.
-const REPEATS: TimeDelta = TimeDelta::minutes(2);
+pub(super) const REPEATS: Duration = Duration::from_secs(2 * 60);
 
 /// What a poll is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) fn judge(row: &FlowRow, now: DateTime<Utc>) -> Progress {
             _ => Progress::Ask,
         },
         "exchanged" => Progress::Finish,
-        "succeeded" if row.ended_at.is_some_and(|end| now - end < REPEATS) => Progress::Repeat,
+        "succeeded" if row.ended_at.is_some_and(|end| now < end + REPEATS) => Progress::Repeat,
         "failed" => Progress::Failed(row.failure.clone().unwrap_or_default()),
         _ => Progress::Gone,
     }
@@ -53,13 +53,14 @@ pub(super) fn judge(row: &FlowRow, now: DateTime<Utc>) -> Progress {
 fn is_over(row: &FlowRow, now: DateTime<Utc>) -> bool {
     let polled_out = row
         .first_polled_at
-        .is_some_and(|first| now - first >= LONGEST_POLLING);
+        .is_some_and(|first| now >= first + LONGEST_POLLING);
     now >= row.expires_at || polled_out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::TimeDelta;
     use uuid::Uuid;
 
     fn at(minutes: i64) -> DateTime<Utc> {

@@ -93,19 +93,19 @@ impl Custody {
             principal: caller.principal.clone(),
             idempotency_key: request.idempotency_key,
         };
-        match self
-            .store()
-            .hytale_session_begin(&new, &caller.origin)
-            .await?
-        {
-            SessionClaim::Repeated(row) if row.state == "created" => Err(CustodyError::UnderWay),
-            SessionClaim::Repeated(row) => self.open_session(&row).await,
-            SessionClaim::New => {
-                let (custody, origin) = (self.clone(), caller.origin.clone());
-                self.detach(async move { custody.make(new, access, &origin).await })
-                    .await
+        // The intent is committed by the task that asks: without it nobody would know for
+        // a while what became of it.
+        let (custody, origin) = (self.clone(), caller.origin.clone());
+        self.detach(async move {
+            match custody.store().hytale_session_begin(&new, &origin).await? {
+                SessionClaim::Repeated(row) if row.state == "created" => {
+                    Err(CustodyError::UnderWay)
+                }
+                SessionClaim::Repeated(row) => custody.open_session(&row).await,
+                SessionClaim::New => custody.make(new, access, &origin).await,
             }
-        }
+        })
+        .await
     }
 
     /// Prolongs a session in the last [`SESSION_WINDOW`] of its life; earlier, its pair
@@ -146,13 +146,16 @@ impl Custody {
         origin: &Origin,
     ) -> Result<GameSession, CustodyError> {
         // The vault is read before: PostgreSQL may be away when the answer comes.
-        let vault = self.vault().await?;
-        let asked = match self.ask_session(&new, access, origin).await {
-            Ok(tokens) => self.trust_new(tokens, new.profile).await,
-            Err(error) => Err(error),
+        let asked = match self.vault().await {
+            Ok(vault) => match self.ask_session(&new, access, origin).await {
+                Ok(tokens) => self.trust_new(tokens, new.profile).await,
+                Err(error) => Err(error),
+            }
+            .map(|tokens| (vault, tokens)),
+            Err(error) => Err(error.into()),
         };
-        let tokens = match asked {
-            Ok(tokens) => tokens,
+        let (vault, tokens) = match asked {
+            Ok(asked) => asked,
             Err(error) => {
                 let lost = matches!(
                     &error,

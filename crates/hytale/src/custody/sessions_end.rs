@@ -30,7 +30,18 @@ impl Custody {
     }
 
     async fn end(&self, row: SessionRow, origin: &Origin) -> Result<(), CustodyError> {
-        let session = self.open_session(&row).await?;
+        self.end_at_vendor(&row).await?;
+        self.persist("the end of a session", || {
+            self.store()
+                .hytale_session_ended(row.session_id(), row.generation, false, origin)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Ends a session at the vendor. One that it does not know any more has ended.
+    pub(super) async fn end_at_vendor(&self, row: &SessionRow) -> Result<(), CustodyError> {
+        let session = self.open_session(row).await?;
         match self.vendor().session_end(&session.session_token).await {
             Err(error)
                 if !matches!(
@@ -38,17 +49,10 @@ impl Custody {
                     Some(Refusal::Unauthorized | Refusal::NotFound)
                 ) =>
             {
-                return Err(CustodyError::Vendor(error));
+                Err(CustodyError::Vendor(error))
             }
-            // A session that the vendor does not know any more has ended.
-            _ => {}
+            _ => Ok(()),
         }
-        self.persist("the end of a session", || {
-            self.store()
-                .hytale_session_ended(row.session_id(), row.generation, false, origin)
-        })
-        .await?;
-        Ok(())
     }
 
     /// Without an id nothing is left to end; with one it must have been a session.

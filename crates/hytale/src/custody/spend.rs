@@ -2,7 +2,7 @@
 
 use super::tokens::{Column, of_account};
 use super::verdict::{Verdict, judge};
-use super::{ACCESS_TOKEN_MARGIN, Custody, CustodyError, REFRESH_TOKEN_LIFE};
+use super::{ACCESS_TOKEN_MARGIN, CLAIM_MARGIN, Custody, CustodyError, REFRESH_TOKEN_LIFE};
 use crate::vendor::TokenSet;
 use chrono::{DateTime, Utc};
 use common::types::caller::Origin;
@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use slog::{info, warn};
 use std::time::Duration;
 use store::{AccountRow, Renewal, Spend, SpendStart};
+use tokio::time::Instant;
 
 /// Between two looks at a spend that somebody else has under way.
 const LOOK: Duration = Duration::from_millis(100);
@@ -29,6 +30,16 @@ pub struct AccessToken {
     pub expires_at: DateTime<Utc>,
     /// What it is good for.
     pub scope: String,
+}
+
+/// What one try to spend a token came to.
+pub(super) enum Attempt {
+    /// It was spent, and this is what it brought.
+    Done(AccessToken),
+    /// Somebody else is at it, or it is too early.
+    Wait,
+    /// It is not the account's token any more.
+    Replaced,
 }
 
 impl Custody {
@@ -75,32 +86,23 @@ impl Custody {
         origin: &Origin,
     ) -> Result<AccessToken, CustodyError> {
         let generation = row.generation;
-        let give_up = tokio::time::Instant::now() + PATIENCE;
+        let give_up = Instant::now() + PATIENCE;
         loop {
-            let begun = self
-                .store()
-                .hytale_spend_begin(account, generation, self.0.holder, self.claim())
-                .await?;
-            match begun {
-                SpendStart::Begun(spend) => {
-                    let (custody, origin) = (self.clone(), origin.clone());
-                    return self
-                        .detach(async move { custody.spend(spend, &origin).await })
-                        .await;
-                }
-                SpendStart::Replaced => {
+            match self.attempt(account, generation, origin).await? {
+                Attempt::Done(access) => return Ok(access),
+                Attempt::Replaced => {
                     let row = self.account_row(account).await?;
                     let renewed = self.usable(account, &row).await?;
                     return renewed.ok_or(CustodyError::UnderWay);
                 }
-                SpendStart::Wait => {}
+                Attempt::Wait => {}
             }
             let row = self.account_row(account).await?;
             let later = row.retry_at.map(|at| (at - Utc::now()).to_std());
             if let Some(Ok(retry_after)) = later {
                 return Err(CustodyError::NotNow { retry_after });
             }
-            if tokio::time::Instant::now() >= give_up {
+            if Instant::now() >= give_up {
                 return Err(CustodyError::NotNow {
                     retry_after: PATIENCE,
                 });
@@ -109,23 +111,59 @@ impl Custody {
         }
     }
 
+    /// Spends the token of `generation` once, if nobody else is at it. The intent is
+    /// committed by the task that sends: one that was committed for a caller who then
+    /// went away would count as a lost answer.
+    pub(super) async fn attempt(
+        &self,
+        account: HytaleAccount,
+        generation: i64,
+        origin: &Origin,
+    ) -> Result<Attempt, CustodyError> {
+        let (custody, origin) = (self.clone(), origin.clone());
+        self.detach(async move {
+            // Before the intent, since it takes as long as PostgreSQL likes; and PostgreSQL
+            // may be away when the answer comes.
+            let vault = custody.vault().await?;
+            let asked = Instant::now();
+            let begun = custody
+                .store()
+                .hytale_spend_begin(account, generation, custody.0.holder, custody.claim())
+                .await?;
+            match begun {
+                SpendStart::Begun(spend) if asked.elapsed() > CLAIM_MARGIN => {
+                    // This process stood still. The lease would end before the request does.
+                    custody.store().hytale_spend_unsent(&spend, None).await?;
+                    Ok(Attempt::Wait)
+                }
+                SpendStart::Begun(spend) => custody
+                    .spend(spend, &vault, &origin)
+                    .await
+                    .map(Attempt::Done),
+                SpendStart::Wait => Ok(Attempt::Wait),
+                SpendStart::Replaced => Ok(Attempt::Replaced),
+            }
+        })
+        .await
+    }
+
     /// Sends a token whose spend is committed, and stores what comes of it.
-    async fn spend(&self, spend: Spend, origin: &Origin) -> Result<AccessToken, CustodyError> {
+    async fn spend(
+        &self,
+        spend: Spend,
+        vault: &Vault,
+        origin: &Origin,
+    ) -> Result<AccessToken, CustodyError> {
         let row = spend.account.to_string();
-        // The vault is read before: PostgreSQL may be away when the answer comes.
-        let opened = self.vault().await.and_then(|vault| {
-            let token = vault.unseal(of_account(Column::Refresh, &row), &spend.refresh_token)?;
-            Ok((vault, token))
-        });
-        let (vault, token) = match opened {
-            Ok(opened) => opened,
+        let token = match vault.unseal(of_account(Column::Refresh, &row), &spend.refresh_token) {
+            Ok(token) => token,
             Err(error) => {
                 self.store().hytale_spend_unsent(&spend, None).await?;
                 return Err(error.into());
             }
         };
         match self.vendor().refresh(&token).await {
-            Ok(tokens) => self.keep(&spend, &row, &vault, tokens, origin).await,
+            Ok(tokens) => self.keep(&spend, &row, vault, tokens, origin).await,
             Err(error) => {
                 let verdict = judge(&error, spend.losses);
                 warn!(self.log(), "a refresh token brought nothing";

@@ -16,4 +16,5 @@ mod second;
 mod sessions;
 mod spending;
 mod stage;
+mod upkeep;
 mod wycheproof;

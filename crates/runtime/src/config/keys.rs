@@ -147,6 +147,11 @@ pub const KEYS: &[Key] = &[
     key("limits.game_session", AT_LEAST_ONE),
     key("limits.gateways", Kind::Integer(1, 1000)),
     key("limits.decision_milliseconds", Kind::Integer(1, 10_000)),
+    key("hytale.upkeep_seconds", Kind::Integer(1, 3600)),
+    key("hytale.upkeep_concurrency", Kind::Integer(1, 64)),
+    key("hytale.session_limit", Kind::Integer(0, 1_000_000)),
+    key("hytale.session_warning_share", Kind::Share),
+    key("hytale.audit_retention_days", Kind::Integer(1, 36_500)),
     key("sentry.dsn", Kind::SecretUrl(&["http", "https"])),
     key("sentry.traces_sample_rate", Kind::Share),
 ];

@@ -288,6 +288,17 @@ pub struct HytaleConfig {
     /// Time that one request may take.
     #[serde(rename = "request_timeout_seconds", with = "seconds")]
     pub request_timeout: Duration,
+    /// Between two rounds of upkeep.
+    #[serde(rename = "upkeep_seconds", with = "seconds")]
+    pub upkeep: Duration,
+    /// Requests that upkeep makes at once.
+    pub upkeep_concurrency: usize,
+    /// Sessions that Hytale allows an account; 0: any number.
+    pub session_limit: u32,
+    /// From this share of them on an event warns.
+    pub session_warning_share: f64,
+    /// Days that lines of the audit trail are kept.
+    pub audit_retention_days: u32,
 }
 
 impl HytaleConfig {

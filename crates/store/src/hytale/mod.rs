@@ -7,15 +7,25 @@
 
 mod accounts;
 mod audit;
+mod due;
+mod flow_upkeep;
 mod flows;
 mod login;
+mod months;
+mod partitions;
 mod session_changes;
+mod session_limit;
+mod session_upkeep;
 mod sessions;
 mod spend;
 
 pub use accounts::{AccountRow, NamedAccount};
 pub use audit::{AuditFilter, AuditRow, NewAuditLine};
+pub use due::{CustodyCounts, DueRefresh};
 pub use flows::{FlowRow, FlowTokens, NewFlow};
 pub use login::{Login, LoginOutcome};
+pub use partitions::AuditPartitions;
+pub use session_limit::{LOST_SESSIONS_COUNT, SessionCount, SessionLimit};
+pub use session_upkeep::SurplusSession;
 pub use sessions::{NewSession, SessionClaim, SessionRow, SessionTokens};
 pub use spend::{Renewal, Spend, SpendStart};

@@ -9,7 +9,7 @@ use common::types::id::SessionId;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Double, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 impl Store {
@@ -106,6 +106,36 @@ impl Store {
         origin: &Origin,
     ) -> Result<bool, StoreError> {
         let state = if lapsed { "lapsed" } else { "terminated" };
+        let details = json!({ "outcome": state });
+        self.end_session(session, generation, state, details, origin)
+            .await
+    }
+
+    /// Ends an active session as [`hytale_session_ended`](Self::hytale_session_ended)
+    /// does, because nobody needs it: the trail says why, by the word `reason`.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_session_reaped(
+        &self,
+        session: SessionId,
+        generation: i64,
+        reason: &str,
+        origin: &Origin,
+    ) -> Result<bool, StoreError> {
+        let details = json!({ "outcome": "terminated", "reason": reason });
+        self.end_session(session, generation, "terminated", details, origin)
+            .await
+    }
+
+    async fn end_session(
+        &self,
+        session: SessionId,
+        generation: i64,
+        state: &'static str,
+        details: Value,
+        origin: &Origin,
+    ) -> Result<bool, StoreError> {
         let origin = origin.clone();
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {
@@ -119,7 +149,6 @@ impl Store {
             .bind::<BigInt, _>(generation)
             .load(conn)
             .await?;
-            let details = json!({ "outcome": state });
             record(conn, HytaleAuditEvent::SessionDeleted, &rows, details, &origin).await
         })
         .await

@@ -151,8 +151,9 @@ impl Store {
             .ok_or(StoreError::NotFound("session"))
     }
 
-    /// Stores the tokens of a session that Hytale made, with the trail's line.
-    /// `false`: the session does not wait for them (any more).
+    /// Stores the tokens of a session that Hytale made, with the trail's line; also of
+    /// one whose answer was given up as lost and comes late. `false`: the session does
+    /// not wait for them (any more).
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked; ask again.
@@ -167,8 +168,9 @@ impl Store {
         conn.transaction(async move |conn| {
             let rows: Vec<SessionRow> = sql_query(format!(
                 "UPDATE hytale_sessions SET state = 'active', session_token = $2, identity_token = $3, \
-                   expires_at = $4, generation = generation + 1, refreshed_at = now() \
-                 WHERE id = $1 AND state = 'created' RETURNING {COLUMNS}"
+                   expires_at = $4, generation = generation + 1, refreshed_at = now(), \
+                   lost = false, ended_at = NULL \
+                 WHERE id = $1 AND (state = 'created' OR (state = 'failed' AND lost)) RETURNING {COLUMNS}"
             ))
             .bind::<SqlUuid, _>(session.0)
             .bind::<Text, _>(&tokens.session_token)

@@ -9,6 +9,8 @@
 
 mod accounts;
 mod cleanup;
+mod custody;
+mod custody_steps;
 mod fences;
 mod holds;
 mod links;

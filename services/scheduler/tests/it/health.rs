@@ -7,13 +7,19 @@ use runtime::shutdown::Shutdown;
 use serde_json::Value;
 use testkit::{TestDatabase, TestVhost, test_logger, wait_for};
 
-const LIMIT: Duration = Duration::from_secs(20);
+pub const LIMIT: Duration = Duration::from_secs(20);
 /// Nothing listens on port 1.
 const NOBODY: &str = "127.0.0.1:1";
 
 fn start(database: &str, amqp: &str) -> scheduler::Scheduler {
+    start_with(vec![
+        ("DATABASE_URL", database.to_owned()),
+        ("AMQP_URL", amqp.to_owned()),
+    ])
+}
+
+pub fn start_with(variables: Vec<(&'static str, String)>) -> scheduler::Scheduler {
     runtime::metrics::install();
-    let variables = [("DATABASE_URL", database), ("AMQP_URL", amqp)];
     let config = Config::load(&Sources::of_variables(variables)).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     scheduler::build(&config, listener, &test_logger()).unwrap()

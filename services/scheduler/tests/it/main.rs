@@ -8,3 +8,4 @@
 
 mod health;
 mod process;
+mod upkeep;

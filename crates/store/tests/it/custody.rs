@@ -1,0 +1,362 @@
+//! Custody of one refresh token, by processes whose replies come in any order, late, or
+//! never, and that die at any moment.
+
+use crate::custody_steps::{Step, step};
+use crate::stage::Stage;
+use common::types::caller::{Origin, Principal};
+use common::types::hytale::{HytaleAccount, HytaleEnvironment};
+use common::types::id::{FlowId, WorkerId};
+use proptest::prelude::*;
+use proptest::test_runner::{TestCaseError, TestRunner};
+use serde_json::json;
+use std::time::Duration;
+use store::{FlowTokens, Login, LoginOutcome, NewFlow, Renewal, Spend, SpendStart};
+use uuid::Uuid;
+
+const CASES: u32 = 200;
+const LEASE: Duration = Duration::from_secs(600);
+
+/// What the vendor knows: tokens are numbers that grow.
+struct Vendor {
+    minted: u32,
+    /// The one token that is good; `None`: the family is revoked.
+    good: Option<u32>,
+}
+
+impl Vendor {
+    fn mint(&mut self) -> u32 {
+        self.minted += 1;
+        self.good = Some(self.minted);
+        self.minted
+    }
+
+    /// A token that is good becomes a new one; a second use revokes the family.
+    fn spend(&mut self, token: u32) -> Option<u32> {
+        if self.good == Some(token) {
+            return Some(self.mint());
+        }
+        // One of an earlier login's family revokes nothing here.
+        self.good = None;
+        None
+    }
+}
+
+/// A request under way. Its process is alive.
+struct Request {
+    spend: Spend,
+    lease_ended: bool,
+    /// What the vendor answers, once it has arrived.
+    reply: Option<Option<u32>>,
+}
+
+/// What PostgreSQL holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    live: bool,
+    token: Option<u32>,
+    generation: i64,
+    lines: i64,
+}
+
+struct World<'a> {
+    stage: &'a Stage,
+    db: &'a tokio_postgres::Client,
+    account: HytaleAccount,
+    vendor: Vendor,
+    under_way: Vec<Request>,
+    generations: Vec<i64>,
+}
+
+/// What a step changed, as far as it says so itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Nothing,
+    Renewed,
+    Died,
+    LoggedIn,
+}
+
+impl World<'_> {
+    async fn row(&self) -> Row {
+        let row = self
+            .db
+            .query_one(
+                "SELECT state = 'live', refresh_token, generation, \
+                   (SELECT count(*) FROM hytale_audit l WHERE l.account_id = a.account_id) \
+                 FROM hytale_accounts a WHERE account_id = $1",
+                &[&self.account.id],
+            )
+            .await
+            .unwrap();
+        let token: Option<String> = row.get(1);
+        Row {
+            live: row.get(0),
+            token: token.map(|token| token.parse().unwrap()),
+            generation: row.get(2),
+            lines: row.get(3),
+        }
+    }
+
+    async fn set(&self, what: &str) {
+        let sql = format!("UPDATE hytale_accounts SET {what} WHERE account_id = $1");
+        self.db.execute(&sql, &[&self.account.id]).await.unwrap();
+    }
+
+    async fn begin(&mut self, generation: i64) -> Result<(), TestCaseError> {
+        let begun = self
+            .stage
+            .store
+            .hytale_spend_begin(self.account, generation, WorkerId::new(), LEASE)
+            .await
+            .unwrap();
+        let SpendStart::Begun(spend) = begun else {
+            return Ok(());
+        };
+        let both = self
+            .under_way
+            .iter()
+            .any(|other| other.spend.generation == generation && !other.lease_ended);
+        prop_assert!(!both, "two processes send generation {generation} at once");
+        let row = self.row().await;
+        prop_assert_eq!(row.generation, generation, "an old token is sent");
+        prop_assert!(row.live, "a dead token is sent");
+        self.under_way.push(Request {
+            spend,
+            lease_ended: false,
+            reply: None,
+        });
+        Ok(())
+    }
+
+    fn arrive(&mut self, which: usize) {
+        let Some(request) = self.under_way.get_mut(which) else {
+            return;
+        };
+        if request.reply.is_none() {
+            let token = request.spend.refresh_token.parse().unwrap();
+            request.reply = Some(self.vendor.spend(token));
+        }
+    }
+
+    fn take(&mut self, which: usize) -> Option<Request> {
+        (which < self.under_way.len()).then(|| self.under_way.remove(which))
+    }
+
+    async fn reply(&mut self, which: usize, times: u8) -> Result<Change, TestCaseError> {
+        self.arrive(which);
+        let Some(request) = self.take(which) else {
+            return Ok(Change::Nothing);
+        };
+        let mut change = Change::Nothing;
+        for time in 0..times {
+            let stored = match request.reply.flatten() {
+                Some(token) => self.renewed(&request.spend, Some(token)).await,
+                None => self
+                    .stage
+                    .store
+                    .hytale_spend_refused(&request.spend, "already_used", &Origin::default())
+                    .await
+                    .unwrap(),
+            };
+            prop_assert!(!(stored && time > 0), "a reply was stored twice");
+            if stored && request.reply.flatten().is_some() {
+                change = Change::Renewed;
+            } else if stored {
+                change = Change::Died;
+            }
+        }
+        Ok(change)
+    }
+
+    async fn renewed(&self, spend: &Spend, token: Option<u32>) -> bool {
+        let now = chrono::Utc::now();
+        let renewal = Renewal {
+            access_token: "access".to_owned(),
+            access_expires_at: now,
+            refresh_token: token.map(|token| token.to_string()),
+            refresh_expires_at: now,
+            scope: String::new(),
+        };
+        let store = &self.stage.store;
+        store
+            .hytale_spend_renewed(spend, &renewal, &Origin::default())
+            .await
+            .unwrap()
+    }
+
+    async fn login(&mut self) {
+        let store = &self.stage.store;
+        let (now, flow) = (chrono::Utc::now(), FlowId::new());
+        let mut code_hash = [0; 32];
+        code_hash[..16].copy_from_slice(flow.0.as_bytes());
+        let new = NewFlow {
+            id: flow,
+            environment: self.account.environment,
+            code_hash,
+            principal: Some(Principal::Service),
+            account_name: None,
+            interval_seconds: 5,
+            begun_at: now,
+            expires_at: now,
+        };
+        store.hytale_flow_begin(&new).await.unwrap();
+        let token = self.vendor.mint().to_string();
+        let tokens = FlowTokens {
+            access_token: "access".to_owned(),
+            refresh_token: Some(token.clone()),
+            access_expires_at: now,
+            scope: String::new(),
+        };
+        store.hytale_flow_exchanged(flow, &tokens).await.unwrap();
+        let login = Login {
+            flow,
+            account: self.account,
+            profiles: json!([]),
+            profile_ids: Vec::new(),
+            refresh_token: token,
+            refresh_expires_at: now,
+            access_token: "access".to_owned(),
+            access_expires_at: now,
+            scope: String::new(),
+        };
+        let outcome = store.hytale_login(&login, &Origin::default()).await;
+        assert_eq!(outcome.unwrap(), LoginOutcome::Stored);
+    }
+
+    async fn take_step(&mut self, step: Step) -> Result<Change, TestCaseError> {
+        let store = self.stage.store.clone();
+        match step {
+            Step::Begin => {
+                let generation = self.row().await.generation;
+                self.begin(generation).await?;
+            }
+            Step::BeginStale => {
+                if let [.., stale, _newest] = self.generations[..] {
+                    self.begin(stale).await?;
+                }
+            }
+            Step::Arrives(which) => self.arrive(which),
+            Step::Reply(which, times) => return self.reply(which, times).await,
+            Step::ReplyWithoutRotation(which) => {
+                // The vendor has spent nothing then.
+                if self
+                    .under_way
+                    .get(which)
+                    .is_some_and(|it| it.reply.is_none())
+                    && let Some(request) = self.take(which)
+                    && self.renewed(&request.spend, None).await
+                {
+                    return Ok(Change::Renewed);
+                }
+            }
+            Step::Lost(which) => {
+                if let Some(request) = self.take(which) {
+                    let lost = store.hytale_spend_lost(&request.spend, LEASE).await;
+                    lost.unwrap();
+                }
+            }
+            Step::Unsent(which) => {
+                if self
+                    .under_way
+                    .get(which)
+                    .is_some_and(|it| it.reply.is_none())
+                    && let Some(request) = self.take(which)
+                {
+                    let unsent = store.hytale_spend_unsent(&request.spend, None).await;
+                    unsent.unwrap();
+                }
+            }
+            Step::Crash(which) => drop(self.take(which)),
+            Step::LeasesEnd => {
+                self.set("spend_until = now() - interval '1 second'").await;
+                for request in &mut self.under_way {
+                    request.lease_ended = true;
+                }
+            }
+            Step::PausesEnd => self.set("retry_at = NULL").await,
+            Step::Login => {
+                self.login().await;
+                return Ok(Change::LoggedIn);
+            }
+        }
+        Ok(Change::Nothing)
+    }
+}
+
+fn judge(before: &Row, after: &Row, change: Change) -> Result<(), TestCaseError> {
+    prop_assert!(
+        after.token.unwrap_or(u32::MAX) >= before.token.unwrap_or(0),
+        "a newer token was overwritten by an older one"
+    );
+    prop_assert!(
+        before.live || !after.live || change == Change::LoggedIn,
+        "a dead account came alive without a login"
+    );
+    prop_assert_eq!(after.live, after.token.is_some());
+    let changed = change != Change::Nothing;
+    prop_assert_eq!(before.generation != after.generation, changed);
+    prop_assert_eq!(after.lines - before.lines, i64::from(changed), "lines");
+    match change {
+        Change::Nothing => prop_assert_eq!(before, after),
+        Change::Died => prop_assert!(!after.live),
+        Change::Renewed => prop_assert!(before.live && after.live),
+        Change::LoggedIn => prop_assert!(after.live),
+    }
+    Ok(())
+}
+
+async fn run(
+    stage: &Stage,
+    db: &tokio_postgres::Client,
+    steps: Vec<Step>,
+) -> Result<(), TestCaseError> {
+    let account = HytaleAccount {
+        environment: HytaleEnvironment::Production,
+        id: Uuid::now_v7(),
+    };
+    let mut world = World {
+        stage,
+        db,
+        account,
+        vendor: Vendor {
+            minted: 0,
+            good: None,
+        },
+        under_way: Vec::new(),
+        generations: Vec::new(),
+    };
+    world.login().await;
+    let mut before = world.row().await;
+    world.generations.push(before.generation);
+    for step in steps {
+        let change = world.take_step(step).await?;
+        let after = world.row().await;
+        judge(&before, &after, change).map_err(|error| {
+            TestCaseError::fail(format!("{step:?}: {before:?} → {after:?}: {error}"))
+        })?;
+        if before.generation != after.generation {
+            world.generations.push(after.generation);
+        }
+        before = after;
+    }
+    Ok(())
+}
+
+#[test]
+fn whatever_is_lost_late_or_killed_no_token_is_sent_twice_at_once_or_overwritten_by_an_older_one() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let stage = runtime.block_on(Stage::new());
+    let db = runtime.block_on(stage.database.connect());
+    let config = ProptestConfig {
+        cases: CASES,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    TestRunner::new(config)
+        .run(&prop::collection::vec(step(), 1..25), |steps| {
+            runtime.block_on(run(&stage, &db, steps))
+        })
+        .unwrap();
+    let _inside = runtime.enter();
+    drop(stage);
+}
