@@ -180,8 +180,13 @@ impl App {
         let drain = Drain::within(self.grace, &self.log);
         self.state.runs.close();
         let drain = drain.step("requests", self.server.stop(true)).await;
-        // What Hytale answers once is stored, even if nobody waits for it any more.
-        let drain = drain.step("custody", self.state.custody.close()).await;
+        // What Hytale answers once is stored, even if nobody waits for it any more: within
+        // a limit of its own, since requests may have used up the other.
+        let custody = &self.state.custody;
+        Drain::within(custody.grace(), &self.log)
+            .step("custody", custody.close())
+            .await
+            .finish();
         self.stop_relay.cancel();
         drain
             .step("relay", async {
@@ -257,6 +262,7 @@ fn cors(origins: &[String]) -> Cors {
             "x-api-key",
             "x-request-id",
             "last-event-id",
+            "idempotency-key",
         ])
         .expose_headers(
             ["x-request-id", "retry-after"]

@@ -111,8 +111,13 @@ impl Scheduler {
                 let _ = upkeep.await;
             })
             .await
+            .finish();
+        // Within a limit of its own: what Hytale answers once is stored.
+        Drain::within(self.custody.grace(), &self.log)
             .step("custody", self.custody.close())
             .await
+            .finish();
+        Drain::within(self.drain_limit, &self.log)
             .step("broker", self.broker.close())
             .await
             .step("health", self.ops.stop())

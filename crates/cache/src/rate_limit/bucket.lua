@@ -19,7 +19,10 @@ if granted then tokens = tokens - 1 end
 local next_token = tokens >= 1 and 0 or math.ceil((1 - tokens) / rate)
 local full = math.ceil((capacity - tokens) / rate)
 
-redis.call('HSET', KEYS[1], 'tokens', string.format('%.6f', tokens), 'at', string.format('%.0f', now))
--- A full bucket is the same as none.
-redis.call('PEXPIRE', KEYS[1], string.format('%.0f', full + 1000))
+-- A refusal changes nothing, so that asking often rounds nothing.
+if granted then
+  redis.call('HSET', KEYS[1], 'tokens', string.format('%.17g', tokens), 'at', string.format('%.0f', now))
+  -- A full bucket is the same as none.
+  redis.call('PEXPIRE', KEYS[1], string.format('%.0f', full + 1000))
+end
 return { granted and 1 or 0, math.floor(tokens), next_token, full }

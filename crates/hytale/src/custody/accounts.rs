@@ -21,8 +21,8 @@ pub struct Caller {
 }
 
 impl Custody {
-    /// The account that a caller means: by a name of its own for one of its own
-    /// accounts, or by Hytale's id. Another's account is as unknown as one that does
+    /// The account that a caller means: by Hytale's id, or by a name of its own for one
+    /// of its own accounts. Another's account is as unknown as one that does
     /// not exist.
     ///
     /// # Errors
@@ -32,21 +32,41 @@ impl Custody {
         caller: &Caller,
         name: &str,
     ) -> Result<HytaleAccount, CustodyError> {
-        let environment = self.environment();
+        // PostgreSQL's text cannot hold it.
+        if name.contains('\0') {
+            return Err(CustodyError::UnknownAccount);
+        }
+        if let Ok(id) = name.parse()
+            && let Some(account) = self.theirs(caller, id).await?
+        {
+            return Ok(account);
+        }
         let named = self
             .store()
-            .hytale_account_named(environment, &caller.principal, name)
+            .hytale_account_named(self.environment(), &caller.principal, name)
             .await?
-            .map(|named| named.account_id);
-        let id = named
-            .or_else(|| name.parse().ok())
             .ok_or(CustodyError::UnknownAccount)?;
+        self.theirs(caller, named.account_id)
+            .await?
+            .ok_or(CustodyError::UnknownAccount)
+    }
+
+    /// The account with this id, if the caller may use it.
+    async fn theirs(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<Option<HytaleAccount>, CustodyError> {
+        let environment = self.environment();
         let account = HytaleAccount { environment, id };
-        let row = self.account_row(account).await?;
-        if caller.all_accounts || row.owners.contains(&caller.principal.to_string()) {
-            Ok(account)
-        } else {
-            Err(CustodyError::UnknownAccount)
+        match self.account_row(account).await {
+            Ok(row)
+                if caller.all_accounts || row.owners.contains(&caller.principal.to_string()) =>
+            {
+                Ok(Some(account))
+            }
+            Ok(_) | Err(CustodyError::UnknownAccount) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -56,6 +76,16 @@ impl Custody {
     /// As [`access_token`](Self::access_token); [`CustodyError::NotAllowed`] for an
     /// account without a licence.
     pub async fn profiles(
+        &self,
+        account: HytaleAccount,
+        origin: &Origin,
+    ) -> Result<Profiles, CustodyError> {
+        let (custody, origin) = (self.clone(), origin.clone());
+        self.detach(async move { custody.profiles_now(account, &origin).await })
+            .await
+    }
+
+    async fn profiles_now(
         &self,
         account: HytaleAccount,
         origin: &Origin,

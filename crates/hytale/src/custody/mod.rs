@@ -53,6 +53,7 @@ use slog::{Logger, warn};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Store, StoreError};
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 /// How long an unused refresh token lives (the vendor's word; its replies do not
@@ -71,7 +72,7 @@ const CLAIM_MARGIN: Duration = Duration::from_secs(30);
 
 /// Pauses between two tries to store an answer.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What custody works with.
 pub struct CustodySettings {
@@ -98,11 +99,18 @@ struct Inner {
     store: Store,
     holder: WorkerId,
     tasks: TaskTracker,
+    /// Where such tasks run: handlers are served by runtimes that end before the process
+    /// does, with all that runs in them.
+    runtime: Handle,
     log: Logger,
 }
 
 impl Custody {
-    /// Nothing is asked yet.
+    /// Nothing is asked yet. Tasks that outlive their callers run in the present tokio
+    /// runtime, which must be the process's own.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     #[must_use]
     pub fn new(settings: CustodySettings, vendor: Vendor, store: Store, log: &Logger) -> Self {
         Self(Arc::new(Inner {
@@ -112,6 +120,7 @@ impl Custody {
             store,
             holder: WorkerId::new(),
             tasks: TaskTracker::new(),
+            runtime: Handle::current(),
             log: log.clone(),
         }))
     }
@@ -121,6 +130,13 @@ impl Custody {
     pub async fn close(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+
+    /// How long [`close`](Self::close) may take before a task is taken to hang: as long
+    /// as a request to the vendor, and time to store its answer.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.claim()
     }
 
     /// Which of Hytale's worlds this is.
@@ -155,13 +171,14 @@ impl Custody {
     }
 
     /// Runs work that must not end half-way in a task of its own, and waits for it.
+    /// Whatever asks the vendor runs so: a connection lives in the runtime that opened it.
     async fn detach<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, CustodyError>> + Send + 'static,
     ) -> Result<T, CustodyError> {
         self.0
             .tasks
-            .spawn(work)
+            .spawn_on(work, &self.0.runtime)
             .await
             .unwrap_or_else(|broken| Err(CustodyError::Broken(broken)))
     }

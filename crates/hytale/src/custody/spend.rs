@@ -169,9 +169,11 @@ impl Custody {
                 warn!(self.log(), "a refresh token brought nothing";
                     "account" => &row, "verdict" => ?verdict, "losses" => spend.losses,
                     "said" => error.said(), "error" => ErrorChain(&error));
-                self.note(&spend, verdict, origin).await?;
+                let noted = self.note(&spend, verdict, origin).await?;
                 Err(match verdict {
-                    Verdict::Dead { .. } => CustodyError::LoginNeeded,
+                    Verdict::Dead { .. } if noted => CustodyError::LoginNeeded,
+                    // A login has brought other tokens meanwhile.
+                    Verdict::Dead { .. } => CustodyError::UnderWay,
                     Verdict::Lost { .. } | Verdict::Unspent { .. } => CustodyError::Vendor(error),
                 })
             }
@@ -205,7 +207,16 @@ impl Custody {
             })
             .await?;
         if !stored {
-            // A login has brought other tokens meanwhile, or the account is gone.
+            // A login has brought other tokens meanwhile, or the account is gone: these are
+            // nobody's.
+            let token = tokens
+                .refresh_token
+                .as_ref()
+                .unwrap_or(&tokens.access_token);
+            if let Err(error) = self.vendor().revoke(token).await {
+                warn!(self.log(), "tokens that nobody keeps could not be revoked";
+                    "account" => row, "error" => ErrorChain(&error));
+            }
             return Err(CustodyError::UnderWay);
         }
         info!(self.log(), "a refresh token was spent for a new one"; "account" => row);
@@ -216,28 +227,31 @@ impl Custody {
         })
     }
 
+    /// `false`: that token is not the account's any more.
     async fn note(
         &self,
         spend: &Spend,
         verdict: Verdict,
         origin: &Origin,
-    ) -> Result<(), CustodyError> {
+    ) -> Result<bool, CustodyError> {
         match verdict {
-            Verdict::Dead { reason } => self
-                .persist("a dead refresh token", || {
-                    self.store().hytale_spend_refused(spend, reason, origin)
-                })
-                .await
-                .map(|_changed| ()),
+            Verdict::Dead { reason } => {
+                return self
+                    .persist("a dead refresh token", || {
+                        self.store().hytale_spend_refused(spend, reason, origin)
+                    })
+                    .await;
+            }
             // Both end by themselves if PostgreSQL is away now.
             Verdict::Lost { retry_after } => {
-                Ok(self.store().hytale_spend_lost(spend, retry_after).await?)
+                self.store().hytale_spend_lost(spend, retry_after).await?;
             }
-            Verdict::Unspent { retry_after } => Ok(self
-                .store()
-                .hytale_spend_unsent(spend, Some(retry_after))
-                .await?),
+            Verdict::Unspent { retry_after } => {
+                let later = Some(retry_after);
+                self.store().hytale_spend_unsent(spend, later).await?;
+            }
         }
+        Ok(true)
     }
 
     /// The row's access token, if it is good for long enough.

@@ -36,6 +36,11 @@ impl Custody {
             Some(audience) => expected.with_audience(Audience::IfPresent(audience)),
             None => expected,
         };
-        self.0.verifier.verify(token, &expected, self.now()).await
+        let (custody, token) = (self.clone(), token.to_owned());
+        let proof = self.detach(async move {
+            let now = custody.now();
+            Ok(custody.0.verifier.verify(&token, &expected, now).await)
+        });
+        proof.await.unwrap_or(Err(VerifyError::KeysUnavailable))
     }
 }

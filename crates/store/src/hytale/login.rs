@@ -137,11 +137,11 @@ async fn standing(
     login: &Login,
     flow: &FlowRow,
 ) -> Result<Standing, StoreError> {
-    // There may be no row to lock yet.
-    sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-        .bind::<Text, _>(format!("hytale_login/{}", login.account))
-        .execute(conn)
-        .await?;
+    // There may be no row to lock yet; the name always after the account.
+    take_turns(conn, &format!("hytale_login/{}", login.account)).await?;
+    if let (Some(principal), Some(name)) = (&flow.principal, &flow.account_name) {
+        take_turns(conn, &format!("hytale_name/{principal}/{name}")).await?;
+    }
     let known: Vec<Known> = sql_query(
         "SELECT a.state, ARRAY(SELECT o.principal FROM hytale_account_owners o \
            WHERE o.environment = a.environment AND o.account_id = a.account_id) AS owners \
@@ -152,9 +152,12 @@ async fn standing(
     .load(conn)
     .await?;
     let known = known.as_slice().first();
+    // A name may also be the id of an account that is the caller's.
     let named: Vec<Named> = sql_query(
         "SELECT account_id FROM hytale_account_names \
-         WHERE environment = $1 AND principal = $2 AND name = $3",
+         WHERE environment = $1 AND principal = $2 AND name = $3 \
+         UNION ALL SELECT account_id FROM hytale_account_owners \
+         WHERE environment = $1 AND principal = $2 AND account_id::text = lower($3)",
     )
     .bind::<Text, _>(login.account.environment.as_str())
     .bind::<Nullable<Text>, _>(flow.principal.as_deref())
@@ -172,6 +175,14 @@ async fn standing(
         live: known.is_some_and(|it| it.state == "live"),
         name_means_another: named.iter().any(|it| it.account_id != login.account.id),
     })
+}
+
+async fn take_turns(conn: &mut Connection, at: &str) -> Result<(), StoreError> {
+    sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+        .bind::<Text, _>(at)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 async fn store(

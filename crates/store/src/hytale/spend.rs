@@ -27,6 +27,9 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::json;
 use std::time::Duration;
 
+/// How long nobody spends after an intent has ended without a word.
+const AFTER_LEASE: Duration = Duration::from_secs(15);
+
 /// Leave to spend a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spend {
@@ -99,12 +102,12 @@ impl Store {
         lease: Duration,
     ) -> Result<SpendStart, StoreError> {
         let mut conn = self.conn().await?;
+        self.give_up_on(&mut conn, account, generation).await?;
         let begun: Vec<Begun> = sql_query(
             "UPDATE hytale_accounts SET spend = 'sending', spend_fence = spend_fence + 1, \
-               spend_holder = $4, spend_until = now() + make_interval(secs => $5), updated_at = now(), \
-               losses = losses + (spend = 'sending')::int \
+               spend_holder = $4, spend_until = now() + make_interval(secs => $5), updated_at = now() \
              WHERE environment = $1 AND account_id = $2 AND generation = $3 AND state = 'live' \
-               AND (spend <> 'sending' OR spend_until < now()) \
+               AND spend <> 'sending' \
                AND (retry_at IS NULL OR retry_at <= now()) \
              RETURNING spend_fence, refresh_token, losses",
         )
@@ -140,6 +143,30 @@ impl Store {
         })
     }
 
+    /// An intent whose end has passed is an answer that did not come. It is not taken over
+    /// at once: its holder may have the answer and wait for PostgreSQL, which was away
+    /// until now, and whoever sends the old token then kills the new one.
+    async fn give_up_on(
+        &self,
+        conn: &mut Connection,
+        account: HytaleAccount,
+        generation: i64,
+    ) -> Result<(), StoreError> {
+        sql_query(
+            "UPDATE hytale_accounts SET spend = 'lost', losses = losses + 1, spend_holder = NULL, \
+               spend_until = NULL, retry_at = now() + make_interval(secs => $4), updated_at = now() \
+             WHERE environment = $1 AND account_id = $2 AND generation = $3 AND state = 'live' \
+               AND spend = 'sending' AND spend_until < now()",
+        )
+        .bind::<Text, _>(account.environment.as_str())
+        .bind::<SqlUuid, _>(account.id)
+        .bind::<BigInt, _>(generation)
+        .bind::<Double, _>(AFTER_LEASE.as_secs_f64())
+        .execute(conn)
+        .await?;
+        Ok(())
+    }
+
     /// Stores what a spend brought, if the token that it spent is still the
     /// account's; the lease does not matter. Repeated, it answers `false`.
     ///
@@ -166,7 +193,7 @@ impl Store {
                    access_token = $4, access_expires_at = $5, \
                    refresh_token = coalesce($6, refresh_token), \
                    refresh_expires_at = CASE WHEN $6 IS NULL THEN refresh_expires_at ELSE $7 END, \
-                   scope = $8, spend = 'idle', spend_holder = NULL, spend_until = NULL, losses = 0, \
+                   scope = coalesce(nullif($8, ''), scope), spend = 'idle', spend_holder = NULL, spend_until = NULL, losses = 0, \
                    retry_at = NULL, failure = NULL, refreshed_at = now(), updated_at = now() \
                  WHERE environment = $1 AND account_id = $2 AND generation = $3 AND state = 'live'",
             )

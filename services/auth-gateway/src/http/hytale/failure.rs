@@ -11,6 +11,7 @@ use hytale::custody::CustodyError;
 use hytale::vendor::VendorError;
 use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw};
 use paperclip::v2::schema::Apiv2Errors;
+use reach::vault::VaultError;
 use runtime::http::ApiError;
 use serde_json::json;
 
@@ -45,7 +46,9 @@ impl From<CustodyError> for HytaleFailure {
 
 fn answer(error: CustodyError) -> ApiError {
     match error {
-        CustodyError::Store(error) if error.is_transient() => {
+        CustodyError::Store(error) | CustodyError::Vault(VaultError::Store(error))
+            if error.is_transient() =>
+        {
             ApiError::unavailable("The database does not answer now", error)
                 .with_code("SERVICE_ERROR")
         }

@@ -48,7 +48,7 @@ pub struct DeviceCode {
 
 /// Which login is asked about. An `account_id`, which existing clients send along, is
 /// not needed: the code alone names the login.
-#[derive(Debug, Deserialize, Apiv2Schema)]
+#[derive(Deserialize, Apiv2Schema)]
 pub struct TokenPollRequest {
     /// The code that the login was begun with. Required.
     pub device_code: Option<String>,

@@ -106,6 +106,13 @@ async fn a_process_that_died_while_sending_leaves_a_lost_answer() {
         )
         .await;
     let (status, body) = stage.post(REFRESH, json!({ "account_id": "host" })).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    let wait = body["retry_after"].as_u64().unwrap();
+    assert!(wait >= 10, "its holder may still have the answer: {wait}");
+    stage
+        .execute("UPDATE hytale_accounts SET retry_at = now()")
+        .await;
+    let (status, body) = stage.post(REFRESH, json!({ "account_id": "host" })).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     let row = &stage
         .query("SELECT details->>'after_losses' FROM hytale_audit WHERE event_type = 'TOKEN_REFRESHED'")
@@ -201,4 +208,38 @@ async fn profiles_are_listed_and_one_is_selected() {
     let senseless = json!({ "account_id": "host", "profile_id": "second" });
     let (status, body) = stage.post(path, senseless).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_stores_the_answer_that_nobody_waits_for_any_more() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    stage.fail(Endpoint::RefreshToken, Effect::Slow { seconds: 2.0 });
+    let request = stage
+        .gateway
+        .request(reqwest::Method::POST, REFRESH)
+        .json(&json!({ "account_id": "host" }))
+        .timeout(std::time::Duration::from_millis(300));
+    assert!(request.send().await.unwrap_err().is_timeout());
+    let Stage { gateway, hytale } = stage;
+    gateway.shutdown.request();
+    let patience = std::time::Duration::from_secs(30);
+    tokio::time::timeout(patience, gateway.serving)
+        .await
+        .expect("it stops")
+        .unwrap();
+    assert_eq!(hytale.families_lost(), 0);
+    let database = gateway.database.connect().await;
+    let row = database
+        .query_one(
+            "SELECT spend, (SELECT count(*) FROM hytale_audit WHERE event_type = 'TOKEN_REFRESHED') \
+             FROM hytale_accounts",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        (row.get::<_, String>(0), row.get::<_, i64>(1)),
+        ("idle".to_owned(), 1)
+    );
 }
