@@ -84,11 +84,10 @@ impl Custody {
     ) -> Result<BegunLogin, CustodyError> {
         // Whoever cannot keep tokens does not ask for them.
         self.vault().await?;
+        let vendor = self.vendor().clone();
         let code = self
-            .vendor()
-            .device_code()
-            .await
-            .map_err(CustodyError::Vendor)?;
+            .detach(async move { vendor.device_code().await.map_err(CustodyError::Vendor) })
+            .await?;
         let now = self.now();
         let expires_in = code.expires_in.min(LONGEST_LOGIN);
         let flow = NewFlow {

@@ -88,6 +88,12 @@ async fn a_spend_whose_process_died_is_tried_again_when_its_lease_has_ended() {
     assert_eq!(report.counts.unwrap().sending, 1);
     stage.execute(&dies("- interval '1 second'")).await;
     let report = stage.upkeep().await;
+    assert_eq!((report.refreshes.due, report.refreshes.renewed), (1, 0));
+    assert_eq!(stage.text(STATE).await, "live lost 1", "it may still come");
+    stage
+        .execute("UPDATE hytale_accounts SET retry_at = now()")
+        .await;
+    let report = stage.upkeep().await;
     assert_eq!((report.refreshes.due, report.refreshes.renewed), (1, 1));
     assert_eq!(stage.text(STATE).await, "live idle 0");
 }
