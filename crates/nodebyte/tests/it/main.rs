@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod api_key;
 mod cli;
 mod config;
 mod dead;
