@@ -10,6 +10,7 @@ use slog::{Logger, debug};
 use store::{PanelRow, RunRow, Store};
 use tokio::sync::Semaphore;
 
+use crate::auth::KeyVerdicts;
 use crate::http::sync_log::SyncLog;
 use crate::live_panels::LivePanels;
 use crate::run_feed::RunFeed;
@@ -26,6 +27,8 @@ pub struct State {
     pub panels: LivePanels,
     /// Hytale accounts.
     pub custody: Custody,
+    /// Keys of clients.
+    pub keys: KeyVerdicts,
     /// One permit for each event stream.
     pub streams: Arc<Semaphore>,
     settings: Arc<Settings>,
@@ -47,6 +50,7 @@ impl State {
             runs: RunFeed::start(store.clone(), &cache, log),
             panels,
             custody,
+            keys: KeyVerdicts::new(&store, log),
             streams: Arc::new(Semaphore::new(config.http.event_streams)),
             config: Arc::clone(config),
             store,

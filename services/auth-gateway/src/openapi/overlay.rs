@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 const DESCRIPTION: &str = "The gateway of a NodeByte installation. Every address below \
-    `/api/v1` needs the service key in `X-API-Key`. Successes are \
+    `/api` needs a key in `X-API-Key` that has one of the scopes named there. Successes are \
     `{success, data, message}`, errors are `{success, error, message, code, status}`.";
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];

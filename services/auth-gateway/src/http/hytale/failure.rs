@@ -154,7 +154,7 @@ impl ResponseError for HytaleFailure {
 
 impl Apiv2Errors for HytaleFailure {
     fn update_error_definitions(operation: &mut DefaultOperationRaw) {
-        describe(operation, &[400, 403, 404, 409, 413, 502]);
+        describe(operation, &[400, 404, 409, 413, 502]);
     }
 
     fn update_definitions(map: &mut BTreeMap<String, DefaultSchemaRaw>) {

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{HytaleFailure, invalid};
 use super::given::{Given, required};
-use super::origin::RequestOrigin;
-use crate::auth::ApiKey;
+use crate::auth::{Needs, UseHytale};
 use crate::state::State;
 
 /// Characters that a name for an account may have.
@@ -75,13 +74,12 @@ pub struct AccessToken {
 /// A person then enters the code at Hytale, and the login is polled meanwhile.
 #[api_v2_operation(tags(Hytale))]
 pub async fn device_code(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     Given(request): Given<DeviceCodeRequest>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<DeviceCode>, HytaleFailure> {
     let name = request.account_id.map(name_of).transpose()?;
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let begun = state
         .custody
         .begin_login(Some(caller.principal), name)
@@ -104,13 +102,12 @@ pub async fn device_code(
 /// same answer is given again.
 #[api_v2_operation(tags(Hytale))]
 pub async fn token_poll(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     Given(request): Given<TokenPollRequest>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<AccessToken>, HytaleFailure> {
     let code = SecretString::from(required("device_code", request.device_code)?);
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let answer = state
         .custody
         .poll_login(Some(&caller.principal), &code, &caller.origin)

@@ -5,6 +5,5 @@
 pub mod failure;
 pub mod given;
 pub mod login;
-pub mod origin;
 pub mod sessions;
 pub mod tokens;

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::HytaleFailure;
 use super::given::{Given, required, uuid};
 use super::login::AccessToken;
-use super::origin::RequestOrigin;
-use crate::auth::ApiKey;
+use crate::auth::{Needs, UseHytale};
 use crate::state::State;
 
 /// Which account is meant.
@@ -63,12 +62,11 @@ pub struct Done {
 /// Spends the account's refresh token, once, however many ask at the same time.
 #[api_v2_operation(tags(Hytale))]
 pub async fn refresh_token(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     Given(request): Given<AccountChoice>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<AccessToken>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let name = required("account_id", request.account_id)?;
     let account = state.custody.resolve(&caller, &name).await?;
     let access = state.custody.refresh(account, &caller.origin).await?;
@@ -86,12 +84,11 @@ pub async fn refresh_token(
 /// Lists an account's game profiles
 #[api_v2_operation(tags(Hytale))]
 pub async fn profiles(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     Given(request): Given<AccountChoice>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<Profiles>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let name = required("account_id", request.account_id)?;
     let account = state.custody.resolve(&caller, &name).await?;
     let profiles = state.custody.profiles(account, &caller.origin).await?;
@@ -112,12 +109,11 @@ pub async fn profiles(
 /// Selects the profile that game sessions are made for
 #[api_v2_operation(tags(Hytale))]
 pub async fn select_profile(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     Given(request): Given<ProfileChoice>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<Done>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let name = required("account_id", request.account_id)?;
     let profile = required("profile_id", request.profile_id)?;
     let profile = uuid("profile_id", Some(&profile))?.unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Custody of Hytale accounts, with a simulated Hytale.
 
 mod login;
+mod owners;
 mod sessions;
-mod stage;
+pub mod stage;
 mod tokens;
