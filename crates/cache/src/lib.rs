@@ -17,4 +17,4 @@ mod rate_limit;
 pub use budget::RedisBudget;
 pub use connection::{Cache, CacheError, Settings};
 pub use progress::{Heard, Progress, ProgressFeed, ProgressListener};
-pub use rate_limit::{RateDecision, RateRule};
+pub use rate_limit::{RateDecision, RateLimiter, RateRule, Ruling};

@@ -612,6 +612,7 @@ diesel::table! {
         created_at -> Timestamptz,
         started_at -> Nullable<Timestamptz>,
         finished_at -> Nullable<Timestamptz>,
+        not_before -> Nullable<Timestamptz>,
     }
 }
 

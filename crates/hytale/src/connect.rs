@@ -32,11 +32,7 @@ pub enum ConnectError {
 /// # Errors
 /// The configuration cannot work.
 pub fn connect(config: &Config, store: Store, log: &Logger) -> Result<Custody, ConnectError> {
-    let environment = if config.hytale.is_staging() {
-        HytaleEnvironment::Staging
-    } else {
-        HytaleEnvironment::Production
-    };
+    let environment = config.hytale.world();
     let hosts = hosts(environment, &config.hytale)?;
     let vendor = Vendor::new(VendorSettings {
         hosts: hosts.clone(),

@@ -1,12 +1,15 @@
 //! What can be asked of the command line.
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use common::types::hytale::HytaleAuditEvent;
 use common::types::id::{MessageId, RunId};
 use common::types::scope::Scope;
 use common::types::sync::Target;
 use std::path::PathBuf;
 use url::Url;
+use uuid::Uuid;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -46,6 +49,9 @@ pub enum Command {
     /// Sync runs
     #[command(subcommand)]
     Sync(Sync),
+    /// What happened to Hytale accounts, and who did it
+    #[command(subcommand)]
+    Audit(Audit),
     /// Messages that nobody works on any more
     #[command(subcommand)]
     Dead(Dead),
@@ -139,6 +145,36 @@ pub struct Run {
     /// Stay until the run ends, and end with its exit code
     #[arg(long)]
     pub watch: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Show the newest lines of the trail
+    Query {
+        #[command(flatten)]
+        lines: AuditLines,
+        /// How many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+    },
+    /// Print every line of the trail, newest first, as one JSON object each
+    Export {
+        #[command(flatten)]
+        lines: AuditLines,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct AuditLines {
+    /// Only of this account, by Hytale's id
+    #[arg(long)]
+    pub account: Option<Uuid>,
+    /// Only of this type, for example TOKEN_REFRESHED
+    #[arg(long)]
+    pub event: Option<HytaleAuditEvent>,
+    /// Only from this moment on (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@
 
 mod api_key;
 mod arguments;
+mod audit;
 mod config;
 mod dead;
 mod failure;
@@ -65,6 +66,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<ExitCode, Fai
         Command::Migrate => migrate::migrate(&open()?).await,
         Command::Panel(command) => panel::run(&open()?, command).await,
         Command::Sync(command) => Box::pin(sync::run(&open()?, command)).await,
+        Command::Audit(command) => audit::run(&open()?, command).await,
         Command::Dead(command) => dead::run(&open()?, command).await,
         Command::Config(arguments::Config::Check) => config::check(&arguments, output),
         Command::Config(arguments::Config::Set { key }) => config::set(&open()?, key).await,

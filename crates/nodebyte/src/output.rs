@@ -39,6 +39,18 @@ impl Output {
         }
     }
 
+    /// Prints one of many results, as JSON on a line of its own. `false`: the reader
+    /// has seen enough.
+    pub fn line(&self, value: &impl Serialize) -> Result<bool, Failure> {
+        let text = serde_json::to_string(value)
+            .map_err(|error| Failure::Output(io::Error::other(error)))?;
+        match writeln!(io::stdout(), "{text}") {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Failure::Output(error)),
+            Ok(()) => Ok(true),
+        }
+    }
+
     /// Tells something beside the result.
     pub fn note(&self, sentence: impl fmt::Display) {
         // Where nobody can be told there is nobody to tell that.

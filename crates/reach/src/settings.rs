@@ -110,6 +110,18 @@ pub enum SettingsError {
     NoDefaultPanel,
 }
 
+impl SettingsError {
+    /// See [`VaultError::lacks_the_key`].
+    #[must_use]
+    pub fn lacks_the_key(&self) -> bool {
+        match self {
+            Self::Vault(reason) | Self::PanelKey { reason, .. } => reason.lacks_the_key(),
+            Self::Setting { reason, .. } => reason.lacks_the_key(),
+            _ => false,
+        }
+    }
+}
+
 /// The stored settings, as they were at one moment.
 pub struct Overrides {
     values: BTreeMap<String, Result<SecretString, Arc<VaultError>>>,
@@ -230,7 +242,12 @@ impl Settings {
             return Ok(Arc::clone(overrides));
         }
         let loaded = Instant::now();
-        let overrides = Arc::new(Overrides::load(&self.store, self.master.clone()).await?);
+        let overrides = Overrides::load(&self.store, self.master.clone()).await;
+        if overrides.as_ref().is_err_and(SettingsError::lacks_the_key) {
+            // What was read before there were data keys says no longer what can be opened.
+            *current = None;
+        }
+        let overrides = Arc::new(overrides?);
         *current = Some((loaded, Arc::clone(&overrides)));
         Ok(overrides)
     }
@@ -260,13 +277,32 @@ impl Settings {
     pub async fn panel_access(&self, panel: &PanelRow) -> Result<PanelAccess, SettingsError> {
         let overrides = self.overrides().await?;
         match self.access_with(&overrides, panel) {
-            // The data key that sealed it may be younger than what we have read.
-            Err(SettingsError::PanelKey { .. }) => {
+            // The data key or the setting may be younger than what we have read.
+            Err(_) => {
                 let overrides = self.younger_than(Duration::ZERO).await?;
                 self.access_with(&overrides, panel)
             }
             access => access,
         }
+    }
+
+    /// Whether this process has the `ENCRYPTION_KEY` that opens what the panels are
+    /// reached with; whatever else is wrong with that is no answer to this.
+    ///
+    /// # Errors
+    /// [`SettingsError::lacks_the_key`], or PostgreSQL cannot be asked.
+    pub async fn has_the_key(&self) -> Result<(), SettingsError> {
+        let overrides = self.overrides().await?;
+        if self.master.is_some() {
+            return Ok(());
+        }
+        for panel in self.store.panels().await.map_err(SettingsError::Store)? {
+            match self.access_with(&overrides, &panel) {
+                Err(error) if error.lacks_the_key() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn access_with(

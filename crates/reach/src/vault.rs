@@ -76,6 +76,15 @@ pub enum VaultError {
     Randomness(#[source] NoRandomness),
 }
 
+impl VaultError {
+    /// Whether another process, with the installation's `ENCRYPTION_KEY`, would not meet
+    /// this: there is none here, or another.
+    #[must_use]
+    pub fn lacks_the_key(&self) -> bool {
+        matches!(self, Self::NoMasterKey | Self::Unwrap(_))
+    }
+}
+
 /// The keys of an installation, as they were when the vault was opened.
 pub struct Vault {
     master: Option<Arc<MasterKey>>,

@@ -8,7 +8,7 @@ use common::types::id::{PanelId, RunId};
 use common::types::sync::Kind;
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -289,28 +289,68 @@ impl Store {
             #[diesel(sql_type = SqlUuid)]
             uuid: Uuid,
         }
-        let table = match kind {
-            Kind::Nodes => "nodes",
-            Kind::Nests => "nests",
-            Kind::Servers => "servers",
-            Kind::Users => "panel_users",
-            Kind::Locations | Kind::Allocations | Kind::Databases => return Ok(Vec::new()),
+        let Some(table) = table_with_uuids(kind) else {
+            return Ok(Vec::new());
         };
         let mut conn = self.conn().await?;
-        let rows: Vec<Known> = sql_query(format!(
-            "SELECT m.remote_id, m.uuid FROM {table} m \
-             WHERE m.panel_id = $1 AND m.remote_id = ANY($2) AND m.removed_at IS NULL \
-               AND NOT EXISTS (SELECT 1 FROM sync_held h \
-                 WHERE h.run_id = $3 AND h.resource = '{table}' AND h.row_id = m.id)"
-        ))
-        .bind::<SqlUuid, _>(panel.0)
-        .bind::<diesel::sql_types::Array<BigInt>, _>(remote_ids)
-        .bind::<Nullable<SqlUuid>, _>(confirmed.map(|run| run.0))
-        .load(&mut conn)
-        .await?;
+        let rows: Vec<Known> =
+            sql_query(format!("{} AND m.remote_id = ANY($3)", known_rows(table)))
+                .bind::<SqlUuid, _>(panel.0)
+                .bind::<Nullable<SqlUuid>, _>(confirmed.map(|run| run.0))
+                .bind::<diesel::sql_types::Array<BigInt>, _>(remote_ids)
+                .load(&mut conn)
+                .await?;
         Ok(rows
             .into_iter()
             .map(|row| (row.remote_id, row.uuid))
             .collect())
     }
+
+    /// Whether [`Store::known_uuids`] knows any row of these kinds.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn knows_uuids(
+        &self,
+        panel: PanelId,
+        kinds: &[Kind],
+        confirmed: Option<RunId>,
+    ) -> Result<bool, StoreError> {
+        #[derive(QueryableByName)]
+        struct Known {
+            #[diesel(sql_type = Bool)]
+            known: bool,
+        }
+        let mut conn = self.conn().await?;
+        for table in kinds.iter().copied().filter_map(table_with_uuids) {
+            let any: Known = sql_query(format!("SELECT EXISTS ({}) AS known", known_rows(table)))
+                .bind::<SqlUuid, _>(panel.0)
+                .bind::<Nullable<SqlUuid>, _>(confirmed.map(|run| run.0))
+                .get_result(&mut conn)
+                .await?;
+            if any.known {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn table_with_uuids(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Nodes => Some("nodes"),
+        Kind::Nests => Some("nests"),
+        Kind::Servers => Some("servers"),
+        Kind::Users => Some("panel_users"),
+        Kind::Locations | Kind::Allocations | Kind::Databases => None,
+    }
+}
+
+/// Live rows of panel $1, but for those whose removal the run that confirms $2 confirms.
+fn known_rows(table: &str) -> String {
+    format!(
+        "SELECT m.remote_id, m.uuid FROM {table} m WHERE m.panel_id = $1 AND m.removed_at IS NULL \
+           AND NOT EXISTS (SELECT 1 FROM sync_held h \
+             WHERE h.run_id = $2 AND h.resource = '{table}' AND h.row_id = m.id)"
+    )
 }

@@ -74,18 +74,34 @@ impl Gateway {
             .await
     }
 
+    /// Asks for something of a Hytale account; the answer as it is.
+    pub(crate) async fn hytale(&self, method: Method, what: &str, body: &Value) -> Result<Value> {
+        self.send(method, &format!("/api/hytale/{what}"), Some(body))
+            .await
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<Value>,
     ) -> Result<T> {
+        let envelope: Envelope<T> = self.send(method, path, body.as_ref()).await?;
+        Ok(envelope.data)
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T> {
         let mut request = self
             .client
             .request(method, format!("{}{path}", self.base))
             .header("X-API-Key", &self.key);
         if let Some(body) = body {
-            request = request.json(&body);
+            request = request.json(body);
         }
         let answer = request
             .send()
@@ -99,8 +115,7 @@ impl Gateway {
         if status != StatusCode::OK && status != StatusCode::ACCEPTED {
             bail!("the gateway answered {status} to {path}: {text}");
         }
-        let envelope: Envelope<T> = serde_json::from_str(&text)
-            .with_context(|| format!("the gateway's answer to {path}: {text}"))?;
-        Ok(envelope.data)
+        serde_json::from_str(&text)
+            .with_context(|| format!("the gateway's answer to {path}: {text}"))
     }
 }

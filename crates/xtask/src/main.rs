@@ -7,6 +7,7 @@ mod ci;
 mod database;
 mod demo;
 mod gateway;
+mod hytale;
 mod layers;
 mod panel;
 mod services;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use devstack::{Options, Ports, Process, Stack, free_port};
 
+use crate::hytale::Hytale;
 use crate::panel::{PanelAccess, PanelSource, random_hex};
 use crate::services::{self, Launcher};
 use crate::{database, shell};
@@ -16,6 +17,7 @@ pub(crate) struct World {
     _stack: Stack,
     pub(crate) database_url: String,
     pub(crate) backend_api_key: String,
+    pub(crate) hytale: Hytale,
     /// What can be opened, by name.
     pub(crate) urls: BTreeMap<&'static str, String>,
 }
@@ -40,10 +42,12 @@ impl World {
                 PanelAccess::simulated(ports.panel)?
             }
         };
+        let hytale = Hytale::at(ports.hytale);
         let backend_api_key = secret("BACKEND_API_KEY")?;
 
         let mut environment: BTreeMap<&'static str, String> = stack.environment().into();
         environment.extend(access.environment());
+        environment.extend(hytale.environment());
         environment.extend([
             ("ENV", "development".to_owned()),
             ("DATABASE_URL", database_url.clone()),
@@ -52,11 +56,12 @@ impl World {
         ]);
         let launcher = Launcher::new(&stack, shell::binaries("debug")?, environment);
 
-        eprintln!("starting the panel");
+        eprintln!("starting the panel and Hytale");
         let mut processes: Vec<Process> = panel
             .start(&launcher, &access, ports.panel, &[])?
             .into_iter()
             .collect();
+        processes.push(hytale.start(&launcher)?);
         eprintln!("migrating the database");
         launcher.run("nodebyte", &["migrate"])?;
 
@@ -69,12 +74,14 @@ impl World {
             services::wait_ready(process, port)?;
         }
 
-        let urls = urls(&access, &stack, ports.services);
+        let mut urls = urls(&access, &stack, ports.services);
+        urls.insert("hytale", hytale.url().to_owned());
         Ok(Self {
             processes,
             _stack: stack,
             database_url,
             backend_api_key,
+            hytale,
             urls,
         })
     }
@@ -106,6 +113,7 @@ struct WorldPorts {
     /// In the order of [`services::ALL`].
     services: [u16; 4],
     panel: u16,
+    hytale: u16,
 }
 
 impl WorldPorts {
@@ -114,10 +122,12 @@ impl WorldPorts {
             Ports::Fixed => Self {
                 services: [8081, 8082, 8083, 8080],
                 panel: 8090,
+                hytale: 8091,
             },
             Ports::Free => Self {
                 services: [free_port()?, free_port()?, free_port()?, free_port()?],
                 panel: free_port()?,
+                hytale: free_port()?,
             },
         })
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
 use broker::Broker;
@@ -27,6 +28,7 @@ use store::{SYNC_WORKER, Store, StoreError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::limits;
 use crate::openapi::Document;
 use crate::routes;
 use crate::state::State;
@@ -125,6 +127,7 @@ pub async fn build(
         ActixApp::new()
             .app_data(factory_state.clone())
             .configure(http::configure)
+            .wrap(from_fn(limits::write_headers))
             .wrap(cors(&origins))
             .wrap(observe.clone())
             .wrap(sentry::middleware())
@@ -259,7 +262,11 @@ fn cors(origins: &[String]) -> Cors {
             "x-request-id",
             "last-event-id",
         ])
-        .expose_headers(["x-request-id", "retry-after"])
+        .expose_headers(
+            ["x-request-id", "retry-after"]
+                .into_iter()
+                .chain(limits::EXPOSED),
+        )
         .supports_credentials()
         .block_on_origin_mismatch(false)
         .max_age(PREFLIGHT_SECONDS);

@@ -13,6 +13,7 @@
 mod app;
 mod auth;
 mod http;
+mod limits;
 mod live_panels;
 pub mod openapi;
 mod routes;

@@ -9,7 +9,7 @@ use paperclip::actix::web::{self, delete, get, patch, post, resource, scope};
 use runtime::health::{self, Health};
 
 use crate::auth::identify;
-use crate::http::hytale::{login, sessions, tokens};
+use crate::http::hytale::{accounts, login, sessions, tokens, validate};
 use crate::http::{servers, sync, sync_stream};
 use crate::openapi::{self, Document};
 
@@ -21,6 +21,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
             .service(resource("/device-code").route(post().to(login::device_code)))
             .service(resource("/token-poll").route(post().to(login::token_poll)))
             .service(resource("/refresh-token").route(post().to(tokens::refresh_token)))
+            .service(resource("/validate-token").route(post().to(validate::validate)))
             .service(resource("/profiles").route(post().to(tokens::profiles)))
             .service(resource("/select-profile").route(post().to(tokens::select_profile)))
             .service(
@@ -36,11 +37,22 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
             .service(resource("/device-code").route(post().to(login::device_code)))
             .service(resource("/token").route(post().to(login::token_poll)))
             .service(resource("/refresh").route(post().to(tokens::refresh_token)))
+            .service(resource("/validate").route(post().to(validate::validate)))
             .service(resource("/profiles").route(post().to(tokens::profiles)))
             .service(resource("/select-profile").route(post().to(tokens::select_profile)))
             .service(resource("/game-session/new").route(post().to(sessions::create)))
             .service(resource("/game-session/refresh").route(post().to(sessions::refresh)))
             .service(resource("/game-session/delete").route(post().to(sessions::end))),
+    );
+    app.service(
+        scope("/api/v1/hytale")
+            .wrap(from_fn(identify))
+            .service(resource("/accounts").route(get().to(accounts::list)))
+            .service(
+                resource("/accounts/{id}")
+                    .route(get().to(accounts::get))
+                    .route(delete().to(accounts::release)),
+            ),
     );
     app.service(
         scope("/api/v1")

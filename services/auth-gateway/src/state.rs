@@ -1,8 +1,9 @@
 //! What handlers share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use cache::{Cache, Progress};
+use cache::{Cache, Progress, RateLimiter};
 use hytale::custody::Custody;
 use reach::settings::{DEFAULT_PANEL, Settings, SettingsError};
 use runtime::config::Config;
@@ -12,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::auth::KeyVerdicts;
 use crate::http::sync_log::SyncLog;
+use crate::limits::Limits;
 use crate::live_panels::LivePanels;
 use crate::run_feed::RunFeed;
 
@@ -29,6 +31,8 @@ pub struct State {
     pub custody: Custody,
     /// Keys of clients.
     pub keys: KeyVerdicts,
+    /// How often callers may ask.
+    pub limits: Limits,
     /// One permit for each event stream.
     pub streams: Arc<Semaphore>,
     settings: Arc<Settings>,
@@ -51,6 +55,15 @@ impl State {
             panels,
             custody,
             keys: KeyVerdicts::new(&store, log),
+            limits: Limits::new(
+                RateLimiter::new(
+                    cache.clone(),
+                    config.limits.gateways,
+                    Duration::from_millis(config.limits.decision_milliseconds),
+                    log,
+                ),
+                config.limits.clone(),
+            ),
             streams: Arc::new(Semaphore::new(config.http.event_streams)),
             config: Arc::clone(config),
             store,

@@ -1,6 +1,7 @@
 //! Asking the panel until it answers. The client repeats a request a few times;
 //! beyond that the task says what it waits for and goes on asking, until the
-//! run is ended for want of progress.
+//! run is ended for want of progress. After some rounds it lets the run's other tasks
+//! go first, which its place among the panel's requests would keep from being worked on.
 
 use crate::task::{Task, TaskError};
 use panels::PanelError;
@@ -10,6 +11,9 @@ use std::time::Duration;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Questions in vain, each repeated by the client, after which a task steps back.
+const PATIENT_ROUNDS: u32 = 3;
 
 /// How long to leave the panel alone before it is asked again.
 pub struct Pause(Duration);
@@ -28,12 +32,14 @@ impl Pause {
 }
 
 impl Task {
-    /// Asks until there is an answer that asking again would not change.
+    /// Asks until there is an answer that asking again would not change, or another task
+    /// needs the place: then this one ends as [`TaskError::Later`] and is claimed again.
     pub async fn ask<T, F>(&self, mut question: impl FnMut() -> F) -> Result<T, TaskError>
     where
         F: Future<Output = Result<T, PanelError>>,
     {
         let mut pause = Pause::first();
+        let mut rounds = 0_u32;
         loop {
             let error = match question().await {
                 Ok(answer) => return Ok(answer),
@@ -41,6 +47,11 @@ impl Task {
                 Err(error) => return Err(TaskError::Panel(error)),
             };
             self.waits_for(&self.lease.kind, &error).await?;
+            rounds += 1;
+            let store = &self.state.store;
+            if rounds >= PATIENT_ROUNDS && store.task_step_back(&self.lease, LONGEST_PAUSE).await? {
+                return Err(TaskError::Later);
+            }
             pause.sleep().await;
         }
     }

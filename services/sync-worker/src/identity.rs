@@ -39,6 +39,12 @@ impl Sample {
         }
     }
 
+    /// Whether nothing could be compared so far.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.compared == 0
+    }
+
     /// Whether it is the same panel, by the share that the hold rule allows.
     #[must_use]
     pub fn verdict(&self, rule: &HoldRule) -> Identity {

@@ -94,7 +94,10 @@ fn probes(state: &Arc<State>) -> Vec<Probe> {
                 if state.has_the_keys().await {
                     Ok(())
                 } else {
-                    Err("ENCRYPTION_KEY does not open this installation's data keys".to_owned())
+                    Err(
+                        "ENCRYPTION_KEY is missing or does not open this installation's data keys"
+                            .to_owned(),
+                    )
                 }
             }
         }),

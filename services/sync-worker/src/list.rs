@@ -1,7 +1,7 @@
 //! Listing: one page after the other goes from the panel into the mirror.
 
 use crate::task::{Task, TaskError};
-use crate::work::{Checkpoint, STAGE_LIST, Source, Work, has_next};
+use crate::work::{Checkpoint, Forbidden, STAGE_LIST, Source, Work, has_next};
 use common::types::panel::{Chunk, Included, PageRequest, Server};
 use common::types::sync::Kind;
 use panels::PanelError;
@@ -23,17 +23,17 @@ pub async fn list(
         .checkpoint
         .clone()
         .and_then(|value| serde_json::from_value(value).ok());
-    let mut page = PageRequest {
-        number: checkpoint.map_or(from, |at| at.next),
-        size,
-    };
+    let Checkpoint {
+        next,
+        mut forbidden,
+    } = checkpoint.unwrap_or(Checkpoint {
+        next: from,
+        ..Checkpoint::default()
+    });
+    let mut page = PageRequest { number: next, size };
     let first = PageRequest { number: from, size }.offset();
-    let mut forbidden = BTreeSet::new();
     // A checkpoint may stand behind the end: then all pages are committed.
-    if checkpoint.is_some_and(|at| to.is_some_and(|to| at.next > to)) {
-        return Ok(task.state.store.task_done(&task.lease).await?);
-    }
-    loop {
+    while to.is_none_or(|to| page.number <= to) {
         let read = match read(task, source, page).await {
             // A node that has gone since the run was planned has no allocations to list.
             // Whether they go is decided with the node.
@@ -47,10 +47,14 @@ pub async fn list(
             }
             read => read?,
         };
-        forbidden.extend(read.forbidden.iter().copied());
+        forbidden.extend(read.forbidden.iter().cloned());
         let total = read.chunk.total;
-        let next = has_next(page, to, total);
-        let commit = read.into_commit(source, page, first, to);
+        let next = has_next(page, to, total, read.is_empty());
+        let checkpoint = Checkpoint {
+            next: page.number + 1,
+            forbidden: forbidden.clone(),
+        };
+        let commit = read.into_commit(source, page, first, to, &checkpoint);
         let report = task.state.store.commit_page(&task.lease, &commit).await?;
         metrics::counter!("nodebyte_sync_rows_total", "kind" => source.kind().as_str())
             .increment(report.synced);
@@ -92,7 +96,7 @@ fn allocations(node: i64, size: u32) -> NewTask {
     }
 }
 
-fn denied(forbidden: &BTreeSet<(Kind, &'static str)>) -> Vec<NewTask> {
+fn denied(forbidden: &BTreeSet<Forbidden>) -> Vec<NewTask> {
     let mut lost: BTreeMap<Kind, Vec<&str>> = BTreeMap::new();
     for (kind, what) in forbidden {
         lost.entry(*kind).or_default().push(what);
@@ -114,8 +118,7 @@ fn denied(forbidden: &BTreeSet<(Kind, &'static str)>) -> Vec<NewTask> {
 pub struct Read {
     rows: PageRows,
     chunk: Chunk<()>,
-    /// Relations that the key may not read (any more), and the kinds they belong to.
-    forbidden: BTreeSet<(Kind, &'static str)>,
+    forbidden: BTreeSet<Forbidden>,
 }
 
 /// Reads one page of a listing.
@@ -192,23 +195,24 @@ fn plain<T>(
     }
 }
 
-fn forbidden(rows: &[Server]) -> BTreeSet<(Kind, &'static str)> {
+fn forbidden(rows: &[Server]) -> BTreeSet<Forbidden> {
     let mut lost = BTreeSet::new();
+    let mut lacks = |kind, what: &str| lost.insert((kind, what.to_owned()));
     for row in rows {
         if matches!(row.allocations, Included::Forbidden) {
-            lost.insert((Kind::Servers, "allocations"));
+            lacks(Kind::Servers, "allocations");
         }
         if matches!(row.variables, Included::Forbidden) {
-            lost.insert((Kind::Servers, "servers (for variables)"));
+            lacks(Kind::Servers, "servers (for variables)");
         }
         if matches!(row.subusers, Included::Forbidden) {
-            lost.insert((Kind::Servers, "users (for subusers)"));
+            lacks(Kind::Servers, "users (for subusers)");
         }
         if matches!(row.databases, Included::Forbidden) {
-            lost.insert((Kind::Databases, "server_databases"));
+            lacks(Kind::Databases, "server_databases");
         }
         if lacks_hosts(row) {
-            lost.insert((Kind::Databases, "database_hosts"));
+            lacks(Kind::Databases, "database_hosts");
         }
     }
     lost
@@ -229,9 +233,15 @@ pub struct Shown {
     pub total: u64,
     /// Whether all answers behind the page said the same total.
     pub total_constant: bool,
+    /// Whether it shows no row, readable or not.
+    pub empty: bool,
 }
 
 impl Read {
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.chunk.is_empty()
+    }
+
     /// The page as a part of its listing.
     pub fn listing(&self) -> Shown {
         let mut ids = self.rows.ids();
@@ -243,6 +253,7 @@ impl Read {
                 .filter_map(|row| row.id),
         );
         Shown {
+            empty: self.is_empty(),
             ids,
             total: self.chunk.total,
             total_constant: self.chunk.total_constant,
@@ -255,6 +266,7 @@ impl Read {
         page: PageRequest,
         first: u64,
         to: Option<u32>,
+        checkpoint: &Checkpoint,
     ) -> PageCommit {
         let end = to.map_or(self.chunk.total, |to| u64::from(to) * u64::from(page.size));
         PageCommit {
@@ -267,9 +279,7 @@ impl Read {
             bad: self.chunk.bad,
             poison: self.chunk.poison,
             listing: true,
-            checkpoint: json!(Checkpoint {
-                next: page.number + 1
-            }),
+            checkpoint: json!(checkpoint),
             items_total: end.min(self.chunk.total).saturating_sub(first),
             requests: self.chunk.requests,
         }

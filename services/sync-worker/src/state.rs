@@ -4,8 +4,7 @@ use broker::Broker;
 use cache::Cache;
 use common::types::id::WorkerId;
 use panels::RetryPolicy;
-use reach::settings::{Settings, SettingsError};
-use reach::vault::VaultError;
+use reach::settings::Settings;
 use reach::{Manner, Panels};
 use runtime::config::Config;
 use runtime::process::BoxError;
@@ -88,13 +87,11 @@ impl State {
     }
 
     /// Whether this process can open what its tasks need. One that was given another
-    /// `ENCRYPTION_KEY` than the others leaves the work to them: a task that it claimed
-    /// would fail its run. Whatever else is wrong with a setting is the run's to say.
+    /// `ENCRYPTION_KEY` than the others, or none, leaves the work to them: a task that it
+    /// claimed would fail its run. Whatever else is wrong with a setting is the run's to say.
     pub async fn has_the_keys(&self) -> bool {
-        !matches!(
-            self.settings.overrides().await,
-            Err(SettingsError::Vault(VaultError::Unwrap(_)))
-        )
+        let answer = self.settings.has_the_key().await;
+        !answer.is_err_and(|error| error.lacks_the_key())
     }
 
     /// The rules of claiming.

@@ -35,19 +35,29 @@ pub enum TaskError {
     /// PostgreSQL failed, or the lease is lost.
     #[error("the mirror could not be written")]
     Store(#[from] StoreError),
+    /// The panel does not answer yet; the task stepped back and is claimed again.
+    #[error("other tasks go first")]
+    Later,
+    /// This process lacks the key that opens what the task needs, and others have it.
+    #[error("this worker lacks the installation's ENCRYPTION_KEY: {0}")]
+    NotMine(String),
     /// The work itself came to a bad end.
     #[error("{0}")]
     Failed(String),
 }
 
 impl From<ReachError> for TaskError {
-    /// PostgreSQL being away says nothing about the panel's settings.
+    /// PostgreSQL being away says nothing about the panel's settings; neither does a
+    /// worker that cannot open them.
     fn from(error: ReachError) -> Self {
         match error {
             ReachError::Panel(error)
             | ReachError::Settings(
                 SettingsError::Store(error) | SettingsError::Vault(VaultError::Store(error)),
             ) => Self::Store(error),
+            ReachError::Settings(error) if error.lacks_the_key() => {
+                Self::NotMine(ErrorChain(&error).to_string())
+            }
             other => Self::Failed(ErrorChain(&other).to_string()),
         }
     }

@@ -91,11 +91,21 @@ pub enum Work {
 }
 
 /// Where a listing goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The next page.
     pub next: u32,
+    /// What the key could not read on the pages before it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub forbidden: BTreeSet<Forbidden>,
 }
+
+/// A kind, and the relation it needs that the key may not read (any more).
+pub type Forbidden = (Kind, String);
+
+/// Ranges that one listing is split into at most: whatever the panel claims, planning
+/// costs no more than for a large one.
+const MOST_RANGES: u32 = 100;
 
 /// Splits `total` rows into ranges of pages for `parallel` tasks at a time. The
 /// last range is open, so that rows added meanwhile are read too.
@@ -104,23 +114,34 @@ pub fn ranges(total: u64, size: u32, parallel: u32) -> Vec<(u32, Option<u32>)> {
         .unwrap_or(u32::MAX)
         .max(1);
     // Several ranges a worker keep the last ones from being waited for alone.
-    let length = (pages / (parallel.max(1) * 5)).clamp(1, 20);
+    let length = (pages / (parallel.max(1) * 5))
+        .clamp(1, 20)
+        .max(pages.div_ceil(MOST_RANGES));
     let mut ranges = Vec::new();
-    let mut from = 1;
-    while from <= pages {
-        let to = from.saturating_add(length - 1);
-        ranges.push((from, (to < pages).then_some(to)));
-        from = to.saturating_add(1);
+    let mut from = 1u32;
+    loop {
+        match from.checked_add(length - 1) {
+            Some(to) if to < pages => {
+                ranges.push((from, Some(to)));
+                from = to + 1;
+            }
+            _ => {
+                ranges.push((from, None));
+                return ranges;
+            }
+        }
     }
-    ranges
 }
 
-/// Whether a listing goes on after `page`, of which the panel said `total`.
-pub fn has_next(page: PageRequest, to: Option<u32>, total: u64) -> bool {
-    match to {
+/// Whether a listing goes on after `page`, of which the panel said `total`. Behind an
+/// `empty` page there is nothing, whatever it said: the listing has shrunk, or never
+/// was so long, and what was not shown makes it incomplete.
+pub fn has_next(page: PageRequest, to: Option<u32>, total: u64, empty: bool) -> bool {
+    let more = match to {
         Some(to) => page.number < to,
         None => page.offset() + u64::from(page.size) < total,
-    }
+    };
+    more && !empty
 }
 
 #[cfg(test)]
@@ -130,9 +151,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ranges_cover_every_page_once(total in 0u64..2_000_000, size in 1u32..3_000, parallel in 1u32..16) {
+        fn ranges_cover_every_page_once(total in 0u64..20_000_000, size in 1u32..3_000, parallel in 1u32..16) {
             let ranges = ranges(total, size, parallel);
             let pages = total.div_ceil(u64::from(size)).max(1);
+            prop_assert!(ranges.len() <= MOST_RANGES as usize);
             let mut next = 1u64;
             for (index, (from, to)) in ranges.iter().enumerate() {
                 prop_assert_eq!(u64::from(*from), next);
@@ -141,6 +163,17 @@ mod tests {
                 next = to.map_or(pages, u64::from) + 1;
             }
             prop_assert_eq!(next, pages + 1);
+        }
+    }
+
+    #[test]
+    fn a_total_that_no_panel_has_makes_no_more_ranges_than_a_large_one() {
+        for total in [1_000_000_000_000, u64::MAX] {
+            for size in [1, 500] {
+                let ranges = ranges(total, size, 4);
+                assert!(ranges.len() <= MOST_RANGES as usize, "{}", ranges.len());
+                assert_eq!(ranges.last().map(|(_, to)| *to), Some(None));
+            }
         }
     }
 }

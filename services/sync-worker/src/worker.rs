@@ -46,8 +46,8 @@ pub async fn run(state: Arc<State>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         while tasks.try_join_next().is_some() {}
         let mut claimed = false;
-        let fit = state.has_the_keys().await;
-        while fit && tasks.len() < MOST_TASKS && !stop.is_cancelled() {
+        // Asked before each claim: a task that was given back for want of a key is open again.
+        while tasks.len() < MOST_TASKS && !stop.is_cancelled() && state.has_the_keys().await {
             let Some(lease) = claim(&state).await else {
                 break;
             };
@@ -186,6 +186,11 @@ async fn work_on(
         .record(started.elapsed().as_secs_f64());
     match outcome {
         Ok(()) => {}
+        Err(error @ TaskError::NotMine(_)) => {
+            warn!(log, "left to another worker"; "error" => %error);
+            give_back(&state, &lease, &log).await;
+        }
+        Err(TaskError::Later) => info!(log, "stepped back: other tasks go first"),
         Err(TaskError::Store(StoreError::FenceLost)) => info!(log, "dropped: the lease is lost"),
         // Perhaps for good. So the lease is left to run out, which costs the task one
         // of the few that it may lose.

@@ -1,5 +1,5 @@
-use crate::{PATIENCE, client};
-use cache::RateRule;
+use crate::{PATIENCE, client, client_at};
+use cache::{RateLimiter, RateRule};
 use std::time::Duration;
 use testkit::{TestRedis, wait_for};
 
@@ -65,4 +65,45 @@ async fn tokens_come_back() {
             .then_some(())
     })
     .await;
+}
+
+const STRICT: RateRule = RateRule {
+    capacity: 6,
+    per_second: 0.001,
+};
+
+#[tokio::test]
+async fn a_limiter_counts_with_all_others_while_redis_answers() {
+    let redis = TestRedis::new();
+    let log = testkit::test_logger();
+    let limiters = [
+        RateLimiter::new(client(&redis), 2, PATIENCE, &log),
+        RateLimiter::new(client(&redis), 2, PATIENCE, &log),
+    ];
+    let mut granted = 0;
+    for turn in 0..20 {
+        let ruling = limiters[turn % 2].take("login", STRICT).await;
+        assert!(ruling.shared);
+        granted += u32::from(ruling.decision.allowed);
+    }
+    assert_eq!(granted, STRICT.capacity);
+}
+
+#[tokio::test]
+async fn without_redis_each_process_holds_its_share_and_decides_at_once() {
+    let redis = TestRedis::new();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", nobody.local_addr().unwrap());
+    let wait = Duration::from_millis(20);
+    let limiter = RateLimiter::new(client_at(&redis, &url), 2, wait, &testkit::test_logger());
+    let mut granted = 0;
+    let started = std::time::Instant::now();
+    for _ in 0..1_000 {
+        let ruling = limiter.take("login", STRICT).await;
+        assert!(!ruling.shared);
+        granted += u32::from(ruling.decision.allowed);
+    }
+    assert_eq!(granted, STRICT.capacity / 2);
+    // The silent Redis was waited for once a second at most, 20 ms each.
+    assert!(started.elapsed() < PATIENCE, "not the timeout each time");
 }

@@ -3,6 +3,10 @@
 
 use super::accounts::profiles_json;
 use super::progress::{LONGEST_LOGIN, Progress, judge};
+use super::reasons::{
+    DECLINED, EXPIRED, IN_CUSTODY, INVALID_CODE, NAME_TAKEN, NO_ACCOUNT, NO_REFRESH_TOKEN,
+    NOT_THEIRS, UNTRUSTED, why,
+};
 use super::tokens::{Column, of_account, of_flow};
 use super::{Custody, CustodyError, REFRESH_TOKEN_LIFE};
 use crate::vendor::{Poll, Profiles, Refusal, TokenSet, VendorError};
@@ -21,17 +25,6 @@ use uuid::Uuid;
 /// How much longer the pause between two polls becomes when the vendor says
 /// `slow_down` (RFC 8628 section 3.5).
 const SLOWER: i32 = 5;
-
-/// Reasons of failed logins, as they are stored.
-const DECLINED: &str = "declined";
-const EXPIRED: &str = "expired";
-const INVALID_CODE: &str = "invalid_code";
-const NOT_THEIRS: &str = "owned_by_another";
-const IN_CUSTODY: &str = "already_in_custody";
-const NAME_TAKEN: &str = "name_taken";
-const UNTRUSTED: &str = "id_token_invalid";
-const NO_REFRESH_TOKEN: &str = "no_refresh_token";
-const NO_ACCOUNT: &str = "no_account";
 
 /// A login that has begun: what a person needs to go on with it.
 #[derive(Debug, Clone)]
@@ -71,6 +64,8 @@ pub enum LoginAnswer {
     },
     /// The same, and this poll came too early.
     SlowDown {
+        /// Which login.
+        login: FlowId,
         /// When to poll again.
         retry_after: Duration,
     },
@@ -142,7 +137,10 @@ impl Custody {
                     .await?;
                 if !claimed {
                     let retry_after = interval(&flow);
-                    return Ok(LoginAnswer::SlowDown { retry_after });
+                    return Ok(LoginAnswer::SlowDown {
+                        login: id,
+                        retry_after,
+                    });
                 }
                 let (custody, origin) = (self.clone(), origin.clone());
                 let code = device_code.clone();
@@ -154,7 +152,10 @@ impl Custody {
                 self.detach(async move { custody.finish(&flow, &origin).await })
                     .await
             }
-            Progress::TooEarly { retry_after } => Ok(LoginAnswer::SlowDown { retry_after }),
+            Progress::TooEarly { retry_after } => Ok(LoginAnswer::SlowDown {
+                login: id,
+                retry_after,
+            }),
             Progress::Repeat => self.success(&flow).await,
             Progress::Expired => {
                 self.fail(id, EXPIRED, origin).await?;
@@ -380,21 +381,6 @@ fn open(
         .as_ref()
         .map(|sealed| vault.unseal(of_flow(column, &row), sealed))
         .transpose()?)
-}
-
-/// What a stored reason means to a caller.
-fn why(reason: &str) -> CustodyError {
-    match reason {
-        DECLINED => CustodyError::LoginDeclined,
-        EXPIRED => CustodyError::LoginExpired,
-        INVALID_CODE => CustodyError::UnknownCode,
-        NOT_THEIRS | IN_CUSTODY => CustodyError::NotTheirs,
-        NAME_TAKEN => CustodyError::NameTaken,
-        NO_ACCOUNT => CustodyError::NotAllowed,
-        other => CustodyError::LoginFailed {
-            reason: other.to_owned(),
-        },
-    }
 }
 
 fn hash(device_code: &SecretString) -> [u8; 32] {

@@ -19,11 +19,14 @@ mod accounts;
 mod error;
 mod login;
 mod progress;
+mod reasons;
+mod release;
 mod sessions;
 mod sessions_end;
 mod spend;
 mod tokens;
 mod trust;
+mod validate;
 mod verdict;
 
 pub use accounts::Caller;
@@ -31,6 +34,7 @@ pub use error::CustodyError;
 pub use login::{BegunLogin, LoginAnswer};
 pub use sessions::{GameSession, SessionChoice, SessionRequest};
 pub use spend::AccessToken;
+pub use validate::TokenKind;
 
 use crate::hosts::Hosts;
 use crate::vendor::Vendor;

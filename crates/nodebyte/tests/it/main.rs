@@ -8,6 +8,7 @@
 )]
 
 mod api_key;
+mod audit;
 mod cli;
 mod config;
 mod dead;

@@ -142,6 +142,12 @@ pub const KEYS: &[Key] = &[
     key("hytale.sessions_url", WEB),
     key("hytale.session_issuer", Kind::Text),
     key("hytale.request_timeout_seconds", Kind::Integer(1, 120)),
+    key("limits.device_code", AT_LEAST_ONE),
+    key("limits.fast_polls", AT_LEAST_ONE),
+    key("limits.refresh_token", AT_LEAST_ONE),
+    key("limits.game_session", AT_LEAST_ONE),
+    key("limits.gateways", Kind::Integer(1, 1000)),
+    key("limits.decision_milliseconds", Kind::Integer(1, 10_000)),
     key("sentry.dsn", Kind::SecretUrl(&["http", "https"])),
     key("sentry.traces_sample_rate", Kind::Share),
 ];

@@ -17,9 +17,9 @@ pub use document::reference;
 pub use error::{ConfigError, ConfigErrors};
 pub use load::Sources;
 pub use sections::{
-    AmqpConfig, AutoSyncConfig, DatabaseConfig, Environment, HttpConfig, HytaleConfig, LogConfig,
-    LogFormat, LogLevel, MailConfig, PanelConfig, RedisConfig, SecurityConfig, SentryConfig,
-    SyncConfig, VirtfusionConfig,
+    AmqpConfig, AutoSyncConfig, DatabaseConfig, Environment, HttpConfig, HytaleConfig,
+    LimitsConfig, LogConfig, LogFormat, LogLevel, MailConfig, PanelConfig, RedisConfig,
+    SecurityConfig, SentryConfig, SyncConfig, VirtfusionConfig,
 };
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,8 @@ pub struct Config {
     pub mail: MailConfig,
     /// Section `hytale`.
     pub hytale: HytaleConfig,
+    /// Section `limits`.
+    pub limits: LimitsConfig,
     /// Section `sentry`.
     pub sentry: SentryConfig,
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use common::crypto::master::{MasterKey, MasterKeyError};
+use common::types::hytale::HytaleEnvironment;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -299,6 +300,33 @@ impl HytaleConfig {
     pub fn is_staging(&self) -> bool {
         self.use_staging || self.environment == "staging"
     }
+
+    /// Which of Hytale's worlds is spoken to.
+    #[must_use]
+    pub fn world(&self) -> HytaleEnvironment {
+        if self.is_staging() {
+            HytaleEnvironment::Staging
+        } else {
+            HytaleEnvironment::Production
+        }
+    }
+}
+
+/// Section `limits`: requests that the gateway takes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LimitsConfig {
+    /// Logins that one principal begins in 15 minutes.
+    pub device_code: u32,
+    /// Polls of one login faster than its interval, in 5 minutes.
+    pub fast_polls: u32,
+    /// Refresh tokens of one account spent on request in an hour.
+    pub refresh_token: u32,
+    /// Requests for profiles and game sessions of one account in an hour.
+    pub game_session: u32,
+    /// Gateways that share a limit while Redis is away.
+    pub gateways: u32,
+    /// Milliseconds that Redis has for a decision.
+    pub decision_milliseconds: u64,
 }
 
 /// Section `sentry`.

@@ -26,11 +26,17 @@ pub struct ApiError {
     code: &'static str,
     message: String,
     retry_after: Option<Duration>,
+    more: Option<Box<More>>,
+    cause: Option<Cause>,
+    request_id: Option<RequestId>,
+}
+
+/// What few errors say beside; apart, so that all others stay small.
+#[derive(Debug, Default)]
+struct More {
     details: Option<Value>,
     oauth_error: Option<&'static str>,
     entitlement_required: Option<&'static str>,
-    cause: Option<Cause>,
-    request_id: Option<RequestId>,
 }
 
 /// What the access log finds beside an answer.
@@ -45,9 +51,7 @@ impl ApiError {
             code,
             message: message.into(),
             retry_after: None,
-            details: None,
-            oauth_error: None,
-            entitlement_required: None,
+            more: None,
             cause: None,
             request_id: RequestId::current(),
         }
@@ -135,7 +139,7 @@ impl ApiError {
     /// Data that helps the caller, for example the fields at fault.
     #[must_use]
     pub fn with_details(mut self, details: Value) -> Self {
-        self.details = Some(details);
+        self.more().details = Some(details);
         self
     }
 
@@ -144,14 +148,14 @@ impl ApiError {
     /// `message`.
     #[must_use]
     pub fn with_oauth_error(mut self, error: &'static str) -> Self {
-        self.oauth_error = Some(error);
+        self.more().oauth_error = Some(error);
         self
     }
 
     /// What the account lacks that would let the request succeed.
     #[must_use]
     pub fn requiring(mut self, entitlement: &'static str) -> Self {
-        self.entitlement_required = Some(entitlement);
+        self.more().entitlement_required = Some(entitlement);
         self
     }
 
@@ -168,6 +172,10 @@ impl ApiError {
     pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.cause = Some(Cause(Arc::from(cause.into())));
         self
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
     }
 
     /// The stable code.
@@ -192,18 +200,20 @@ impl ApiError {
             "code": self.code,
             "status": self.status.as_u16(),
         });
-        if let Some(error) = self.oauth_error {
-            body["error"] = json!(error);
-            body["error_description"] = json!(self.message);
-        }
-        if let Some(entitlement) = self.entitlement_required {
-            body["entitlement_required"] = json!(entitlement);
+        if let Some(more) = &self.more {
+            if let Some(error) = more.oauth_error {
+                body["error"] = json!(error);
+                body["error_description"] = json!(self.message);
+            }
+            if let Some(entitlement) = more.entitlement_required {
+                body["entitlement_required"] = json!(entitlement);
+            }
+            if let Some(details) = &more.details {
+                body["details"] = details.clone();
+            }
         }
         if let Some(wait) = self.retry_after {
             body["retry_after"] = json!(whole_seconds(wait));
-        }
-        if let Some(details) = &self.details {
-            body["details"] = details.clone();
         }
         if let Some(id) = &self.request_id {
             body["request_id"] = json!(id.as_str());

@@ -137,11 +137,14 @@ impl<'a> Application<'_, 'a> {
         {
             return Err(Box::new(Reply::empty_500()));
         }
-        let (rows, pagination) = page.of(if faults.empty.contains(&resource) {
+        let (rows, mut pagination) = page.of(if faults.empty.contains(&resource) {
             &[]
         } else {
             rows
         });
+        if let Some(total) = faults.totals.get(&resource) {
+            pagination.total = *total;
+        }
         let items = rows
             .into_iter()
             .map(|row| render(self.renderer, row, &self.query.includes))

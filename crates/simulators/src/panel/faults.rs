@@ -220,6 +220,8 @@ pub struct Faults {
     pub empty: BTreeSet<Resource>,
     /// Listings that answer an empty 500 when asked for more rows a page than this.
     pub memory: BTreeMap<Resource, usize>,
+    /// Listings that say they have so many rows, whatever they have.
+    pub totals: BTreeMap<Resource, usize>,
     faults: Vec<Fault>,
     dice: StdRng,
 }
@@ -231,6 +233,7 @@ impl Default for Faults {
             malformed: BTreeMap::new(),
             empty: BTreeSet::new(),
             memory: BTreeMap::new(),
+            totals: BTreeMap::new(),
             faults: Vec::new(),
             dice: StdRng::seed_from_u64(0),
         }

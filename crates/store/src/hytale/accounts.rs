@@ -210,4 +210,32 @@ impl Store {
         })
         .await
     }
+
+    /// Erases an account, its owners, names and sessions, with the trail's line, which
+    /// stays. `false`: it was gone before.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_account_erase(
+        &self,
+        account: HytaleAccount,
+        origin: &Origin,
+    ) -> Result<bool, StoreError> {
+        let line = NewAuditLine::of_account(HytaleAuditEvent::TokenDeleted, account);
+        let origin = origin.clone();
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            let erased =
+                sql_query("DELETE FROM hytale_accounts WHERE environment = $1 AND account_id = $2")
+                    .bind::<Text, _>(account.environment.as_str())
+                    .bind::<SqlUuid, _>(account.id)
+                    .execute(conn)
+                    .await?;
+            if erased == 1 {
+                audit::append(conn, &line, &origin).await?;
+            }
+            Ok(erased == 1)
+        })
+        .await
+    }
 }

@@ -97,6 +97,8 @@ pub struct AuditFilter {
     pub account: Option<Uuid>,
     /// Only of this type.
     pub event: Option<HytaleAuditEvent>,
+    /// Only from this moment on.
+    pub since: Option<DateTime<Utc>>,
     /// Only older than this line (its time and id): the next page.
     pub before: Option<(DateTime<Utc>, Uuid)>,
     /// At most this many.
@@ -161,13 +163,15 @@ impl Store {
              WHERE environment = $1 AND ($2::uuid IS NULL OR account_id = $2) \
                AND ($3::text IS NULL OR event_type = $3) \
                AND ($4::timestamptz IS NULL OR (created_at, id) < ($4, $5)) \
-             ORDER BY created_at DESC, id DESC LIMIT $6",
+               AND ($6::timestamptz IS NULL OR created_at >= $6) \
+             ORDER BY created_at DESC, id DESC LIMIT $7",
         )
         .bind::<Text, _>(environment.as_str())
         .bind::<Nullable<SqlUuid>, _>(filter.account)
         .bind::<Nullable<Text>, _>(filter.event.map(HytaleAuditEvent::as_str))
         .bind::<Nullable<Timestamptz>, _>(before)
         .bind::<Nullable<SqlUuid>, _>(before_id)
+        .bind::<Nullable<Timestamptz>, _>(filter.since)
         .bind::<BigInt, _>(filter.limit)
         .load(&mut conn)
         .await?)

@@ -33,13 +33,17 @@ impl Store {
         conn.transaction(async move |conn| {
             lock_task(conn, lease).await?;
             // Another run may merge other kinds meanwhile: rows are taken in the order that merges take.
+            // Each row looks its other side up by the whole of its key: of statistics that do not know
+            // the panel yet PostgreSQL makes a nested loop for a join, with one half of the key as its
+            // filter (10,000 servers, 40,000 variables: more than 100 s). `OFFSET 0` keeps it one look-up.
             for table in ALL {
                 for parent in table.parents {
                     sql_query(format!(
                         "UPDATE {table} c SET {key} = w.wanted FROM ( \
-                           SELECT c.id, p.id AS wanted FROM {table} c LEFT JOIN {parents} p \
-                             ON p.panel_id = c.panel_id AND p.remote_id = c.{remote} AND p.removed_at IS NULL \
-                           WHERE c.panel_id = $1 AND c.removed_at IS NULL AND c.{key} IS DISTINCT FROM p.id \
+                           SELECT c.id, p.wanted FROM {table} c CROSS JOIN LATERAL ( \
+                             SELECT (SELECT p.id FROM {parents} p WHERE p.panel_id = c.panel_id \
+                               AND p.remote_id = c.{remote} AND p.removed_at IS NULL) AS wanted OFFSET 0 \
+                           ) p WHERE c.panel_id = $1 AND c.removed_at IS NULL AND c.{key} IS DISTINCT FROM p.wanted \
                            ORDER BY {order} FOR NO KEY UPDATE OF c \
                          ) w WHERE c.id = w.id",
                         table = table.name,

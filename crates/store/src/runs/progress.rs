@@ -31,7 +31,7 @@ impl Store {
                percentage = GREATEST(r.percentage, LEAST(99, \
                  CASE WHEN t.total > 0 THEN 100 * (t.synced + t.failed) / t.total ELSE 0 END))::int, \
                revision = r.revision + 1, progressed_at = GREATEST(r.progressed_at, now()), updated_at = now() \
-             FROM (SELECT COALESCE(sum(items_total), 0)::bigint AS total, COALESCE(sum(items_synced), 0)::bigint AS synced, \
+             FROM (SELECT LEAST(COALESCE(sum(items_total), 0), 9000000000000000000)::bigint AS total, COALESCE(sum(items_synced), 0)::bigint AS synced, \
                      COALESCE(sum(items_failed), 0)::bigint AS failed, COALESCE(sum(requests), 0)::bigint AS requests \
                    FROM sync_tasks WHERE run_id = $1) t, \
                   (SELECT id FROM sync_tasks WHERE id = $5 AND fence = $6 AND state = 'leased' FOR UPDATE) mine \

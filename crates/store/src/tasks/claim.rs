@@ -63,7 +63,7 @@ struct HeldRow {
 impl Store {
     /// Claims a task that may be worked on: of a running run, in its first
     /// unfinished stage, within the panel's concurrency, open or with a lease
-    /// that has run out.
+    /// that has run out. Those that stepped back come last, and not before their time.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -193,7 +193,7 @@ WITH expired AS (
     FROM expired WHERE t.id = expired.id
     RETURNING t.id
 ), unfinished AS (
-    SELECT t.id, t.run_id, t.stage, t.ordinal, t.worker_id, r.panel_id, r.started_at,
+    SELECT t.id, t.run_id, t.stage, t.ordinal, t.not_before, t.worker_id, r.panel_id, r.started_at,
            t.state = 'leased' AND t.lease_until >= now() AS busy,
            min(t.stage) OVER (PARTITION BY t.run_id) AS first_stage
     FROM sync_tasks t JOIN sync_runs r ON r.id = t.run_id
@@ -201,12 +201,12 @@ WITH expired AS (
       AND t.id NOT IN (SELECT id FROM spent)
 ), chosen AS (
     SELECT t.id FROM unfinished u JOIN sync_tasks t ON t.id = u.id
-    WHERE NOT u.busy AND u.stage = u.first_stage
+    WHERE NOT u.busy AND u.stage = u.first_stage AND (u.not_before IS NULL OR u.not_before <= now())
       AND (t.state = 'open' OR (t.state = 'leased' AND t.lease_until < now()))
       AND (SELECT count(*) FROM unfinished b WHERE b.panel_id = u.panel_id AND b.busy) < $3
       AND (SELECT count(*) FROM unfinished b
            WHERE b.panel_id = u.panel_id AND b.busy AND b.worker_id = $1) < $5
-    ORDER BY u.started_at, u.ordinal
+    ORDER BY u.started_at, u.not_before NULLS FIRST, u.ordinal
     LIMIT 1
     FOR UPDATE OF t SKIP LOCKED
 ), claimed AS (

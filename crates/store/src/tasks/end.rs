@@ -4,8 +4,9 @@ use super::{NewTask, TaskLease, insert_tasks, lock_task};
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Double, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
+use std::time::Duration;
 
 impl Store {
     /// Ends a task well and adds those that follow from it, in one transaction.
@@ -79,6 +80,40 @@ impl Store {
             .execute(conn)
             .await?;
             notify_tasks(conn).await
+        })
+        .await
+    }
+
+    /// Gives a task back that cannot get on, so that another of its stage has its place:
+    /// it is claimed again after `pause`, behind those that never stepped back. Where
+    /// none waits for a place nothing is done, and the answer is `false`.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn task_step_back(
+        &self,
+        lease: &TaskLease,
+        pause: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            lock_task(conn, lease).await?;
+            let rows = sql_query(
+                "UPDATE sync_tasks t SET state = 'open', fence = t.fence + 1, worker_id = NULL, \
+                   lease_until = NULL, not_before = now() + make_interval(secs => $2) \
+                 WHERE t.id = $1 AND EXISTS (SELECT 1 FROM sync_tasks o \
+                   WHERE o.run_id = t.run_id AND o.stage = t.stage AND o.id <> t.id AND o.state = 'open' \
+                     AND (o.not_before IS NULL OR o.not_before <= now()))",
+            )
+            .bind::<SqlUuid, _>(lease.task_id.0)
+            .bind::<Double, _>(pause.as_secs_f64())
+            .execute(conn)
+            .await?;
+            if rows == 0 {
+                return Ok(false);
+            }
+            notify_tasks(conn).await?;
+            Ok(true)
         })
         .await
     }

@@ -1,5 +1,6 @@
-//! From nothing to a mirrored panel with one command.
+//! From nothing to a mirrored panel and a Hytale account in custody with one command.
 
+mod custody;
 mod outcome;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use devstack::Options;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use crate::gateway::Gateway;
 use crate::panel::{PanelAccess, PanelSource, Size};
@@ -68,19 +70,23 @@ impl Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let world = World::start(&Options::new(), &arguments.panel()?).await?;
     let gateway = Gateway::new(world.gateway(), &world.backend_api_key);
-    let outcome = match mirror(&gateway, &world).await {
-        Ok(outcome) => outcome,
+    let shown = match show(&gateway, &world).await {
+        Ok(shown) => shown,
         Err(error) => return Err(error.context(world.last_words())),
     };
 
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&outcome)?);
+        println!("{}", serde_json::to_string_pretty(&shown)?);
     } else {
-        println!("{}", outcome.table());
+        println!("{}{}", shown.outcome.table(), shown.hytale.table());
     }
-    if !outcome.is_completed() {
+    if !shown.outcome.is_completed() {
         eprintln!("{}", world.last_words());
-        bail!("the run ended {}", outcome.ending());
+        bail!("the run ended {}", shown.outcome.ending());
+    }
+    if !shown.hytale.is_complete() {
+        eprintln!("{}", world.last_words());
+        bail!("the audit trail does not tell what was done with the Hytale account");
     }
     if arguments.keep {
         eprintln!("X-API-Key: {}", world.backend_api_key);
@@ -90,6 +96,21 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
             .context("waiting for Ctrl-C")?;
     }
     world.stop()
+}
+
+/// What the demonstration shows; its JSON form is what `--json` prints.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    outcome: Outcome,
+    hytale: custody::Custody,
+}
+
+async fn show(gateway: &Gateway, world: &World) -> Result<Shown> {
+    Ok(Shown {
+        outcome: mirror(gateway, world).await?,
+        hytale: custody::run(gateway, world).await?,
+    })
 }
 
 async fn mirror(gateway: &Gateway, world: &World) -> Result<Outcome> {

@@ -25,7 +25,7 @@ const MIRRORED: [(&str, &str); 11] = [
     ("server_subusers", "server_subusers"),
 ];
 
-/// The result of a demonstration; its JSON form is what `--json` prints.
+/// What became of the run.
 #[derive(Serialize)]
 pub(crate) struct Outcome {
     run: Run,

@@ -80,6 +80,8 @@ impl Gateway {
             ("CORS_ORIGINS", "https://site.example".to_owned()),
             ("HTTP_WORKERS", "1".to_owned()),
             ("SHUTDOWN_SECONDS", "20".to_owned()),
+            // The tests share the machine with each other.
+            ("LIMITS_DECISION_MILLISECONDS", "10000".to_owned()),
         ];
         variables.extend(differences.variables);
         let config = Arc::new(Config::load(&Sources::of_variables(variables)).unwrap());

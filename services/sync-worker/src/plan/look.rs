@@ -19,6 +19,10 @@ pub enum Trouble {
 /// Judges a failure to read one listing.
 pub fn trouble(error: &PanelError) -> Trouble {
     match error {
+        // As every listing does when it is the key, and then nothing can be read.
+        PanelError::Unauthorized {
+            status: 300..=399, ..
+        } => Trouble::Refused,
         PanelError::Unauthorized { .. }
         | PanelError::InvalidSettings(_)
         | PanelError::Client(_)
@@ -41,14 +45,42 @@ pub enum Next {
     Fail,
 }
 
-/// Decides by whether anything was `read`, is `late`, was `refused`. What was read
-/// shows that the panel is there and which it is: only then may tasks be planned
-/// that nothing else holds back from writing.
-pub fn next(read: bool, late: bool, refused: bool) -> Next {
-    match (read, late, refused) {
-        (true, _, _) | (false, false, false) => Next::Plan,
-        (false, true, _) => Next::Wait,
-        (false, false, true) => Next::Fail,
+/// What the looks have brought so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// A listing was read: the panel is there.
+    pub read: bool,
+    /// A listing may be readable later.
+    pub late: bool,
+    /// A late listing could tell which panel this is, and no uuid was compared yet.
+    pub unknown: bool,
+    /// A listing was refused.
+    pub refused: bool,
+}
+
+/// Decides by what was read whether tasks may be planned: nothing else holds them back
+/// from writing, so it has to show that the panel is there and that it is the one we
+/// know. What was read without a known uuid in it shows only the first (a panel that
+/// is empty, or no longer has what we know); it is enough where nothing that is still
+/// to come could show the second.
+pub fn next(looked: Looked) -> Next {
+    match looked {
+        Looked {
+            late: true,
+            unknown: true,
+            ..
+        }
+        | Looked {
+            late: true,
+            read: false,
+            ..
+        } => Next::Wait,
+        Looked {
+            read: false,
+            refused: true,
+            ..
+        } => Next::Fail,
+        _ => Next::Plan,
     }
 }
 
@@ -57,12 +89,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_listing_that_is_read_is_enough_to_plan() {
-        assert_eq!(next(true, true, true), Next::Plan);
-        assert_eq!(next(false, true, true), Next::Wait);
-        assert_eq!(next(false, false, true), Next::Fail);
+    fn one_listing_that_tells_the_panel_is_enough_to_plan() {
+        let read = Looked {
+            read: true,
+            late: true,
+            unknown: false,
+            refused: true,
+        };
+        assert_eq!(next(read), Next::Plan);
+        // Which panel it is can still be told by what is late, and by nothing else.
+        let unknown = Looked {
+            unknown: true,
+            ..read
+        };
+        assert_eq!(next(unknown), Next::Wait);
+        let all = Looked {
+            late: false,
+            ..unknown
+        };
+        assert_eq!(next(all), Next::Plan);
+        let nothing = Looked {
+            read: false,
+            ..read
+        };
+        assert_eq!(next(nothing), Next::Wait);
+        let refused = Looked {
+            late: false,
+            ..nothing
+        };
+        assert_eq!(next(refused), Next::Fail);
         // The key may read nothing: each kind fails by the name of its permission.
-        assert_eq!(next(false, false, false), Next::Plan);
+        assert_eq!(next(Looked::default()), Next::Plan);
     }
 
     #[test]
@@ -75,6 +132,10 @@ mod tests {
             status: 401,
             why: "expired",
         };
+        let redirect = PanelError::Unauthorized {
+            status: 302,
+            why: "it sends us to another page",
+        };
         let forbidden = PanelError::Forbidden {
             permission: "users",
         };
@@ -85,6 +146,7 @@ mod tests {
             (PanelError::NotFound, Trouble::Refused),
             (forbidden, Trouble::Forbidden),
             (unauthorized, Trouble::Run),
+            (redirect, Trouble::Refused),
         ] {
             assert_eq!(trouble(&error), expected, "{error}");
         }

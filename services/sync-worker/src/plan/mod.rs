@@ -12,7 +12,7 @@ use crate::identity::{Identity, Sample};
 use crate::task::{Task, TaskError};
 use common::types::panel::{Chunk, Included, PageRequest, Server, ServerIncludes};
 use common::types::sync::{HoldRule, Kind};
-use look::{Next, Trouble};
+use look::{Looked, Next, Trouble};
 use panels::PanelError;
 use std::collections::{BTreeMap, BTreeSet};
 use store::Ending;
@@ -65,6 +65,15 @@ pub fn hold_rule(task: &Task) -> HoldRule {
         share: task.state.config.sync.hold_share,
         rows: u64::from(task.state.config.sync.hold_rows),
     }
+}
+
+/// A first page without a row of a listing that says it has some tells nothing.
+fn shows_something<T>(chunk: Chunk<T>) -> Result<Chunk<T>, PanelError> {
+    if chunk.total > 0 && chunk.is_empty() {
+        let sentence = format!("an empty page of a listing of {}", chunk.total);
+        return Err(PanelError::Malformed(sentence));
+    }
+    Ok(chunk)
 }
 
 struct Plan<'a> {
@@ -123,7 +132,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Looks at each listing once; at those that may still come again and again
-    /// for as long as nothing at all can be read.
+    /// for as long as nothing that was read tells which panel this is.
     async fn look(&mut self) -> Result<(), TaskError> {
         let mut pause = Pause::first();
         let mut listings = self.listings();
@@ -136,7 +145,7 @@ impl<'a> Plan<'a> {
                     _ => self.look_at_nests().await?,
                 }
             }
-            match look::next(self.read, !self.late.is_empty(), self.refused.is_some()) {
+            match look::next(self.looked().await?) {
                 Next::Plan => break,
                 Next::Fail => {
                     return self
@@ -158,6 +167,22 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
+    async fn looked(&self) -> Result<Looked, TaskError> {
+        let lease = &self.task.lease;
+        let late: Vec<Kind> = self.late.keys().copied().collect();
+        let known = &self.task.state.store;
+        let unknown = self.sample.is_empty()
+            && known
+                .knows_uuids(lease.panel_id, &late, lease.confirms)
+                .await?;
+        Ok(Looked {
+            read: self.read,
+            late: !late.is_empty(),
+            unknown,
+            refused: self.refused.is_some(),
+        })
+    }
+
     /// Takes a first page in, or remembers why there is none.
     async fn take<T>(
         &mut self,
@@ -165,7 +190,7 @@ impl<'a> Plan<'a> {
         page: Result<Chunk<T>, PanelError>,
         uuid_of: impl Fn(&T) -> (i64, Uuid),
     ) -> Result<Option<Chunk<T>>, TaskError> {
-        let chunk = match page {
+        let chunk = match page.and_then(shows_something) {
             Ok(chunk) => chunk,
             Err(error) => {
                 match look::trouble(&error) {
@@ -280,7 +305,7 @@ impl<'a> Plan<'a> {
                     .chain(&chunk.poison)
                     .filter_map(|row| row.id),
             );
-            if !crate::work::has_next(page, None, chunk.total) {
+            if !crate::work::has_next(page, None, chunk.total, chunk.is_empty()) {
                 return Ok(());
             }
             page.number += 1;

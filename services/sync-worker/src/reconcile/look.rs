@@ -198,7 +198,7 @@ pub async fn all_ids(
                 format!("{}: second look", resource.table()),
             )
             .await;
-        if !has_next(page, None, listing.total) {
+        if !has_next(page, None, listing.total, listing.empty) {
             return Ok((ids.len() as u64 == listing.total).then_some(ids));
         }
         page.number += 1;

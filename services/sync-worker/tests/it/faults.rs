@@ -254,17 +254,19 @@ async fn with_news(settings: &[(&str, &str)]) -> Stage {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listing_that_is_refused_fails_its_kind_by_name_and_no_other() {
-    let stage = with_news(&[]).await;
-    stage.panel.faults(|faults| {
-        faults.add(Fault::new(Effect::Html { status: 404 }).on("/api/application/users"));
-    });
-    let run = stage.ended(stage.trigger(Target::Full).await).await;
-    assert_eq!(run.status, "FAILED");
-    assert_eq!(run.failed_step.as_deref(), Some("users"));
-    let error = run.error.unwrap();
-    assert!(error.contains("listing of users"), "{error}");
-    assert_eq!(stage.number(RENAMED).await, 1);
-    stage.assert_mirrored().await;
+    for refusal in [Effect::Html { status: 404 }, Effect::LoginRedirect] {
+        let stage = with_news(&[]).await;
+        stage
+            .panel
+            .faults(|faults| faults.add(Fault::new(refusal).on("/api/application/users")));
+        let run = stage.ended(stage.trigger(Target::Full).await).await;
+        assert_eq!(run.status, "FAILED");
+        assert_eq!(run.failed_step.as_deref(), Some("users"));
+        let error = run.error.unwrap();
+        assert!(error.contains("listing of users"), "{error}");
+        assert_eq!(stage.number(RENAMED).await, 1);
+        stage.assert_mirrored().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,14 @@
 
 use crate::stage::{PATIENCE, Stage};
 use common::crypto::master::MasterKey;
-use common::types::id::WorkerId;
+use common::types::id::{PanelId, WorkerId};
 use common::types::sync::Target;
-use reach::vault::Vault;
+use reach::vault::{PanelKey, Vault};
 use simulators::panel::{Effect, Fault, State};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use store::ClaimSettings;
+use store::{ClaimSettings, NewPanel};
 use testkit::wait_for;
 
 const OLD: &str = "SELECT count(*) FROM inbox WHERE consumer = 'test'";
@@ -140,5 +141,77 @@ async fn a_worker_with_another_master_key_is_not_ready_and_leaves_the_work_to_ot
     assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
     let workers = "SELECT count(DISTINCT worker_id) FROM sync_tasks";
     assert_eq!(stage.number(workers).await, 1);
+    stage.assert_mirrored().await;
+}
+
+/// What a worker says of its keys.
+async fn keys(worker: SocketAddr) -> String {
+    let answer = reqwest::get(format!("http://{worker}/health/ready"))
+        .await
+        .unwrap();
+    let answer: serde_json::Value = answer.json().await.unwrap();
+    answer["checks"]["keys"].as_str().unwrap().to_owned()
+}
+
+/// A panel beside the default one, whose key lies sealed with `master`.
+async fn with_sealed_panel(stage: &mut Stage, master: &str) {
+    let master = MasterKey::parse(&master.to_owned().into()).unwrap();
+    let vault = Vault::open_to_seal(&stage.store, Some(Arc::new(master)))
+        .await
+        .unwrap();
+    let id = PanelId::new();
+    let key = stage.panel.application_key().to_owned().into();
+    let sealed = vault.seal_panel_key(PanelKey::Application, id, &key);
+    let panel = NewPanel {
+        id,
+        name: "sealed".to_owned(),
+        url: stage.panel.url(),
+        application_key: Some(sealed.unwrap()),
+        client_key: None,
+    };
+    stage.store.panel_save(&panel).await.unwrap();
+    stage.panel_id = id;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_without_a_master_key_leaves_panels_with_sealed_keys_to_others() {
+    let right = "11".repeat(32);
+    let mut stage = Stage::without_worker(State::small(), &[]).await;
+    with_sealed_panel(&mut stage, &right).await;
+    let address = stage.start_worker();
+    let id = stage.trigger(Target::Full).await;
+    wait_for("the worker to start the run", PATIENCE, async || {
+        let run = stage.store.run(id).await.unwrap().unwrap();
+        (run.status == "RUNNING").then_some(())
+    })
+    .await;
+    assert_eq!(keys(address).await, "error");
+    let claimed = "SELECT count(*) FROM sync_tasks WHERE fence > 0";
+    assert_eq!(stage.number(claimed).await, 0);
+    stage.set("ENCRYPTION_KEY", &right);
+    stage.start_worker();
+    let run = stage.ended(id).await;
+    assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_learns_by_a_claim_that_its_master_key_is_another_gives_the_task_back() {
+    let (right, wrong) = ("11".repeat(32), "22".repeat(32));
+    let mut stage =
+        Stage::without_worker(State::small(), &[("ENCRYPTION_KEY", wrong.as_str())]).await;
+    // Nothing is sealed yet, so nothing is wrong with its key.
+    let address = stage.start_worker();
+    assert_eq!(keys(address).await, "ok");
+    with_sealed_panel(&mut stage, &right).await;
+    let id = stage.trigger(Target::Full).await;
+    wait_for("the worker to know", PATIENCE, async || {
+        (keys(address).await == "error").then_some(())
+    })
+    .await;
+    stage.set("ENCRYPTION_KEY", &right);
+    stage.start_worker();
+    let run = stage.ended(id).await;
+    assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
     stage.assert_mirrored().await;
 }

@@ -1,9 +1,10 @@
 //! Another panel behind the same address.
 
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 use common::types::sync::{HoldRule, Kind, Target};
-use simulators::panel::State;
+use simulators::panel::{Effect, Fault, Resource, State};
 use sync_worker::{Identity, Sample};
+use testkit::wait_for;
 use uuid::Uuid;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,6 +29,71 @@ async fn another_panel_at_the_same_address_ends_the_run_before_its_first_write()
         stage.panel.state(|state| *state = known.clone());
         stage.assert_mirrored().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panel_that_shows_no_known_id_is_not_mirrored_before_a_late_listing_tells_which_it_is() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    let known = stage.panel.state(|state| state.clone());
+    stage.panel.state(|state| {
+        state.replace_all_uuids();
+        state.locations.get_mut(&1).unwrap().short = "another".to_owned();
+    });
+    // A listing that is empty, and one that shows no row of those it says it has.
+    for total in [0, 60] {
+        stage.panel.faults(|faults| {
+            faults.empty.insert(Resource::Nests);
+            faults.totals.insert(Resource::Nests, total);
+            for late in ["nodes", "servers", "users"] {
+                let path = format!("/api/application/{late}");
+                faults.add(Fault::new(Effect::Truncated).on_exactly(&path));
+            }
+        });
+        stage.panel.clear_requests();
+        let id = stage.trigger(Target::Full).await;
+        // The client asks three times; the fourth is a look at what was late.
+        wait_for("another look", PATIENCE, async || {
+            let requests = stage.panel.requests();
+            let asked = requests.iter().filter(|request| {
+                request
+                    .path_and_query
+                    .starts_with("/api/application/servers?")
+            });
+            (asked.count() > 3).then_some(())
+        })
+        .await;
+        stage.panel.faults(simulators::panel::Faults::clear);
+        let run = stage.ended(id).await;
+        assert_eq!(run.status, "FAILED");
+        assert!(run.error.unwrap().contains("another panel"));
+        let here = stage
+            .panel
+            .state(|state| std::mem::replace(state, known.clone()));
+        stage.assert_mirrored().await;
+        stage.panel.state(|state| *state = here);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panel_that_has_nothing_left_to_know_it_by_is_mirrored_at_once() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    stage.panel.state(|state| {
+        state.locations.get_mut(&1).unwrap().short = "renamed".to_owned();
+    });
+    stage.panel.faults(|faults| {
+        faults.empty.extend([
+            Resource::Nodes,
+            Resource::Nests,
+            Resource::Servers,
+            Resource::Users,
+        ]);
+    });
+    let run = stage.full().await;
+    assert!(run.held.is_some());
+    let renamed = "SELECT count(*) FROM locations WHERE short = 'renamed'";
+    assert_eq!(stage.number(renamed).await, 1);
 }
 
 #[test]

@@ -107,6 +107,40 @@ async fn databases_that_may_no_longer_be_read_in_mid_run_fail_databases_only() {
     stage.assert_mirrored().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permission_that_was_missed_before_the_worker_changed_is_missed_all_the_same() {
+    let settings = [("PANEL_PAGE_SIZE", "1"), ("PANEL_CONCURRENCY", "1")];
+    let mut stage = Stage::with(State::small(), &settings).await;
+    let servers = "/api/application/servers";
+    // Only the first page is read without it, and the second by another worker.
+    stage.panel.faults(|faults| {
+        let effect = Effect::Withdraw {
+            resource: Resource::ServerDatabases,
+        };
+        let withdraw = Fault::new(effect).on_exactly(servers);
+        faults.add(withdraw.with_query("per_page=1").times(1));
+        let grant = Fault::hook(|_, access| access.grant(Resource::ServerDatabases));
+        faults.add(grant.on_exactly(servers).with_query("per_page=1"));
+        let stall = Fault::new(Effect::Stall { seconds: 60.0 }).on_exactly(servers);
+        faults.add(stall.with_query("page=2").times(1));
+    });
+    let id = stage.trigger(Target::One(Kind::Databases)).await;
+    wait_for("the second page to be asked for", PATIENCE, async || {
+        let requests = stage.panel.requests();
+        let asked = |request: &simulators::panel::RequestRecord| {
+            request.path_and_query.starts_with(servers) && request.path_and_query.contains("page=2")
+        };
+        requests.iter().any(asked).then_some(())
+    })
+    .await;
+    stage.stop_workers().await;
+    stage.start_worker();
+    let run = stage.ended(id).await;
+    assert_eq!(run.failed_step.as_deref(), Some("databases"));
+    let error = run.error.unwrap();
+    assert!(error.contains("server_databases"), "{error}");
+}
+
 /// A panel with a node more, whose allocations no server uses.
 fn with_spare_node(allocations: u32) -> State {
     let mut state = State::small();
@@ -207,6 +241,34 @@ async fn a_place_that_was_vacated_before_a_crash_is_filled_by_the_next_worker() 
     stage.stop_workers().await;
     assert_eq!(stage.number(left).await, 0);
     stage.start_worker();
+    let run = stage.ended(id).await;
+    assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_whose_allocations_cannot_be_listed_keep_no_other_listing_from_being_read() {
+    // More of them than the panel is asked for at once, before the servers.
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    stage.panel.state(|state| {
+        assert!(state.nodes.len() > 4);
+        state.servers.get_mut(&24).unwrap().name = "renamed".to_owned();
+    });
+    stage.panel.faults(|faults| {
+        let fault = Fault::new(Effect::Truncated);
+        faults.add(fault.matching(|asked| {
+            let path = asked.split('?').next();
+            path.is_some_and(|path| path.ends_with("/allocations"))
+        }));
+    });
+    let id = stage.trigger(Target::Full).await;
+    let renamed = "SELECT count(*) FROM servers WHERE name = 'renamed'";
+    wait_for("the servers", PATIENCE, async || {
+        (stage.number(renamed).await == 1).then_some(())
+    })
+    .await;
+    stage.panel.faults(simulators::panel::Faults::clear);
     let run = stage.ended(id).await;
     assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
     stage.assert_mirrored().await;

@@ -264,3 +264,37 @@ async fn beside_a_row_that_the_panel_can_neither_send_nor_name_each_ones_own_add
     stage.panel.faults(simulators::panel::Faults::clear);
     stage.assert_mirrored().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_claims_more_rows_than_any_panel_has_ends_where_it_is_empty_and_removes_nothing()
+ {
+    let limit = ("PANEL_APPLICATION_LIMIT_PER_MINUTE", "100000");
+    let stage = Stage::with(State::small(), &[limit]).await;
+    stage.full().await;
+    stage.panel.state(|state| {
+        assert!(state.remove_allocation(60));
+        state.servers.get_mut(&24).unwrap().name = "renamed".to_owned();
+    });
+    let claiming = [
+        Resource::Locations,
+        Resource::Nodes,
+        Resource::Nests,
+        Resource::Servers,
+        Resource::Users,
+        Resource::Allocations,
+    ];
+    stage.panel.faults(|faults| {
+        let totals = claiming.map(|resource| (resource, 1_000_000_000_000));
+        faults.totals.extend(totals);
+    });
+    stage.panel.clear_requests();
+    let id = stage.trigger(Target::Full).await;
+    let run = stage.ended(id).await;
+    assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
+    let tasks = stage.store.tasks(id).await.unwrap().len();
+    assert!(tasks < 250, "{tasks} tasks");
+    let asked = stage.panel.requests().len();
+    assert!(asked < 300, "{asked} requests");
+    let differences = stage.differences().await;
+    assert_eq!(differences, ["allocations 60: not on the panel"]);
+}

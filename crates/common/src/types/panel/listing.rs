@@ -48,6 +48,14 @@ pub struct Chunk<T> {
     pub requests: u32,
 }
 
+impl<T> Chunk<T> {
+    /// Whether it shows no row at all, readable or not.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.bad.is_empty() && self.poison.is_empty()
+    }
+}
+
 /// What a row's own address says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<T> {

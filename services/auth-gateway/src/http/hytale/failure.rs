@@ -152,9 +152,56 @@ impl ResponseError for HytaleFailure {
     }
 }
 
+/// What any Hytale operation may answer beside success.
+const STATUSES: [u16; 6] = [400, 404, 409, 413, 429, 502];
+
 impl Apiv2Errors for HytaleFailure {
     fn update_error_definitions(operation: &mut DefaultOperationRaw) {
-        describe(operation, &[400, 404, 409, 413, 502]);
+        describe(operation, &STATUSES);
+    }
+
+    fn update_definitions(map: &mut BTreeMap<String, DefaultSchemaRaw>) {
+        describe_body(map);
+    }
+}
+
+/// That a login has not ended (202, with the body of an error as existing clients
+/// expect it), or an error of a Hytale operation.
+#[derive(Debug)]
+pub struct Unfinished(HytaleFailure);
+
+impl From<ApiError> for Unfinished {
+    fn from(error: ApiError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<CustodyError> for Unfinished {
+    fn from(error: CustodyError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ResponseError for Unfinished {
+    fn status_code(&self) -> StatusCode {
+        self.0.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.0.error_response()
+    }
+}
+
+impl Apiv2Errors for Unfinished {
+    fn update_error_definitions(operation: &mut DefaultOperationRaw) {
+        describe(operation, &STATUSES);
+        describe(operation, &[202]);
     }
 
     fn update_definitions(map: &mut BTreeMap<String, DefaultSchemaRaw>) {

@@ -115,6 +115,7 @@ impl<T: Apiv2Schema> Apiv2Schema for Given<T> {
 
 impl<T: Apiv2Schema> OperationModifier for Given<T> {
     fn update_parameter(operation: &mut DefaultOperationRaw) {
+        Query::<T>::update_parameter(operation);
         Json::<T>::update_parameter(operation);
         if let Some(Either::Right(body)) = operation.parameters.last_mut() {
             body.required = false;

@@ -8,9 +8,10 @@ use runtime::http::ApiError;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::failure::{HytaleFailure, invalid};
+use super::failure::{HytaleFailure, Unfinished, invalid};
 use super::given::{Given, required};
 use crate::auth::{Needs, UseHytale};
+use crate::limits::Limit;
 use crate::state::State;
 
 /// Characters that a name for an account may have.
@@ -80,6 +81,10 @@ pub async fn device_code(
 ) -> Result<Json<DeviceCode>, HytaleFailure> {
     let name = request.account_id.map(name_of).transpose()?;
     let caller = caller.custody();
+    state
+        .limits
+        .take(Limit::DeviceCode, &caller.principal.to_string())
+        .await?;
     let begun = state
         .custody
         .begin_login(Some(caller.principal), name)
@@ -105,7 +110,7 @@ pub async fn token_poll(
     caller: Needs<UseHytale>,
     Given(request): Given<TokenPollRequest>,
     state: Data<State>,
-) -> Result<Json<AccessToken>, HytaleFailure> {
+) -> Result<Json<AccessToken>, Unfinished> {
     let code = SecretString::from(required("device_code", request.device_code)?);
     let caller = caller.custody();
     let answer = state
@@ -138,13 +143,19 @@ pub async fn token_poll(
             retry_after,
         )
         .into()),
-        LoginAnswer::SlowDown { retry_after } => Err(pending(
-            StatusCode::BAD_REQUEST,
-            "slow_down",
-            "Polled faster than the interval allows",
-            retry_after,
-        )
-        .into()),
+        LoginAnswer::SlowDown { login, retry_after } => {
+            state
+                .limits
+                .take(Limit::FastPolls, &login.to_string())
+                .await?;
+            Err(pending(
+                StatusCode::BAD_REQUEST,
+                "slow_down",
+                "Polled faster than the interval allows",
+                retry_after,
+            )
+            .into())
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use super::failure::{HytaleFailure, invalid};
 use super::given::{Given, required, uuid};
 use super::tokens::Done;
 use crate::auth::{Needs, UseHytale};
+use crate::limits::Limit;
 use crate::state::State;
 
 /// Characters that an idempotency key may have.
@@ -99,6 +100,7 @@ pub async fn create(
         idempotency_key,
     };
     let account = state.custody.resolve(&caller, &name).await?;
+    state.limits.of_account(Limit::GameSession, account).await?;
     let session = state
         .custody
         .create_session(&caller, account, asked)
@@ -157,7 +159,9 @@ async fn meant(
         profile: uuid("profile_id", request.profile_id.as_deref())?,
         server: uuid("server_id", request.server_id.as_deref())?,
     };
-    Ok((state.custody.resolve(caller, &name).await?, choice))
+    let account = state.custody.resolve(caller, &name).await?;
+    state.limits.of_account(Limit::GameSession, account).await?;
+    Ok((account, choice))
 }
 
 impl From<GameSession> for SessionAnswer {

@@ -10,6 +10,7 @@ use super::failure::HytaleFailure;
 use super::given::{Given, required, uuid};
 use super::login::AccessToken;
 use crate::auth::{Needs, UseHytale};
+use crate::limits::Limit;
 use crate::state::State;
 
 /// Which account is meant.
@@ -40,7 +41,7 @@ pub struct Profiles {
 }
 
 /// A game profile.
-#[derive(Debug, Serialize, Apiv2Schema)]
+#[derive(Debug, Serialize, Deserialize, Apiv2Schema)]
 pub struct Profile {
     /// Hytale's id.
     uuid: String,
@@ -69,6 +70,10 @@ pub async fn refresh_token(
     let caller = caller.custody();
     let name = required("account_id", request.account_id)?;
     let account = state.custody.resolve(&caller, &name).await?;
+    state
+        .limits
+        .of_account(Limit::RefreshToken, account)
+        .await?;
     let access = state.custody.refresh(account, &caller.origin).await?;
     let left = (access.expires_at - Utc::now()).num_seconds();
     Ok(Json(AccessToken {
@@ -91,6 +96,7 @@ pub async fn profiles(
     let caller = caller.custody();
     let name = required("account_id", request.account_id)?;
     let account = state.custody.resolve(&caller, &name).await?;
+    state.limits.of_account(Limit::GameSession, account).await?;
     let profiles = state.custody.profiles(account, &caller.origin).await?;
     Ok(Json(Profiles {
         success: true,
@@ -118,6 +124,7 @@ pub async fn select_profile(
     let profile = required("profile_id", request.profile_id)?;
     let profile = uuid("profile_id", Some(&profile))?.unwrap_or_default();
     let account = state.custody.resolve(&caller, &name).await?;
+    state.limits.of_account(Limit::GameSession, account).await?;
     state
         .custody
         .select_profile(account, profile, &caller.origin)

@@ -1,5 +1,7 @@
 //! Custody of Hytale accounts, with a simulated Hytale.
 
+mod accounts;
+mod limits;
 mod login;
 mod owners;
 mod sessions;

@@ -1,11 +1,19 @@
 //! Rate limits of our own API, shared by all its processes.
+//!
+//! [`Cache::take_token`] counts in Redis and nowhere else; [`RateLimiter`] asks it and
+//! has an answer also while Redis is away.
+
+mod bucket;
+mod limiter;
+
+pub use limiter::{RateLimiter, Ruling};
 
 use crate::connection::{Cache, CacheError};
 use deadpool_redis::redis::Script;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("rate_limit.lua")));
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("bucket.lua")));
 
 /// A token bucket's size and refill.
 #[derive(Debug, Clone, Copy, PartialEq)]
