@@ -2,7 +2,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
@@ -41,6 +41,8 @@ pub async fn identify(
     let identity = match (state, key) {
         (Some(state), Some(key)) => of_key(&state, &key).await,
         (None, Some(_)) => Identity::Refused,
+        // No bearer is known here; whoever sends one is not nobody.
+        (_, None) if request.headers().contains_key(AUTHORIZATION) => Identity::Refused,
         (_, None) => Identity::Nobody,
     };
     request.extensions_mut().insert(identity);

@@ -13,4 +13,4 @@ mod origin;
 
 pub use identify::identify;
 pub use key_verdicts::KeyVerdicts;
-pub use needs::{Needs, ReadServers, ReadSyncs, RunSyncs, UseHytale};
+pub use needs::{MayNeed, Needs, ReadServers, ReadSyncs, RunSyncs, UseHytale};

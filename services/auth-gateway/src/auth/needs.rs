@@ -1,11 +1,13 @@
 //! What routes need, said by the type of what their handlers take.
 
+use std::collections::BTreeMap;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use common::types::caller::Origin;
 use common::types::scope::Scope;
 use paperclip::actix::{Apiv2Security, OperationModifier};
 use paperclip::v2::models::{DefaultOperationRaw, SecurityScheme};
@@ -65,23 +67,60 @@ impl<R> Deref for Needs<R> {
     }
 }
 
+/// The caller who has what the route needs, or somebody without any credentials.
+/// Credentials that are not good are refused all the same.
+pub struct MayNeed<R> {
+    /// Who asks; `None`: nobody that we know.
+    pub caller: Option<Caller>,
+    /// Where the request came from.
+    pub origin: Origin,
+    requirement: PhantomData<R>,
+}
+
 impl<R: Requirement> FromRequest for Needs<R> {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(known(request).and_then(|caller| {
-            if caller.scopes.has_any(R::ANY_OF) {
-                Ok(Self {
-                    caller,
-                    requirement: PhantomData,
-                })
-            } else {
-                let needed = named(R::ANY_OF);
-                Err(ApiError::forbidden(format!("The key lacks scope {needed}")))
-            }
+        ready(with_scope::<R>(request).map(|caller| Self {
+            caller,
+            requirement: PhantomData,
         }))
     }
+}
+
+impl<R: Requirement> FromRequest for MayNeed<R> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let is_nobody = matches!(
+            request.extensions().get::<Identity>(),
+            Some(Identity::Nobody)
+        );
+        let caller = if is_nobody {
+            Ok(None)
+        } else {
+            with_scope::<R>(request).map(Some)
+        };
+        ready(caller.map(|caller| Self {
+            origin: match &caller {
+                Some(caller) => caller.origin.clone(),
+                None => origin(request, None),
+            },
+            caller,
+            requirement: PhantomData,
+        }))
+    }
+}
+
+fn with_scope<R: Requirement>(request: &HttpRequest) -> Result<Caller, ApiError> {
+    let caller = known(request)?;
+    if caller.scopes.has_any(R::ANY_OF) {
+        return Ok(caller);
+    }
+    let needed = named(R::ANY_OF);
+    Err(ApiError::forbidden(format!("The key lacks scope {needed}")))
 }
 
 fn known(request: &HttpRequest) -> Result<Caller, ApiError> {
@@ -132,11 +171,34 @@ impl<R> Apiv2Schema for Needs<R> {
 
 impl<R: Requirement> OperationModifier for Needs<R> {
     fn update_parameter(operation: &mut DefaultOperationRaw) {
-        let scope = format!("Needs scope {}.", named(R::ANY_OF));
-        let description = operation.description.take();
-        operation.description = Some(match description {
-            Some(description) => format!("{} {scope}", description.trim_end()),
-            None => scope,
-        });
+        tell(operation, &format!("Needs scope {}.", named(R::ANY_OF)));
     }
+}
+
+impl<R> Apiv2Schema for MayNeed<R> {
+    fn name() -> Option<String> {
+        ApiKey::name()
+    }
+
+    fn security_scheme() -> Option<SecurityScheme> {
+        ApiKey::security_scheme()
+    }
+}
+
+impl<R: Requirement> OperationModifier for MayNeed<R> {
+    fn update_parameter(operation: &mut DefaultOperationRaw) {
+        let needed = named(R::ANY_OF);
+        let told = format!("Open to callers without a key; one that is sent needs scope {needed}.");
+        tell(operation, &told);
+        // An empty requirement: none is a choice as well.
+        operation.security.push(BTreeMap::new());
+    }
+}
+
+fn tell(operation: &mut DefaultOperationRaw, sentence: &str) {
+    let description = operation.description.take();
+    operation.description = Some(match description {
+        Some(description) => format!("{} {sentence}", description.trim_end()),
+        None => sentence.to_owned(),
+    });
 }

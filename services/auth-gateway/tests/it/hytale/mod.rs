@@ -6,4 +6,5 @@ mod login;
 mod owners;
 mod sessions;
 pub mod stage;
+mod strangers;
 mod tokens;
