@@ -1,6 +1,7 @@
 //! Custody of Hytale accounts, with a simulated Hytale.
 
 mod accounts;
+mod docs;
 mod limits;
 mod login;
 mod owners;
