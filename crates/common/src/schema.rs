@@ -3,6 +3,20 @@
 #![allow(missing_docs, reason = "the migrations document the tables")]
 
 diesel::table! {
+    admin_audit (id) {
+        id -> Uuid,
+        created_at -> Timestamptz,
+        event_type -> Text,
+        actor -> Text,
+        subject -> Nullable<Text>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        details -> Jsonb,
+    }
+}
+
+diesel::table! {
     allocations (id) {
         id -> Uuid,
         panel_id -> Uuid,
@@ -19,6 +33,28 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    api_clients (id) {
+        id -> Uuid,
+        name -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        client_id -> Uuid,
+        prefix -> Text,
+        hash -> Bytea,
+        scopes -> Array<Text>,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -611,7 +647,10 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
+    admin_audit,
     allocations,
+    api_clients,
+    api_keys,
     config,
     data_keys,
     database_hosts,

@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use common::types::hytale::HytaleAuditEvent;
 use common::types::id::{MessageId, RunId};
+use common::types::scope::Scope;
 use common::types::sync::Target;
 use std::path::PathBuf;
 use url::Url;
@@ -16,7 +17,7 @@ Exit codes:
    1  failed or refused; a watched run ended FAILED
    2  a watched run ended CANCELLED
   64  the command line cannot be understood
-  66  there is no such run, panel, queue or dead letter
+  66  there is no such run, panel, queue, dead letter or API key
   69  PostgreSQL or RabbitMQ does not answer
   78  the configuration cannot be used";
 
@@ -60,6 +61,9 @@ pub enum Command {
     /// Keys that protect stored secrets
     #[command(subcommand)]
     Keys(Keys),
+    /// Keys that clients of the gateway call with
+    #[command(subcommand)]
+    ApiKey(ApiKey),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -214,4 +218,30 @@ pub enum Config {
 pub enum Keys {
     /// Print a fresh ENCRYPTION_KEY; it is stored nowhere
     Generate,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ApiKey {
+    /// Make a key for a client, and the client if it is new
+    ///
+    /// The key is printed this once; only its hash is stored. A client may have two
+    /// valid keys at once: make the new one, change over, revoke the old one.
+    Create {
+        /// The client's name
+        #[arg(long, value_name = "NAME")]
+        client: String,
+        /// What the key may be used for: sync, hytale, hytale:all, notify, logs, read, admin
+        #[arg(long, value_name = "SCOPES", value_delimiter = ',', required = true)]
+        scopes: Vec<Scope>,
+        /// Days that it is valid; else until it is revoked
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
+        expires: Option<u16>,
+    },
+    /// List the keys, those that are no longer valid included
+    List,
+    /// Revoke a key; it is refused within a second
+    Revoke {
+        /// How it begins (nbk_ and 8 characters), or its id
+        key: String,
+    },
 }

@@ -5,15 +5,15 @@ use crate::failure::Failure;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-/// Characters that a panel's name may have; the gateway takes no longer ones.
+/// Characters that a name may have; the gateway takes no longer ones.
 const LONGEST_NAME: usize = 200;
 
-/// A panel's name is a word or a few, by which requests can name it.
-pub fn panel_name(name: &str) -> Result<(), Failure> {
+/// The name of `what` is a word or a few, by which people or requests can name it.
+pub fn name(what: &str, name: &str) -> Result<(), Failure> {
     let length = name.chars().count();
     if name.trim().is_empty() || length > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(Failure::Usage(format!(
-            "a panel's name has 1 to {LONGEST_NAME} characters, none of them a control character"
+            "{what}'s name has 1 to {LONGEST_NAME} characters, none of them a control character"
         )));
     }
     Ok(())

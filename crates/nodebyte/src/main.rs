@@ -5,6 +5,7 @@
 //! `session` holds the connections, `given` checks values, `output` prints for
 //! people or as JSON, and `failure` decides the exit code.
 
+mod api_key;
 mod arguments;
 mod audit;
 mod config;
@@ -70,6 +71,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<ExitCode, Fai
         Command::Config(arguments::Config::Check) => config::check(&arguments, output),
         Command::Config(arguments::Config::Set { key }) => config::set(&open()?, key).await,
         Command::Keys(arguments::Keys::Generate) => keys::generate(output),
+        Command::ApiKey(command) => api_key::run(&open()?, command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "nodebyte", &mut script);

@@ -77,7 +77,7 @@ async fn add(session: &Session<'_>, name: &str, url: &Url) -> Result<ExitCode, F
                 .to_owned(),
         ));
     }
-    given::panel_name(name)?;
+    given::name("a panel", name)?;
     given::web_address("a panel's address", url)?;
     let url = url.as_str().trim_end_matches('/');
     if url.ends_with("/api/application") || url.ends_with("/api/client") {

@@ -3,6 +3,8 @@
 //! diesel, so a caller cannot hold a transaction open across other I/O.
 
 mod accounts;
+mod admin_audit;
+mod api_keys;
 mod cleanup;
 mod config;
 mod error;
@@ -21,6 +23,7 @@ mod wake;
 mod workers;
 
 pub use accounts::{LinkConflict, LinkReport, PanelIdentity};
+pub use api_keys::{ApiKeyOutcome, ApiKeyRow, KEYS_AT_ONCE, NewApiKey, ValidApiKey};
 pub use cleanup::{Cleaned, Retention};
 pub use config::{DataKeyRow, SettingRow};
 pub use error::StoreError;

@@ -20,7 +20,7 @@ use relay::Relay;
 use runtime::config::Config;
 use runtime::error_chain::ErrorChain;
 use runtime::health::{Health, Probe};
-use runtime::http::{self, Observe};
+use runtime::http::{self, Observe, TrustedProxies};
 use runtime::sentry;
 use runtime::shutdown::{Drain, Shutdown};
 use slog::{Logger, info, warn};
@@ -118,7 +118,11 @@ pub async fn build(
     let address = listener.local_addr().map_err(StartError::Listen)?;
     let document = Document::new();
     let (factory_health, factory_state) = (Arc::clone(&health), state.clone());
-    let (origins, observe) = (config.http.cors_origins.clone(), Observe::new(log));
+    let trusted = TrustedProxies::new(config.http.trusted_proxies.clone());
+    let (origins, observe) = (
+        config.http.cors_origins.clone(),
+        Observe::new(log).behind(trusted),
+    );
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(factory_state.clone())

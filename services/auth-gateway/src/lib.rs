@@ -6,7 +6,7 @@
 //! workers find runs by themselves.
 //!
 //! `routes` is the map of all addresses. A handler takes what it needs from the
-//! request by extractors (`auth::ApiKey` among them), calls the store and puts
+//! request by extractors (`auth::Needs` among them), calls the store and puts
 //! the row into a wire type. [`openapi`] describes all of it, collected from the
 //! same handlers.
 

@@ -1,10 +1,14 @@
-//! The map of all addresses.
+//! The map of all addresses, and the way to them: request id and real IP (`Observe`,
+//! around the app), whose key it is (`identify`), whether that may do what the route
+//! needs (`Needs`, the handler's first extractor), handler.
 
 use std::sync::Arc;
 
+use actix_web::middleware::from_fn;
 use paperclip::actix::web::{self, delete, get, patch, post, resource, scope};
 use runtime::health::{self, Health};
 
+use crate::auth::identify;
 use crate::http::hytale::{accounts, login, sessions, tokens, validate};
 use crate::http::{servers, sync, sync_stream};
 use crate::openapi::{self, Document};
@@ -13,6 +17,7 @@ use crate::openapi::{self, Document};
 pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     app.service(
         scope("/api/hytale")
+            .wrap(from_fn(identify))
             .service(resource("/device-code").route(post().to(login::device_code)))
             .service(resource("/token-poll").route(post().to(login::token_poll)))
             .service(resource("/refresh-token").route(post().to(tokens::refresh_token)))
@@ -28,6 +33,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1/hytale/oauth")
+            .wrap(from_fn(identify))
             .service(resource("/device-code").route(post().to(login::device_code)))
             .service(resource("/token").route(post().to(login::token_poll)))
             .service(resource("/refresh").route(post().to(tokens::refresh_token)))
@@ -40,6 +46,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1/hytale")
+            .wrap(from_fn(identify))
             .service(resource("/accounts").route(get().to(accounts::list)))
             .service(
                 resource("/accounts/{id}")
@@ -49,6 +56,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1")
+            .wrap(from_fn(identify))
             .service(resource("/sync/full").route(post().to(sync::trigger)))
             .service(resource("/sync/locations").route(post().to(sync::trigger)))
             .service(resource("/sync/nodes").route(post().to(sync::trigger)))

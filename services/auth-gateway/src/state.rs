@@ -11,6 +11,7 @@ use slog::{Logger, debug};
 use store::{PanelRow, RunRow, Store};
 use tokio::sync::Semaphore;
 
+use crate::auth::KeyVerdicts;
 use crate::http::sync_log::SyncLog;
 use crate::limits::Limits;
 use crate::live_panels::LivePanels;
@@ -28,6 +29,8 @@ pub struct State {
     pub panels: LivePanels,
     /// Hytale accounts.
     pub custody: Custody,
+    /// Keys of clients.
+    pub keys: KeyVerdicts,
     /// How often callers may ask.
     pub limits: Limits,
     /// One permit for each event stream.
@@ -51,6 +54,7 @@ impl State {
             runs: RunFeed::start(store.clone(), &cache, log),
             panels,
             custody,
+            keys: KeyVerdicts::new(&store, log),
             limits: Limits::new(
                 RateLimiter::new(
                     cache.clone(),

@@ -6,7 +6,11 @@
 //! can be changed by wrapping a few rows anew, and a data key by sealing secrets
 //! anew while the old one still opens the rest. What an earlier installation left
 //! behind is read by [`legacy`], and only where the row's own [format](mod@format) says so.
+//!
+//! Keys that callers send ([`api_key`]) are not sealed but hashed: nobody needs to read
+//! them again.
 
+pub mod api_key;
 mod cipher;
 pub mod envelope;
 pub mod format;

@@ -74,6 +74,38 @@ pub struct Origin {
     pub request_id: Option<String>,
 }
 
+/// Who changes what only operators and administrators may change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// Somebody at the command line, by the name that it knows: `cli:<user>`.
+    Operator(String),
+    /// A caller of the gateway.
+    Caller(Origin),
+}
+
+impl Actor {
+    /// The word that is stored; `system` where a caller has no principal.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Operator(name) => name.clone(),
+            Self::Caller(origin) => match &origin.principal {
+                Some(principal) => principal.to_string(),
+                None => "system".to_owned(),
+            },
+        }
+    }
+
+    /// From where, where it is known.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::Operator(_) => None,
+            Self::Caller(origin) => Some(origin),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,11 @@
 //! Plain data that crosses a crate or process border.
 
+pub mod admin;
 pub mod caller;
 pub mod event;
 pub mod hytale;
 pub mod id;
 pub mod message;
 pub mod panel;
+pub mod scope;
 pub mod sync;

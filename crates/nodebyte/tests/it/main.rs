@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod api_key;
 mod audit;
 mod cli;
 mod config;

@@ -3,8 +3,12 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serializer};
+
+use super::kind::network;
 
 const SET: &str = "(set)";
 const NOT_SET: &str = "(not set)";
@@ -66,6 +70,23 @@ pub mod optional {
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
         let text = String::deserialize(from)?;
         Ok((!text.is_empty()).then_some(text))
+    }
+}
+
+/// Networks, shown as one text.
+pub mod networks {
+    use super::{Deserialize, Deserializer, Error, IpNet, Serializer, network};
+
+    pub fn serialize<S: Serializer>(value: &[IpNet], to: S) -> Result<S::Ok, S::Error> {
+        let texts: Vec<String> = value.iter().map(ToString::to_string).collect();
+        to.serialize_str(&texts.join(", "))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+        Vec::<String>::deserialize(from)?
+            .iter()
+            .map(|text| network(text).ok_or_else(|| D::Error::custom("no network")))
+            .collect()
     }
 }
 

@@ -66,6 +66,7 @@ pub const KEYS: &[Key] = &[
     ),
     key("http.event_streams", Kind::Integer(1, 100_000)),
     named("http.cors_origins", Kind::List, &["CORS_ORIGINS"]),
+    key("http.trusted_proxies", Kind::Networks),
     key("database.url", Kind::SecretUrl(&["postgres", "postgresql"])),
     key("database.pool_size", Kind::Integer(1, 1000)),
     key("database.acquire_seconds", Kind::Integer(1, 600)),

@@ -1,7 +1,10 @@
 //! What a value may be. One reading for files, which have types of their own,
 //! and for environment variables, which are text.
 
+use std::net::IpAddr;
+
 use figment::value::Value;
+use ipnet::IpNet;
 
 /// The kind of value that a key takes, with its limits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,6 +29,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// Texts, in the environment separated by commas.
     List,
+    /// Addresses and networks of the internet protocol, likewise.
+    Networks,
 }
 
 impl Kind {
@@ -51,6 +56,7 @@ impl Kind {
             Self::Share => "a number from 0 to 1".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::List => "a list of texts".to_owned(),
+            Self::Networks => "a list of IP addresses and networks (10.0.0.0/8)".to_owned(),
         }
     }
 
@@ -85,11 +91,11 @@ impl Kind {
                     .and_then(share),
                 _ => None,
             },
-            Value::Array(_, items) if self == Self::List => items
+            Value::Array(_, items) => items
                 .iter()
-                .map(|item| item.as_str().map(str::to_owned))
+                .map(|item| item.as_str().map(|text| text.trim().to_owned()))
                 .collect::<Option<Vec<_>>>()
-                .map(Value::from),
+                .and_then(|items| self.read_list(items)),
             _ => None,
         };
         read.ok_or_else(|| format!("expected {}", self.expected()))
@@ -124,18 +130,35 @@ impl Kind {
                 .map(Value::from),
             Self::Share => text.parse::<f64>().ok().and_then(share),
             Self::Choice(words) => words.contains(&text).then(|| Value::from(text)),
-            Self::List => Some(Value::from(
+            Self::List | Self::Networks => self.read_list(
                 text.split(',')
                     .map(|item| item.trim().to_owned())
                     .filter(|item| !item.is_empty())
-                    .collect::<Vec<_>>(),
-            )),
+                    .collect(),
+            ),
+        }
+    }
+
+    fn read_list(self, items: Vec<String>) -> Option<Value> {
+        match self {
+            Self::List => Some(Value::from(items)),
+            Self::Networks => items
+                .iter()
+                .all(|item| network(item).is_some())
+                .then(|| Value::from(items)),
+            _ => None,
         }
     }
 }
 
 fn share(number: f64) -> Option<Value> {
     (0.0..=1.0).contains(&number).then(|| Value::from(number))
+}
+
+/// A network, or the one address that it consists of.
+pub(super) fn network(text: &str) -> Option<IpNet> {
+    let one = |text: &str| text.parse::<IpAddr>().ok().map(IpNet::from);
+    text.parse().ok().or_else(|| one(text))
 }
 
 fn address(text: &str, schemes: &[&str]) -> bool {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use common::crypto::master::{MasterKey, MasterKeyError};
 use common::types::hytale::HytaleEnvironment;
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::form::{addresses, optional, optional_secret, seconds, secret};
+use super::form::{addresses, networks, optional, optional_secret, seconds, secret};
 
 /// Where the process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +93,9 @@ pub struct HttpConfig {
     /// Origins that browsers may call from.
     #[serde(with = "addresses")]
     pub cors_origins: Vec<String>,
+    /// Proxies that are believed about who asked them.
+    #[serde(with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Section `database`.

@@ -2,6 +2,7 @@
 //! the query; credentials only as a fingerprint.
 
 use std::error::Error;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use actix_web::dev::ServiceRequest;
@@ -22,7 +23,7 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub(super) fn begin(request: &ServiceRequest) -> Self {
+    pub(super) fn begin(request: &ServiceRequest, caller: Option<IpAddr>) -> Self {
         let headers = request.headers();
         let credential = headers
             .get("x-api-key")
@@ -32,9 +33,7 @@ impl Access {
             started: Instant::now(),
             method: request.method().to_string(),
             path: request.path().to_owned(),
-            client: request
-                .peer_addr()
-                .map_or_else(String::new, |peer| peer.ip().to_string()),
+            client: caller.map_or_else(String::new, |caller| caller.to_string()),
             credential,
         }
     }

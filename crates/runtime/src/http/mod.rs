@@ -9,6 +9,7 @@ pub mod error;
 mod extract;
 mod head;
 mod observe;
+mod real_ip;
 pub mod request_id;
 
 pub use error::ApiError;
@@ -17,4 +18,5 @@ pub use extract::{
     unserved,
 };
 pub use observe::Observe;
+pub use real_ip::{TrustedProxies, counted_as, real_ip};
 pub use request_id::RequestId;

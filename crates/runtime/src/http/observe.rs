@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
@@ -17,21 +18,33 @@ use super::ApiError;
 use super::access::Access;
 use super::error::Cause;
 use super::head;
+use super::real_ip::{self, TrustedProxies};
 use super::request_id::{self, CURRENT, RequestId};
 
-/// Gives each request an id, answers HEAD wherever GET is, turns a panic into a 500
+/// Gives each request an id, finds who is at the other end, answers HEAD wherever GET is, turns a panic into a 500
 /// and every error into JSON, and says in the log and in the figures how it ended.
 /// Wrap it outermost, but for Sentry's.
 #[derive(Clone)]
 pub struct Observe {
     log: Logger,
+    trusted: Arc<TrustedProxies>,
 }
 
 impl Observe {
     /// Logs to `log`.
     #[must_use]
     pub fn new(log: &Logger) -> Self {
-        Self { log: log.clone() }
+        Self {
+            log: log.clone(),
+            trusted: Arc::default(),
+        }
+    }
+
+    /// Believes these proxies about who asked them; without this, nobody.
+    #[must_use]
+    pub fn behind(mut self, trusted: TrustedProxies) -> Self {
+        self.trusted = Arc::new(trusted);
+        self
     }
 }
 
@@ -50,6 +63,7 @@ where
         ready(Ok(Observed {
             service: Rc::new(service),
             log: self.log.clone(),
+            trusted: Arc::clone(&self.trusted),
         }))
     }
 }
@@ -58,6 +72,7 @@ where
 pub struct Observed<S> {
     service: Rc<S>,
     log: Logger,
+    trusted: Arc<TrustedProxies>,
 }
 
 /// A handler panicked. Its words are in the panic's own line, and may hold
@@ -87,7 +102,8 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let id = RequestId::accept_or_mint(request.headers());
         let log = self.log.new(o!("request_id" => id.to_string()));
-        let access = Access::begin(&request);
+        let caller = real_ip::note(&request, &self.trusted);
+        let access = Access::begin(&request, caller);
         let is_head = head::take_as_get(&mut request);
         let service = Rc::clone(&self.service);
         let answer = async move {

@@ -237,6 +237,21 @@ fn a_value_of_the_wrong_type_in_a_file_is_an_error() {
 }
 
 #[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let given = " 10.0.0.0/8, 203.0.113.7,2001:db8::/32,";
+    let config = load(&[DATABASE, ("HTTP_TRUSTED_PROXIES", given)]).unwrap();
+    let shown = "http.trusted_proxies = 10.0.0.0/8, 203.0.113.7/32, 2001:db8::/32\n";
+    assert!(config.redacted().contains(shown), "{}", config.redacted());
+    assert!(load(&[DATABASE]).unwrap().http.trusted_proxies.is_empty());
+    for wrong in ["proxy.example", "10.0.0.0/33", "10.0.0.0/8;10.0.0.1"] {
+        let keys = keys_at_fault(load(&[DATABASE, ("HTTP_TRUSTED_PROXIES", wrong)]));
+        assert!(keys[0].contains("HTTP_TRUSTED_PROXIES"), "{keys:?}");
+    }
+    let keys = keys_at_fault(load_file("[http]\ntrusted_proxies = [\"everybody\"]\n"));
+    assert!(keys[0].contains("http.trusted_proxies"), "{keys:?}");
+}
+
+#[test]
 fn a_file_that_is_named_must_be_there() {
     let mut sources = Sources::of_variables([DATABASE]);
     sources.file = Some(PathBuf::from("/nowhere/nodebyte.toml"));

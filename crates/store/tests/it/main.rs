@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod api_keys;
 mod cleanup;
 mod custody;
 mod custody_steps;

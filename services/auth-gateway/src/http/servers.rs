@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::answer::Answer;
 use super::failure::Failure;
-use crate::auth::ApiKey;
+use crate::auth::{Needs, ReadServers};
 use crate::state::State;
 
 /// What a server uses now.
@@ -37,7 +37,7 @@ pub struct Resources {
 /// id is ours or the panel's uuid of the server.
 #[api_v2_operation(tags(Servers))]
 pub async fn resources(
-    _key: ApiKey,
+    _caller: Needs<ReadServers>,
     id: Path<Uuid>,
     state: Data<State>,
 ) -> Result<Json<Answer<Resources>>, Failure<404, 409, 502, 504>> {

@@ -16,7 +16,7 @@ use super::sync_request::{
     AskedTarget, ConfirmRequest, LogChoice, OptionalBody, PanelChoice, TriggerRequest, name_of,
     requester,
 };
-use crate::auth::ApiKey;
+use crate::auth::{Needs, ReadSyncs, RunSyncs};
 use crate::state::State;
 
 const COVERED: &str = "A sync that covers this is already waiting or running";
@@ -28,7 +28,7 @@ const NO_SUCH_LOG: &str = "Sync log not found";
 /// covers it answers instead of a new one, so the request may be repeated.
 #[api_v2_operation(tags(Sync))]
 pub async fn trigger(
-    _key: ApiKey,
+    _caller: Needs<RunSyncs>,
     AskedTarget(target): AskedTarget,
     query: Query<PanelChoice>,
     OptionalBody(body): OptionalBody<TriggerRequest>,
@@ -55,7 +55,7 @@ pub async fn trigger(
 /// again succeeds again.
 #[api_v2_operation(tags(Sync))]
 pub async fn cancel(
-    _key: ApiKey,
+    _caller: Needs<RunSyncs>,
     id: Path<Uuid>,
     state: Data<State>,
 ) -> Result<Json<Answer<RunReference>>, Failure<404, 409>> {
@@ -78,7 +78,7 @@ pub async fn cancel(
 /// what is still missing.
 #[api_v2_operation(tags(Sync))]
 pub async fn confirm(
-    _key: ApiKey,
+    _caller: Needs<RunSyncs>,
     id: Path<Uuid>,
     OptionalBody(body): OptionalBody<ConfirmRequest>,
     state: Data<State>,
@@ -111,7 +111,7 @@ pub async fn confirm(
 /// Tells how a sync stands
 #[api_v2_operation(tags(Sync))]
 pub async fn status(
-    _key: ApiKey,
+    _caller: Needs<ReadSyncs>,
     id: Path<Uuid>,
     state: Data<State>,
 ) -> Result<Json<Answer<SyncLog>>, Failure<404>> {
@@ -130,7 +130,7 @@ pub async fn status(
 /// A limit or offset out of range is moved into it.
 #[api_v2_operation(tags(Sync))]
 pub async fn logs(
-    _key: ApiKey,
+    _caller: Needs<ReadSyncs>,
     query: Query<LogChoice>,
     state: Data<State>,
 ) -> Result<Json<Answer<SyncLogPage>>, Failure<400>> {
@@ -154,7 +154,7 @@ pub async fn logs(
 /// Tells the newest sync of each type
 #[api_v2_operation(tags(Sync))]
 pub async fn latest(
-    _key: ApiKey,
+    _caller: Needs<ReadSyncs>,
     state: Data<State>,
 ) -> Result<Json<Answer<LatestSyncLogs>>, Failure> {
     let runs = state.store.runs_latest().await?;

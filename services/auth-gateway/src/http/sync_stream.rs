@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use super::sync_log::SyncLog;
-use crate::auth::ApiKey;
+use crate::auth::{Needs, ReadSyncs};
 use crate::run_feed::Watch;
 use crate::state::State;
 
@@ -47,7 +47,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// connection alive.
 #[api_v2_operation(tags(Sync), produces = "text/event-stream")]
 pub async fn stream(
-    _key: ApiKey,
+    _caller: Needs<ReadSyncs>,
     id: Path<Uuid>,
     last: LastEventId,
     state: Data<State>,

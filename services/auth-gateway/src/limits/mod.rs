@@ -39,8 +39,8 @@ impl Limits {
         self.take(limit, &account.to_string()).await
     }
 
-    /// Takes one request from the bucket of `subject`: a principal, an account or a
-    /// login, never what an unauthenticated caller chose.
+    /// Takes one request from the bucket of `subject`: a principal, an account, a
+    /// login or the real address, never what an unauthenticated caller chose.
     ///
     /// # Errors
     /// 429 with the time after which one is left again.

@@ -6,6 +6,9 @@ use cache::RateRule;
 use runtime::config::LimitsConfig;
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// Logins that one address begins without credentials.
+const STRANGERS_LOGINS: u32 = 5;
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What is limited. Each has buckets of its own, one a subject.
@@ -13,6 +16,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub enum Limit {
     /// Logins begun by one principal.
     DeviceCode,
+    /// Logins begun from one address without credentials.
+    StrangersLogins,
     /// Polls of one login that come faster than its interval.
     FastPolls,
     /// Refresh tokens of one account spent on request.
@@ -26,6 +31,7 @@ impl Limit {
     pub fn name(self) -> &'static str {
         match self {
             Self::DeviceCode => "device-code",
+            Self::StrangersLogins => "device-code-by-address",
             Self::FastPolls => "fast-polls",
             Self::RefreshToken => "refresh-token",
             Self::GameSession => "game-session",
@@ -36,6 +42,7 @@ impl Limit {
     pub fn quota(self, config: &LimitsConfig) -> Quota {
         let (requests, window) = match self {
             Self::DeviceCode => (config.device_code, 15 * MINUTE),
+            Self::StrangersLogins => (STRANGERS_LOGINS, 15 * MINUTE),
             Self::FastPolls => (config.fast_polls, 5 * MINUTE),
             Self::RefreshToken => (config.refresh_token, HOUR),
             Self::GameSession => (config.game_session, HOUR),

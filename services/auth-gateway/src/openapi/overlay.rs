@@ -5,9 +5,10 @@
 use serde_json::{Map, Value, json};
 
 const DESCRIPTION: &str = "The gateway of a NodeByte installation. Every address below \
-    `/api` needs the service key in `X-API-Key`. Successes are `{success, data, message}`, those \
-    of Hytale `{success, …}`; errors are `{success, error, message, code, status}`. What is \
-    asked of Hytale may stand in the query, in the body, or in both.";
+    `/api` needs a key in `X-API-Key` that has one of the scopes named there, or says that it \
+    is open to callers without one. Successes are `{success, data, message}`, those of Hytale \
+    `{success, …}`; errors are `{success, error, message, code, status}`. What is asked of \
+    Hytale may stand in the query, in the body, or in both.";
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 

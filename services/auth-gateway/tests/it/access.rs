@@ -1,51 +1,119 @@
+//! Every operation of the document, asked by those who may and those who may not.
+
+use std::time::Duration;
+
+use common::crypto::api_key;
+use common::types::scope::{Scope, Scopes};
 use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use crate::gateway::{Differences, Gateway, KEY, answer, error_code};
+use crate::hytale::stage::Stage;
 
-/// Every documented operation that needs the key, with ids filled in.
-fn closed_operations() -> Vec<(Method, String)> {
+struct Operation {
+    method: Method,
+    /// With ids filled in.
+    path: String,
+    description: String,
+    needs: &'static [Scope],
+}
+
+/// Addresses that answer whoever asks. A new one must be added here as well.
+const PUBLIC: [&str; 3] = ["/health", "/health/live", "/health/ready"];
+
+/// Addresses that take callers without a key, but refuse a key that is not good.
+const OPEN: [&str; 4] = [
+    "/api/hytale/device-code",
+    "/api/hytale/token-poll",
+    "/api/v1/hytale/oauth/device-code",
+    "/api/v1/hytale/oauth/token",
+];
+
+/// What each operation needs, said here once more.
+fn needs(method: &Method, path: &str) -> &'static [Scope] {
+    if path.starts_with("/api/hytale/") || path.starts_with("/api/v1/hytale/") {
+        &[Scope::Hytale, Scope::HytaleAll]
+    } else if path.starts_with("/api/v1/servers/") {
+        &[Scope::Read]
+    } else if path.starts_with("/api/v1/sync/") && method == Method::GET {
+        &[Scope::Sync, Scope::Read]
+    } else if path.starts_with("/api/v1/sync/") {
+        &[Scope::Sync]
+    } else {
+        panic!("{method} {path} is new: say here what it needs")
+    }
+}
+
+/// Every documented operation that needs a key.
+fn closed_operations() -> Vec<Operation> {
     let document = auth_gateway::openapi::document();
     let paths = document["paths"].as_object().unwrap();
     paths
         .iter()
-        .filter(|(path, _)| !auth_gateway::openapi::PUBLIC.contains(&path.as_str()))
+        .filter(|(path, _)| !PUBLIC.contains(&path.as_str()))
         .flat_map(|(path, item)| {
             let path = path.replace("{id}", &Uuid::new_v4().to_string());
-            let methods = item.as_object().unwrap().keys();
-            methods.map(move |method| (method.to_uppercase().parse().unwrap(), path.clone()))
+            let operations = item.as_object().unwrap().iter();
+            operations.map(move |(method, operation)| {
+                let method: Method = method.to_uppercase().parse().unwrap();
+                Operation {
+                    needs: needs(&method, &path),
+                    method,
+                    path: path.clone(),
+                    description: operation["description"].as_str().unwrap().to_owned(),
+                }
+            })
         })
         .collect()
 }
 
 #[tokio::test]
 async fn every_operation_but_the_public_ones_refuses_strangers() {
-    let gateway = Gateway::start().await;
+    assert_eq!(PUBLIC, auth_gateway::openapi::PUBLIC);
+    let gateway = Stage::new().await.gateway;
+    let unknown = api_key::generate().unwrap().key;
+    let unknown = unknown.expose_secret();
+    let (expired, _) = gateway
+        .key_for("expired", Scopes::all(), Some(Duration::ZERO))
+        .await;
+    let revoked = gateway.key("revoked", Scope::ALL).await;
+    gateway.revoke(&revoked).await;
+    let good = gateway.key("good", Scope::ALL).await;
     let operations = closed_operations();
-    assert!(operations.len() >= 15, "{operations:?}");
-    for (method, path) in operations {
+    assert!(operations.len() >= 30, "{}", operations.len());
+    for Operation { method, path, .. } in operations {
         let plain = || {
-            gateway
-                .client
-                .request(method.clone(), format!("{}{path}", gateway.url))
+            let url = format!("{}{path}", gateway.url);
+            gateway.client.request(method.clone(), url)
         };
+        let with = |key: &str| plain().header("X-API-Key", key);
         let in_query = format!("{}{path}?api_key={KEY}", gateway.url);
+        let without = [plain(), gateway.client.request(method.clone(), in_query)];
         let strangers = [
-            plain(),
-            plain().header("X-API-Key", "forged"),
-            plain().header("X-API-Key", ""),
-            plain().header("X-API-Key", format!("{KEY}x")),
+            with("forged"),
+            with(""),
+            with("nbk_"),
+            with(&format!("{KEY}x")),
+            with(&good[..good.len() - 1]),
+            with(unknown),
+            with(&expired),
+            with(&revoked),
+            plain().header("X-API-Key", b"\xff".as_slice()),
             plain().header("Authorization", format!("Bearer {KEY}")),
-            gateway.client.request(method.clone(), in_query),
+            plain().header("Authorization", format!("Bearer {good}")),
         ];
-        for stranger in strangers {
+        let is_open = OPEN.contains(&path.as_str());
+        let without = without.into_iter().filter(|_| !is_open);
+        for stranger in strangers.into_iter().chain(without) {
             let (status, body) = answer(stranger).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {path}");
             assert_eq!(error_code(status, &body), "UNAUTHORIZED");
             assert_eq!(body["error"], "Invalid or missing API key");
         }
-        let friend = plain().header("X-API-Key", KEY).send().await.unwrap();
+        let friend = with(KEY).send().await.unwrap();
         assert_ne!(friend.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
+        assert_ne!(friend.status(), StatusCode::FORBIDDEN, "{method} {path}");
     }
     assert_eq!(
         gateway.store.runs(None, 1, 0).await.unwrap().len(),
@@ -55,17 +123,54 @@ async fn every_operation_but_the_public_ones_refuses_strangers() {
 }
 
 #[tokio::test]
+async fn every_operation_takes_the_scopes_that_it_names_and_no_other() {
+    let gateway = Stage::new().await.gateway;
+    let mut keys = Vec::new();
+    for scope in Scope::ALL {
+        keys.push((scope, gateway.key(scope.as_str(), [scope]).await));
+    }
+    for operation in closed_operations() {
+        let (method, path) = (operation.method, operation.path);
+        let words: Vec<String> = operation.needs.iter().map(|it| format!("`{it}`")).collect();
+        let needs = if OPEN.contains(&path.as_str()) {
+            "needs"
+        } else {
+            "Needs"
+        };
+        let told = format!("{needs} scope {}.", words.join(" or "));
+        assert!(operation.description.contains(&told), "{method} {path}");
+        for (scope, key) in &keys {
+            let answer = gateway.as_client(key, method.clone(), &path).send().await;
+            let answer = answer.unwrap();
+            let here = format!("{method} {path} with {scope}");
+            assert_ne!(answer.status(), StatusCode::UNAUTHORIZED, "{here}");
+            let let_in = operation.needs.contains(scope);
+            assert_eq!(answer.status() != StatusCode::FORBIDDEN, let_in, "{here}");
+            if !let_in {
+                let status = answer.status();
+                let body: serde_json::Value = answer.json().await.unwrap();
+                assert_eq!(error_code(status, &body), "FORBIDDEN");
+                assert!(!body.to_string().contains(&key[12..]), "{here}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_stranger_does_not_learn_what_is_wrong_with_a_request() {
     let gateway = Gateway::start().await;
+    let unknown = api_key::generate().unwrap().key;
     let url = |path: &str| format!("{}{path}", gateway.url);
-    let post = gateway.client.post(url("/api/v1/sync/full"));
-    for stranger in [
-        gateway.client.get(url("/api/v1/sync/status/no-id")),
-        gateway.client.get(url("/api/v1/sync/logs?limit=many")),
-        post.body("{"),
-    ] {
-        let (status, body) = answer(stranger.header("X-API-Key", "forged")).await;
-        assert_eq!(error_code(status, &body), "UNAUTHORIZED");
+    for key in ["forged", unknown.expose_secret()] {
+        let post = gateway.client.post(url("/api/v1/sync/full"));
+        for stranger in [
+            gateway.client.get(url("/api/v1/sync/status/no-id")),
+            gateway.client.get(url("/api/v1/sync/logs?limit=many")),
+            post.body("{"),
+        ] {
+            let (status, body) = answer(stranger.header("X-API-Key", key)).await;
+            assert_eq!(error_code(status, &body), "UNAUTHORIZED");
+        }
     }
 }
 

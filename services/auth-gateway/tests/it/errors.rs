@@ -179,7 +179,16 @@ async fn browsers_may_call_from_the_configured_origins_only() {
     let exposed = answer.headers()["access-control-expose-headers"].to_str();
     let mut exposed: Vec<_> = exposed.unwrap().split(", ").collect();
     exposed.sort_unstable();
-    assert_eq!(exposed, ["retry-after", "x-request-id"]);
+    let readable = [
+        "ratelimit",
+        "ratelimit-policy",
+        "retry-after",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+        "x-request-id",
+    ];
+    assert_eq!(exposed, readable);
 }
 
 #[tokio::test]

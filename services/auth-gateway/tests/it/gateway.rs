@@ -11,6 +11,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use runtime::config::{Config, Sources};
 use runtime::shutdown::Shutdown;
 use serde_json::{Value, json};
+use slog::Logger;
 use store::{ClaimSettings, Ending, NewRun, RunRow, SYNC_WORKER, Store, TaskLease};
 use testkit::{TestDatabase, TestRedis, TestVhost, test_logger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,6 +29,7 @@ pub struct Gateway {
     pub redis: Channel,
     pub shutdown: Shutdown,
     pub serving: JoinHandle<()>,
+    config: Arc<Config>,
     _vhost: TestVhost,
 }
 
@@ -53,6 +55,15 @@ impl Gateway {
     }
 
     pub async fn start_with(differences: Differences) -> Self {
+        Self::start_logging_to(differences, &test_logger()).await
+    }
+
+    /// A gateway whose log the test reads.
+    pub async fn logging_to(log: &Logger) -> Self {
+        Self::start_logging_to(Differences::default(), log).await
+    }
+
+    async fn start_logging_to(differences: Differences, log: &Logger) -> Self {
         runtime::process::install_crypto_provider();
         runtime::metrics::install();
         let (database, vhost) = tokio::join!(TestDatabase::new(), TestVhost::new());
@@ -74,16 +85,11 @@ impl Gateway {
         ];
         variables.extend(differences.variables);
         let config = Arc::new(Config::load(&Sources::of_variables(variables)).unwrap());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let app = auth_gateway::build(&config, listener, &test_logger())
-            .await
-            .unwrap();
-        let url = format!("http://{}", app.address());
-        let shutdown = Shutdown::new();
-        let serving = tokio::spawn({
-            let shutdown = shutdown.clone();
-            async move { app.run(shutdown).await.unwrap() }
-        });
+        let Replica {
+            url,
+            shutdown,
+            serving,
+        } = Replica::start(&config, log).await;
         let store = Store::connect(&store::Settings {
             url: database.url().to_owned().into(),
             pool_size: 2,
@@ -107,8 +113,14 @@ impl Gateway {
             database,
             shutdown,
             serving,
+            config,
             _vhost: vhost,
         }
+    }
+
+    /// Another process of the same installation.
+    pub async fn replica(&self) -> Replica {
+        Replica::start(&self.config, &test_logger()).await
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -246,6 +258,31 @@ impl Gateway {
             .lines()
             .find(|line| line.split(' ').next() == Some(name))?;
         line.rsplit(' ').next()?.parse().ok()
+    }
+}
+
+/// A gateway that serves.
+pub struct Replica {
+    pub url: String,
+    pub shutdown: Shutdown,
+    pub serving: JoinHandle<()>,
+}
+
+impl Replica {
+    async fn start(config: &Arc<Config>, log: &Logger) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let app = auth_gateway::build(config, listener, log).await.unwrap();
+        let url = format!("http://{}", app.address());
+        let shutdown = Shutdown::new();
+        let serving = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move { app.run(shutdown).await.unwrap() }
+        });
+        Self {
+            url,
+            shutdown,
+            serving,
+        }
     }
 }
 

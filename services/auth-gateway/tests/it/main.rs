@@ -9,6 +9,8 @@
 #![allow(missing_docs, reason = "nobody imports tests")]
 
 mod access;
+mod api_keys;
+mod clients;
 mod errors;
 mod events;
 mod gateway;

@@ -8,9 +8,8 @@ use store::AccountRow;
 
 use super::failure::HytaleFailure;
 use super::given::uuid;
-use super::origin::RequestOrigin;
 use super::tokens::{Done, Profile};
-use crate::auth::ApiKey;
+use crate::auth::{Needs, UseHytale};
 use crate::state::State;
 
 const USUAL_PAGE: i64 = 50;
@@ -70,12 +69,11 @@ pub struct Account {
 /// Lists your Hytale accounts
 #[api_v2_operation(tags(Hytale))]
 pub async fn list(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     page: Query<AccountPage>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<Accounts>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let after = uuid("after", page.after.as_deref())?;
     let limit = page.limit.unwrap_or(USUAL_PAGE).clamp(1, LARGEST_PAGE);
     let rows = state.custody.accounts(&caller, after, limit).await?;
@@ -93,12 +91,11 @@ pub async fn list(
 /// The id is Hytale's, or your name for the account.
 #[api_v2_operation(tags(Hytale))]
 pub async fn get(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     id: Path<String>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<AccountAnswer>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let account = state.custody.resolve(&caller, &id).await?;
     let row = state.custody.account(account).await?;
     Ok(Json(AccountAnswer {
@@ -113,12 +110,11 @@ pub async fn get(
 /// The audit trail stays.
 #[api_v2_operation(tags(Hytale))]
 pub async fn release(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     id: Path<String>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<Done>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let account = state.custody.resolve(&caller, &id).await?;
     state.custody.release(account, &caller.origin).await?;
     Ok(Json(Done {

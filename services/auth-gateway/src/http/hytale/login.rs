@@ -4,14 +4,13 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json};
 use hytale::custody::LoginAnswer;
 use paperclip::actix::{Apiv2Schema, api_v2_operation};
-use runtime::http::ApiError;
+use runtime::http::{ApiError, counted_as};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::failure::{HytaleFailure, Unfinished, invalid};
 use super::given::{Given, required};
-use super::origin::RequestOrigin;
-use crate::auth::ApiKey;
+use crate::auth::{MayNeed, UseHytale};
 use crate::limits::Limit;
 use crate::state::State;
 
@@ -73,24 +72,30 @@ pub struct AccessToken {
 
 /// Begins a device login
 ///
-/// A person then enters the code at Hytale, and the login is polled meanwhile.
+/// A person then enters the code at Hytale, and the login is polled meanwhile. Without a
+/// key, five logins are begun from one address in 15 minutes, `account_id` counts for
+/// nothing, and the account that the login proves has no owner.
 #[api_v2_operation(tags(Hytale))]
 pub async fn device_code(
-    key: ApiKey,
+    asking: MayNeed<UseHytale>,
     Given(request): Given<DeviceCodeRequest>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<DeviceCode>, HytaleFailure> {
     let name = request.account_id.map(name_of).transpose()?;
-    let caller = key.caller(origin);
-    state
-        .limits
-        .take(Limit::DeviceCode, &caller.principal.to_string())
-        .await?;
-    let begun = state
-        .custody
-        .begin_login(Some(caller.principal), name)
-        .await?;
+    let principal = asking.caller.map(|caller| caller.principal);
+    match &principal {
+        Some(principal) => {
+            let subject = principal.to_string();
+            state.limits.take(Limit::DeviceCode, &subject).await?;
+        }
+        None => {
+            // Without an address all share one bucket.
+            let subject = asking.origin.ip.map(|ip| counted_as(ip).to_string());
+            let subject = subject.as_deref().unwrap_or("unknown");
+            state.limits.take(Limit::StrangersLogins, subject).await?;
+        }
+    }
+    let begun = state.custody.begin_login(principal, name).await?;
     Ok(Json(DeviceCode {
         success: true,
         device_code: begun.device_code.expose_secret().to_owned(),
@@ -109,16 +114,15 @@ pub async fn device_code(
 /// same answer is given again.
 #[api_v2_operation(tags(Hytale))]
 pub async fn token_poll(
-    key: ApiKey,
+    asking: MayNeed<UseHytale>,
     Given(request): Given<TokenPollRequest>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<AccessToken>, Unfinished> {
     let code = SecretString::from(required("device_code", request.device_code)?);
-    let caller = key.caller(origin);
+    let principal = asking.caller.map(|caller| caller.principal);
     let answer = state
         .custody
-        .poll_login(Some(&caller.principal), &code, &caller.origin)
+        .poll_login(principal.as_ref(), &code, &asking.origin)
         .await?;
     let pending = |status, error, message: &str, retry_after| {
         ApiError::new(status, "AUTHORIZATION_PENDING", message)

@@ -6,7 +6,6 @@ pub mod accounts;
 pub mod failure;
 pub mod given;
 pub mod login;
-pub mod origin;
 pub mod sessions;
 pub mod tokens;
 pub mod validate;

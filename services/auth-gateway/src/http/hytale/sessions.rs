@@ -17,9 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{HytaleFailure, invalid};
 use super::given::{Given, required, uuid};
-use super::origin::RequestOrigin;
 use super::tokens::Done;
-use crate::auth::ApiKey;
+use crate::auth::{Needs, UseHytale};
 use crate::limits::Limit;
 use crate::state::State;
 
@@ -88,13 +87,12 @@ pub struct IdempotencyKey(Option<String>);
 /// the first one made.
 #[api_v2_operation(tags(Hytale))]
 pub async fn create(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     Given(request): Given<NewSession>,
     IdempotencyKey(idempotency_key): IdempotencyKey,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<SessionAnswer>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let name = required("account_id", request.account_id)?;
     let asked = SessionRequest {
         profile: uuid("profile_id", request.profile_id.as_deref())?,
@@ -116,12 +114,11 @@ pub async fn create(
 /// present ones are answered.
 #[api_v2_operation(tags(Hytale))]
 pub async fn refresh(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     Given(request): Given<SessionName>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<SessionAnswer>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let (account, choice) = meant(&state, &caller, request).await?;
     let session = state
         .custody
@@ -135,12 +132,11 @@ pub async fn refresh(
 /// Ending one that has ended succeeds.
 #[api_v2_operation(tags(Hytale))]
 pub async fn end(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     Given(request): Given<SessionName>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<Done>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let (account, choice) = meant(&state, &caller, request).await?;
     state
         .custody

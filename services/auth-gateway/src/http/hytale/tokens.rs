@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::HytaleFailure;
 use super::given::{Given, required, uuid};
 use super::login::AccessToken;
-use super::origin::RequestOrigin;
-use crate::auth::ApiKey;
+use crate::auth::{Needs, UseHytale};
 use crate::limits::Limit;
 use crate::state::State;
 
@@ -64,12 +63,11 @@ pub struct Done {
 /// Spends the account's refresh token, once, however many ask at the same time.
 #[api_v2_operation(tags(Hytale))]
 pub async fn refresh_token(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     Given(request): Given<AccountChoice>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<AccessToken>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let name = required("account_id", request.account_id)?;
     let account = state.custody.resolve(&caller, &name).await?;
     state
@@ -91,12 +89,11 @@ pub async fn refresh_token(
 /// Lists an account's game profiles
 #[api_v2_operation(tags(Hytale))]
 pub async fn profiles(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     Given(request): Given<AccountChoice>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<Profiles>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let name = required("account_id", request.account_id)?;
     let account = state.custody.resolve(&caller, &name).await?;
     state.limits.of_account(Limit::GameSession, account).await?;
@@ -118,12 +115,11 @@ pub async fn profiles(
 /// Selects the profile that game sessions are made for
 #[api_v2_operation(tags(Hytale))]
 pub async fn select_profile(
-    key: ApiKey,
+    caller: Needs<UseHytale>,
     Given(request): Given<ProfileChoice>,
-    RequestOrigin(origin): RequestOrigin,
     state: Data<State>,
 ) -> Result<Json<Done>, HytaleFailure> {
-    let caller = key.caller(origin);
+    let caller = caller.custody();
     let name = required("account_id", request.account_id)?;
     let profile = required("profile_id", request.profile_id)?;
     let profile = uuid("profile_id", Some(&profile))?.unwrap_or_default();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{HytaleFailure, invalid};
 use super::given::{Given, required};
-use crate::auth::ApiKey;
+use crate::auth::{Needs, UseHytale};
 use crate::state::State;
 
 /// A token to look at.
@@ -56,7 +56,7 @@ pub struct ValidToken {
 /// Signature, issuer, subject, scope, audience and times, with 60 seconds of tolerance.
 #[api_v2_operation(tags(Hytale))]
 pub async fn validate(
-    _key: ApiKey,
+    _caller: Needs<UseHytale>,
     Given(request): Given<ValidateRequest>,
     state: Data<State>,
 ) -> Result<Json<ValidToken>, HytaleFailure> {

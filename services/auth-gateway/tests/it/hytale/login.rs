@@ -239,13 +239,3 @@ async fn no_code_and_no_token_can_be_read_in_the_database() {
         }
     }
 }
-
-#[tokio::test]
-async fn without_the_key_nobody_begins_or_polls_a_login() {
-    let stage = Stage::new().await;
-    for path in ["/api/hytale/device-code", "/api/hytale/token-poll"] {
-        let url = format!("{}{path}", stage.gateway.url);
-        let answer = stage.gateway.client.post(url).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-    }
-}

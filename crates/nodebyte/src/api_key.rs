@@ -1,0 +1,168 @@
+//! `nodebyte api-key`.
+
+use crate::arguments::ApiKey;
+use crate::failure::Failure;
+use crate::given;
+use crate::output::Table;
+use crate::session::{Session, operator};
+use chrono::{DateTime, SecondsFormat, Utc};
+use common::crypto::api_key;
+use common::types::caller::Actor;
+use common::types::scope::{Scope, Scopes};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use std::process::ExitCode;
+use std::time::Duration;
+use store::{ApiKeyOutcome, ApiKeyRow, KEYS_AT_ONCE, NewApiKey, StoreError};
+use uuid::Uuid;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Serialize)]
+struct View<'a> {
+    id: Uuid,
+    /// Only where it was just made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    prefix: &'a str,
+    client: &'a str,
+    client_id: Uuid,
+    scopes: &'a [String],
+    state: &'a str,
+    created_at: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
+    last_used_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
+}
+
+impl<'a> View<'a> {
+    fn of(row: &'a ApiKeyRow) -> Self {
+        Self {
+            id: row.id,
+            key: None,
+            prefix: &row.prefix,
+            client: &row.client,
+            client_id: row.client_id,
+            scopes: &row.scopes,
+            state: &row.state,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+            revoked_at: row.revoked_at,
+        }
+    }
+}
+
+pub async fn run(session: &Session<'_>, command: &ApiKey) -> Result<ExitCode, Failure> {
+    match command {
+        ApiKey::Create {
+            client,
+            scopes,
+            expires,
+        } => create(session, client, scopes, *expires).await,
+        ApiKey::List => list(session).await,
+        ApiKey::Revoke { key } => revoke(session, key).await,
+    }
+}
+
+async fn create(
+    session: &Session<'_>,
+    client: &str,
+    scopes: &[Scope],
+    expires: Option<u16>,
+) -> Result<ExitCode, Failure> {
+    given::name("a client", client)?;
+    let made = api_key::generate().map_err(Failure::Randomness)?;
+    let new = NewApiKey {
+        client: client.to_owned(),
+        prefix: made.prefix,
+        hash: made.hash,
+        scopes: scopes.iter().copied().collect::<Scopes>(),
+        lifetime: expires.map(|days| DAY * u32::from(days)),
+    };
+    let ApiKeyOutcome::Created(row) = session.store.api_key_create(&new, &actor()).await? else {
+        return Err(Failure::Refused(format!(
+            "client {client} has {KEYS_AT_ONCE} valid keys already; revoke one first"
+        )));
+    };
+    let key = made.key.expose_secret();
+    let view = View {
+        key: Some(key),
+        ..View::of(&row)
+    };
+    // The one place where the key is shown, because it is nowhere else.
+    session.output.show(&view, || {
+        format!(
+            "{key}\n\nThe key of client {client} (client:{}), scopes {}. It is shown this once.",
+            row.client_id,
+            row.scopes.join(", ")
+        )
+    })
+}
+
+async fn list(session: &Session<'_>) -> Result<ExitCode, Failure> {
+    let rows = session.store.api_keys().await?;
+    let views: Vec<View<'_>> = rows.iter().map(View::of).collect();
+    session.output.show(&views, || {
+        let mut table = Table::new([
+            "CLIENT",
+            "PREFIX",
+            "STATE",
+            "SCOPES",
+            "EXPIRES",
+            "LAST USED",
+            "ID",
+        ]);
+        for row in &rows {
+            table.row([
+                row.client.clone(),
+                row.prefix.clone(),
+                row.state.clone(),
+                row.scopes.join(","),
+                time(row.expires_at),
+                time(row.last_used_at),
+                row.id.to_string(),
+            ]);
+        }
+        table.or("No API keys.")
+    })
+}
+
+async fn revoke(session: &Session<'_>, key: &str) -> Result<ExitCode, Failure> {
+    let row = match session.store.api_key_revoke(key, &actor()).await {
+        Err(StoreError::NotFound(what)) => {
+            return Err(Failure::NotFound {
+                what,
+                name: shown(key),
+            });
+        }
+        outcome => outcome?,
+    };
+    session.output.show(&View::of(&row), || {
+        format!(
+            "Revoked {} of client {}. It is refused within a second.",
+            row.prefix, row.client
+        )
+    })
+}
+
+fn actor() -> Actor {
+    Actor::Operator(operator())
+}
+
+/// A name that may be put into an error: somebody may have given the whole key.
+fn shown(key: &str) -> String {
+    match api_key::hash(key) {
+        Some(_) => {
+            "of that name; give the first 12 characters of the key, not all of it".to_owned()
+        }
+        None => key.to_owned(),
+    }
+}
+
+fn time(time: Option<DateTime<Utc>>) -> String {
+    time.map_or_else(
+        || "-".to_owned(),
+        |time| time.to_rfc3339_opts(SecondsFormat::Secs, true),
+    )
+}

@@ -1,0 +1,47 @@
+//! The trail of administration: appended in the transaction of the change that it
+//! records.
+
+use crate::error::StoreError;
+use crate::pool::Connection;
+use common::types::admin::AdminEvent;
+use common::types::caller::{Actor, Principal};
+use diesel::sql_query;
+use diesel::sql_types::{Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// A line to append. `details` holds no secret.
+#[derive(Debug, Clone)]
+pub(crate) struct NewAdminLine {
+    /// What was done.
+    pub(crate) event: AdminEvent,
+    /// Whom it is about.
+    pub(crate) subject: Option<Principal>,
+    /// More, for people and filters.
+    pub(crate) details: Value,
+}
+
+/// Appends a line in the caller's transaction.
+pub(crate) async fn append(
+    conn: &mut Connection,
+    line: &NewAdminLine,
+    actor: &Actor,
+) -> Result<(), StoreError> {
+    let origin = actor.origin();
+    sql_query(
+        "INSERT INTO admin_audit (id, event_type, actor, subject, ip, user_agent, request_id, details) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind::<SqlUuid, _>(Uuid::now_v7())
+    .bind::<Text, _>(line.event.as_str())
+    .bind::<Text, _>(actor.name())
+    .bind::<Nullable<Text>, _>(line.subject.as_ref().map(ToString::to_string))
+    .bind::<Nullable<Text>, _>(origin.and_then(|it| it.ip).map(|ip| ip.to_string()))
+    .bind::<Nullable<Text>, _>(origin.and_then(|it| it.user_agent.as_deref()))
+    .bind::<Nullable<Text>, _>(origin.and_then(|it| it.request_id.as_deref()))
+    .bind::<Jsonb, _>(&line.details)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! A caller who is let in.
+
+use common::types::caller::{Origin, Principal};
+use common::types::scope::{Scope, Scopes};
+use hytale::custody;
+
+/// Who asks, and what they may do.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Owner of accounts, holder of limits.
+    pub principal: Principal,
+    /// What the credentials may be used for.
+    pub scopes: Scopes,
+    /// Where the request came from, for audit trails; names the principal as well.
+    pub origin: Origin,
+}
+
+impl Caller {
+    /// The same, as the custody of Hytale accounts knows callers.
+    pub fn custody(&self) -> custody::Caller {
+        custody::Caller {
+            principal: self.principal.clone(),
+            all_accounts: self.scopes.has(Scope::HytaleAll),
+            origin: self.origin.clone(),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What routes need, said by the type of what their handlers take.
+
+use std::collections::BTreeMap;
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use common::types::caller::Origin;
+use common::types::scope::Scope;
+use paperclip::actix::{Apiv2Security, OperationModifier};
+use paperclip::v2::models::{DefaultOperationRaw, SecurityScheme};
+use paperclip::v2::schema::Apiv2Schema;
+use runtime::http::ApiError;
+
+use super::caller::Caller;
+use super::identify::Identity;
+use super::origin::origin;
+
+/// What a route needs of its callers.
+pub trait Requirement {
+    /// One of these scopes lets a caller in.
+    const ANY_OF: &'static [Scope];
+}
+
+/// Asking for syncs, cancelling and confirming them.
+pub enum RunSyncs {}
+
+impl Requirement for RunSyncs {
+    const ANY_OF: &'static [Scope] = &[Scope::Sync];
+}
+
+/// Looking at syncs.
+pub enum ReadSyncs {}
+
+impl Requirement for ReadSyncs {
+    const ANY_OF: &'static [Scope] = &[Scope::Sync, Scope::Read];
+}
+
+/// Looking at servers.
+pub enum ReadServers {}
+
+impl Requirement for ReadServers {
+    const ANY_OF: &'static [Scope] = &[Scope::Read];
+}
+
+/// Using Hytale accounts: the caller's own or, with `hytale:all`, every one.
+pub enum UseHytale {}
+
+impl Requirement for UseHytale {
+    const ANY_OF: &'static [Scope] = &[Scope::Hytale, Scope::HytaleAll];
+}
+
+/// The caller, who has what the route needs. A handler that takes this value, and takes
+/// it first, is closed to everybody else.
+pub struct Needs<R> {
+    caller: Caller,
+    requirement: PhantomData<R>,
+}
+
+impl<R> Deref for Needs<R> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+/// The caller who has what the route needs, or somebody without any credentials.
+/// Credentials that are not good are refused all the same.
+pub struct MayNeed<R> {
+    /// Who asks; `None`: nobody that we know.
+    pub caller: Option<Caller>,
+    /// Where the request came from.
+    pub origin: Origin,
+    requirement: PhantomData<R>,
+}
+
+impl<R: Requirement> FromRequest for Needs<R> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(with_scope::<R>(request).map(|caller| Self {
+            caller,
+            requirement: PhantomData,
+        }))
+    }
+}
+
+impl<R: Requirement> FromRequest for MayNeed<R> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let is_nobody = matches!(
+            request.extensions().get::<Identity>(),
+            Some(Identity::Nobody)
+        );
+        let caller = if is_nobody {
+            Ok(None)
+        } else {
+            with_scope::<R>(request).map(Some)
+        };
+        ready(caller.map(|caller| Self {
+            origin: match &caller {
+                Some(caller) => caller.origin.clone(),
+                None => origin(request, None),
+            },
+            caller,
+            requirement: PhantomData,
+        }))
+    }
+}
+
+fn with_scope<R: Requirement>(request: &HttpRequest) -> Result<Caller, ApiError> {
+    let caller = known(request)?;
+    if caller.scopes.has_any(R::ANY_OF) {
+        return Ok(caller);
+    }
+    let needed = named(R::ANY_OF);
+    Err(ApiError::forbidden(format!("The key lacks scope {needed}")))
+}
+
+fn known(request: &HttpRequest) -> Result<Caller, ApiError> {
+    let identity = request.extensions().get::<Identity>().cloned();
+    match identity {
+        Some(Identity::Known(principal, scopes)) => Ok(Caller {
+            origin: origin(request, Some(principal.clone())),
+            principal,
+            scopes,
+        }),
+        Some(Identity::Unchecked(error)) => Err(ApiError::unavailable(
+            "The key cannot be checked now",
+            error,
+        )),
+        Some(Identity::Nobody | Identity::Refused) | None => {
+            Err(ApiError::unauthorized("Invalid or missing API key"))
+        }
+    }
+}
+
+/// For example "`sync` or `read`".
+fn named(scopes: &[Scope]) -> String {
+    let words: Vec<String> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
+    words.join(" or ")
+}
+
+/// How keys are sent, for the document.
+#[derive(Apiv2Security)]
+#[openapi(
+    apiKey,
+    alias = "ApiKey",
+    in = "header",
+    name = "X-API-Key",
+    description = "A client's key (`nodebyte api-key create`), or `BACKEND_API_KEY` of the \
+                   installation, which has every scope but `admin`."
+)]
+struct ApiKey;
+
+impl<R> Apiv2Schema for Needs<R> {
+    fn name() -> Option<String> {
+        ApiKey::name()
+    }
+
+    fn security_scheme() -> Option<SecurityScheme> {
+        ApiKey::security_scheme()
+    }
+}
+
+impl<R: Requirement> OperationModifier for Needs<R> {
+    fn update_parameter(operation: &mut DefaultOperationRaw) {
+        tell(operation, &format!("Needs scope {}.", named(R::ANY_OF)));
+    }
+}
+
+impl<R> Apiv2Schema for MayNeed<R> {
+    fn name() -> Option<String> {
+        ApiKey::name()
+    }
+
+    fn security_scheme() -> Option<SecurityScheme> {
+        ApiKey::security_scheme()
+    }
+}
+
+impl<R: Requirement> OperationModifier for MayNeed<R> {
+    fn update_parameter(operation: &mut DefaultOperationRaw) {
+        let needed = named(R::ANY_OF);
+        let told = format!("Open to callers without a key; one that is sent needs scope {needed}.");
+        tell(operation, &told);
+        // An empty requirement: none is a choice as well.
+        operation.security.push(BTreeMap::new());
+    }
+}
+
+fn tell(operation: &mut DefaultOperationRaw, sentence: &str) {
+    let description = operation.description.take();
+    operation.description = Some(match description {
+        Some(description) => format!("{} {sentence}", description.trim_end()),
+        None => sentence.to_owned(),
+    });
+}
