@@ -2,7 +2,7 @@
 //! sealed, before anybody asks whose it is, since the vendor gives it once.
 
 use super::accounts::profiles_json;
-use super::progress::{LONGEST_LOGIN, Progress, judge};
+use super::progress::{LONGEST_LOGIN, Progress, hash, interval, judge, whole_seconds};
 use super::reasons::{
     DECLINED, EXPIRED, IN_CUSTODY, INVALID_CODE, NAME_TAKEN, NO_ACCOUNT, NO_REFRESH_TOKEN,
     NOT_THEIRS, UNTRUSTED, why,
@@ -14,17 +14,19 @@ use common::types::caller::{Origin, Principal};
 use common::types::hytale::HytaleAccount;
 use common::types::id::FlowId;
 use reach::vault::Vault;
-use ring::digest::{SHA256, digest};
 use runtime::error_chain::ErrorChain;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use slog::{info, warn};
 use std::time::Duration;
-use store::{FlowRow, FlowTokens, Login, LoginOutcome, NewFlow, StoreError};
+use store::{FlowRow, FlowTokens, Login, LoginOutcome, NewFlow};
 use uuid::Uuid;
 
 /// How much longer the pause between two polls becomes when the vendor says
 /// `slow_down` (RFC 8628 section 3.5).
 const SLOWER: i32 = 5;
+
+/// How often a poll looks at a row that others change meanwhile.
+const LOOKS: u32 = 3;
 
 /// A login that has begun: what a person needs to go on with it.
 #[derive(Debug, Clone)]
@@ -123,11 +125,34 @@ impl Custody {
         device_code: &SecretString,
         origin: &Origin,
     ) -> Result<LoginAnswer, CustodyError> {
-        let flow = self.flow(device_code).await?;
+        let mut flow = self.flow(device_code).await?;
         let known = flow.principal.as_deref();
         if known.is_some() && known != principal.map(ToString::to_string).as_deref() {
             return Err(CustodyError::UnknownCode);
         }
+        // Another poll may change the row between the look and the deed.
+        for _ in 0..LOOKS {
+            let pause = interval(&flow);
+            match self.poll_once(flow, device_code, origin).await {
+                Err(CustodyError::UnderWay) => flow = self.flow(device_code).await?,
+                answered => return answered,
+            }
+            if flow.state == "open" {
+                return Ok(LoginAnswer::Pending { retry_after: pause });
+            }
+        }
+        let retry_after = interval(&flow);
+        Ok(LoginAnswer::Pending { retry_after })
+    }
+
+    /// Does what a login's row asks for. [`CustodyError::UnderWay`]: another poll was
+    /// faster; the row says what it found.
+    async fn poll_once(
+        &self,
+        flow: FlowRow,
+        device_code: &SecretString,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, CustodyError> {
         let id = FlowId(flow.id);
         match judge(&flow, self.now()) {
             Progress::Ask => {
@@ -157,10 +182,11 @@ impl Custody {
                 retry_after,
             }),
             Progress::Repeat => self.success(&flow).await,
-            Progress::Expired => {
-                self.fail(id, EXPIRED, origin).await?;
-                Err(CustodyError::LoginExpired)
-            }
+            Progress::Expired => Err(if self.expire(id, origin).await? {
+                CustodyError::LoginExpired
+            } else {
+                CustodyError::UnderWay
+            }),
             Progress::Failed(reason) => Err(why(&reason)),
             Progress::Gone => Err(CustodyError::UnknownCode),
         }
@@ -210,8 +236,11 @@ impl Custody {
                         return Err(CustodyError::Vendor(error));
                     }
                 };
-                self.fail(id, reason, origin).await?;
-                Err(why(reason))
+                Err(if self.refused(id, reason, origin).await? {
+                    why(reason)
+                } else {
+                    CustodyError::UnderWay
+                })
             }
         }
     }
@@ -235,10 +264,16 @@ impl Custody {
             access_expires_at: self.now() + tokens.expires_in,
             scope: tokens.scope,
         };
-        self.persist("the tokens of a login", || {
-            self.store().hytale_flow_exchanged(FlowId(flow.id), &kept)
-        })
-        .await?;
+        let stored = self
+            .persist("the tokens of a login", || {
+                self.store().hytale_flow_exchanged(FlowId(flow.id), &kept)
+            })
+            .await?;
+        if !stored {
+            warn!(self.log(), "a login had ended before its tokens came";
+                "login" => flow.id.to_string());
+            return Err(CustodyError::UnderWay);
+        }
         Ok(FlowRow {
             state: "exchanged".to_owned(),
             access_token: Some(kept.access_token),
@@ -327,38 +362,6 @@ impl Custody {
             _ => Err(CustodyError::UnknownCode),
         }
     }
-
-    async fn wait(&self, flow: FlowId, seconds: i32) -> Result<LoginAnswer, CustodyError> {
-        self.store()
-            .hytale_flow_wait(flow, seconds, self.now())
-            .await?;
-        let retry_after = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
-        Ok(LoginAnswer::Pending { retry_after })
-    }
-
-    pub(super) async fn fail(
-        &self,
-        flow: FlowId,
-        reason: &str,
-        origin: &Origin,
-    ) -> Result<(), CustodyError> {
-        let environment = self.environment();
-        self.store()
-            .hytale_flow_failed(environment, flow, reason, origin)
-            .await?;
-        Ok(())
-    }
-
-    async fn flow(&self, device_code: &SecretString) -> Result<FlowRow, CustodyError> {
-        let found = self
-            .store()
-            .hytale_flow(self.environment(), &hash(device_code))
-            .await;
-        match found {
-            Err(StoreError::NotFound(_)) => Err(CustodyError::UnknownCode),
-            other => Ok(other?),
-        }
-    }
 }
 
 fn answer(
@@ -390,19 +393,4 @@ fn open(
         .as_ref()
         .map(|sealed| vault.unseal(of_flow(column, &row), sealed))
         .transpose()?)
-}
-
-fn hash(device_code: &SecretString) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, device_code.expose_secret().as_bytes()).as_ref());
-    hash
-}
-
-fn interval(flow: &FlowRow) -> Duration {
-    Duration::from_secs(u64::try_from(flow.interval_seconds).unwrap_or_default())
-}
-
-fn whole_seconds(duration: Duration) -> i32 {
-    let up = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
-    i32::try_from(up).unwrap_or(i32::MAX).max(1)
 }

@@ -1,8 +1,8 @@
 use reqwest::StatusCode;
-use serde_json::json;
-use simulators::hytale::{Effect, Endpoint};
+use serde_json::{Value, json};
+use simulators::hytale::{Effect, Endpoint, Fault};
 
-use super::stage::{Stage, code};
+use super::stage::{Begun, Stage, code};
 
 #[tokio::test]
 async fn a_device_login_brings_an_account_into_custody() {
@@ -248,4 +248,94 @@ async fn without_the_key_nobody_begins_or_polls_a_login() {
         let answer = stage.gateway.client.post(url).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     }
+}
+
+/// Lets a poll's tokens come only after `meanwhile` has been done to its login.
+async fn poll_while(stage: &Stage, begun: &Begun, meanwhile: impl Future<Output = ()>) -> Value {
+    stage.fail(Endpoint::DeviceToken, Effect::Late { seconds: 1.5 });
+    let slow = async {
+        let (status, body) = stage.poll(begun).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body
+    };
+    let deed = async {
+        while stage.asked(Endpoint::DeviceToken) == 0 {
+            tokio::task::yield_now().await;
+        }
+        meanwhile.await;
+    };
+    tokio::join!(slow, deed).0
+}
+
+#[tokio::test]
+async fn a_login_does_not_expire_while_a_poll_is_under_way() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.hytale.approve(&begun.user_code, "one");
+    poll_while(&stage, &begun, async {
+        stage
+            .execute("UPDATE hytale_device_flows SET expires_at = now() - interval '1 second'")
+            .await;
+        let (status, body) = stage.poll(&begun).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    })
+    .await;
+    assert_eq!(stage.trail().await, ["TOKEN_CREATED"]);
+}
+
+#[tokio::test]
+async fn tokens_that_come_late_outrank_a_spent_code_and_an_expired_one() {
+    for reason in ["invalid_code", "expired"] {
+        let stage = Stage::new().await;
+        let begun = stage.begin("host").await;
+        stage.hytale.approve(&begun.user_code, "one");
+        let sql = format!(
+            "UPDATE hytale_device_flows SET state = 'failed', failure = '{reason}', \
+             ended_at = now(), polling_until = NULL"
+        );
+        let first = poll_while(&stage, &begun, stage.execute(&sql)).await;
+        let (_, again) = stage.poll(&begun).await;
+        assert_eq!(first["access_token"], again["access_token"], "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_poll_does_not_erase_the_tokens_of_another() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.hytale.approve(&begun.user_code, "one");
+    stage.hytale.faults(|faults| {
+        faults.add(
+            Fault::new(Effect::Late { seconds: 3.0 })
+                .on(Endpoint::DeviceToken)
+                .times(1),
+        );
+        let refused = json!({ "error": "invalid_grant" });
+        faults.add(
+            Fault::new(Effect::Answer {
+                status: 400,
+                body: refused,
+            })
+            .on(Endpoint::DeviceToken),
+        );
+    });
+    let first = stage.poll(&begun);
+    let second = async {
+        while stage.asked(Endpoint::DeviceToken) == 0 {
+            tokio::task::yield_now().await;
+        }
+        // The first one's claim has run out.
+        stage
+            .execute(
+                "UPDATE hytale_device_flows SET polling_until = now() - interval '1 second', \
+                 next_poll_at = now() - interval '1 second'",
+            )
+            .await;
+        stage.poll(&begun).await
+    };
+    let ((status, body), (refused, _)) = tokio::join!(first, second);
+    assert_eq!(refused, StatusCode::BAD_REQUEST);
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let (status, _) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::OK);
 }
