@@ -152,8 +152,8 @@ impl Store {
     }
 
     /// Stores the tokens of a session that Hytale made, with the trail's line; also of
-    /// one whose answer was given up as lost and comes late. `false`: the session does
-    /// not wait for them (any more).
+    /// one whose answer was given up as lost and comes late; once, however often it is
+    /// asked. `false`: the session does not wait for them (any more).
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked; ask again.
@@ -179,6 +179,9 @@ impl Store {
             .load(conn)
             .await?;
             let details = json!({ "outcome": "active", "expires_at": tokens.expires_at });
+            if rows.is_empty() {
+                return holds(conn, session, &tokens).await;
+            }
             record(conn, HytaleAuditEvent::SessionCreated, &rows, details, &origin).await
         })
         .await
@@ -272,6 +275,22 @@ impl Store {
         .load(&mut conn)
         .await?)
     }
+}
+
+/// Whether the tokens are the session's already: the answer to storing them was lost.
+pub(super) async fn holds(
+    conn: &mut Connection,
+    session: SessionId,
+    tokens: &SessionTokens,
+) -> Result<bool, StoreError> {
+    let same = sql_query(
+        "SELECT 1 FROM hytale_sessions WHERE id = $1 AND state = 'active' AND session_token = $2",
+    )
+    .bind::<SqlUuid, _>(session.0)
+    .bind::<Text, _>(&tokens.session_token)
+    .execute(conn)
+    .await?;
+    Ok(same == 1)
 }
 
 /// Appends the line of a changed session; `false` where none has changed.
