@@ -283,6 +283,8 @@ impl Custody {
     ) -> Result<(Vault, GameSession, SessionTokens), CustodyError> {
         let vault = self.vault().await?;
         let old = self.open_session(row).await?;
+        // A new pair ends the old one, also when nobody can prove the new one.
+        self.can_prove(&old.identity_token, row.profile_id).await?;
         let tokens = match self.vendor().session_refresh(&old.session_token).await {
             Err(error) => {
                 return Err(match error.refusal() {
@@ -290,7 +292,7 @@ impl Custody {
                     _ => CustodyError::Vendor(error),
                 });
             }
-            Ok(tokens) => self.trust_session(tokens, row.profile_id).await?,
+            Ok(tokens) => self.trust_new(tokens, row.profile_id).await?,
         };
         Ok((vault, old, tokens))
     }

@@ -342,3 +342,20 @@ async fn a_late_release_does_not_free_the_claim_of_somebody_else() {
         .await;
     assert_eq!(claimed.len(), 1);
 }
+
+#[tokio::test]
+async fn a_renewed_pair_that_cannot_be_believed_is_given_back_and_its_claim_too() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    make(&stage).await;
+    age(&stage).await;
+    let flaw = TokenFlaw::WrongSubject;
+    stage.fail(Endpoint::SessionRefresh, Effect::Flawed { flaw });
+    let which = json!({ "account_id": "host" });
+    let (status, body) = stage.send(Method::PATCH, SESSION, which.clone()).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY, "{body}");
+    assert_eq!(stage.hytale.live_sessions("one"), 0);
+    stage.heal();
+    let (status, body) = stage.send(Method::PATCH, SESSION, which).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "not under way: {body}");
+}
