@@ -69,6 +69,15 @@ impl Custody {
         request: SessionRequest,
     ) -> Result<GameSession, CustodyError> {
         let row = self.account_row(account).await?;
+        // What was given before is given again whatever the vendor does now.
+        if let Some(key) = &request.idempotency_key
+            && let Some(repeated) = self
+                .store()
+                .hytale_session_of_key(account, &caller.principal, key, self.now())
+                .await?
+        {
+            return self.repeat(&repeated).await;
+        }
         let profile = match request.profile.or(row.selected_profile) {
             Some(profile) => {
                 self.known_profile(account, &row, profile, &caller.origin)
@@ -97,15 +106,20 @@ impl Custody {
         // a while what became of it.
         let (custody, origin) = (self.clone(), caller.origin.clone());
         self.detach(async move {
-            match custody.store().hytale_session_begin(&new, &origin).await? {
-                SessionClaim::Repeated(row) if row.state == "created" => {
-                    Err(CustodyError::UnderWay)
-                }
-                SessionClaim::Repeated(row) => custody.open_session(&row).await,
+            let (store, now) = (custody.store(), custody.now());
+            match store.hytale_session_begin(&new, now, &origin).await? {
+                SessionClaim::Repeated(row) => custody.repeat(&row).await,
                 SessionClaim::New => custody.make(new, access, &origin).await,
             }
         })
         .await
+    }
+
+    async fn repeat(&self, row: &SessionRow) -> Result<GameSession, CustodyError> {
+        if row.state == "created" {
+            return Err(CustodyError::UnderWay);
+        }
+        self.open_session(row).await
     }
 
     /// Prolongs a session in the last [`SESSION_WINDOW`] of its life; earlier, its pair

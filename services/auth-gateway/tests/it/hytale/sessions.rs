@@ -13,6 +13,12 @@ async fn make(stage: &Stage) -> Value {
     body["session"].clone()
 }
 
+async fn ask_with_a_key(stage: &Stage) -> (StatusCode, Value) {
+    let request = stage.gateway.request(Method::POST, SESSION);
+    let body = json!({ "account_id": "host" });
+    answer(request.header("Idempotency-Key", "boot-17").json(&body)).await
+}
+
 async fn age(stage: &Stage) {
     stage
         .execute("UPDATE hytale_sessions SET expires_at = now() + interval '9 minutes'")
@@ -75,16 +81,8 @@ async fn existing_clients_find_sessions_at_their_addresses() {
 async fn the_same_idempotency_key_means_the_same_session() {
     let stage = Stage::new().await;
     stage.host().await;
-    let ask = || {
-        let request = stage.gateway.request(Method::POST, SESSION);
-        answer(
-            request
-                .header("Idempotency-Key", "boot-17")
-                .json(&json!({ "account_id": "host" })),
-        )
-    };
-    let (_, first) = ask().await;
-    let (status, second) = ask().await;
+    let (_, first) = ask_with_a_key(&stage).await;
+    let (status, second) = ask_with_a_key(&stage).await;
     assert_eq!(status, StatusCode::OK, "{second}");
     assert_eq!(first, second);
     assert_eq!(stage.hytale.live_sessions("one"), 1);
@@ -358,4 +356,35 @@ async fn a_renewed_pair_that_cannot_be_believed_is_given_back_and_its_claim_too(
     stage.heal();
     let (status, body) = stage.send(Method::PATCH, SESSION, which).await;
     assert_eq!(status, StatusCode::NOT_FOUND, "not under way: {body}");
+}
+
+#[tokio::test]
+async fn a_repeated_key_needs_no_hytale_and_is_free_when_its_session_is_over() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let (_, first) = ask_with_a_key(&stage).await;
+    stage.age_access_token().await;
+    stage.fail(Endpoint::RefreshToken, Effect::Closed);
+    let (status, again) = ask_with_a_key(&stage).await;
+    assert_eq!(status, StatusCode::OK, "{again}");
+    assert_eq!(first, again);
+    stage.heal();
+
+    let ended = json!({ "account_id": "host", "session_id": first["session"]["session_id"] });
+    stage.send(Method::DELETE, SESSION, ended).await;
+    let (status, second) = ask_with_a_key(&stage).await;
+    assert_eq!(status, StatusCode::OK, "{second}");
+    assert_ne!(
+        first["session"]["session_id"],
+        second["session"]["session_id"]
+    );
+    stage
+        .execute("UPDATE hytale_sessions SET expires_at = now() - interval '1 second'")
+        .await;
+    let (status, third) = ask_with_a_key(&stage).await;
+    assert_eq!(status, StatusCode::OK, "{third}");
+    assert_ne!(
+        second["session"]["session_id"],
+        third["session"]["session_id"]
+    );
 }
