@@ -2,7 +2,7 @@
 //! sealed, before anybody asks whose it is, since the vendor gives it once.
 
 use super::accounts::profiles_json;
-use super::progress::{LONGEST_LOGIN, Progress, hash, interval, judge, whole_seconds};
+use super::progress::{LONGEST_LOGIN, Progress, answer, hash, interval, judge, whole_seconds};
 use super::reasons::{
     DECLINED, EXPIRED, IN_CUSTODY, INVALID_CODE, NAME_TAKEN, NO_ACCOUNT, NO_REFRESH_TOKEN,
     NOT_THEIRS, UNTRUSTED, why,
@@ -155,27 +155,31 @@ impl Custody {
     ) -> Result<LoginAnswer, CustodyError> {
         let id = FlowId(flow.id);
         match judge(&flow, self.now()) {
-            Progress::Ask => {
+            Progress::Ask | Progress::Finish => {
+                let exchanged = flow.state == "exchanged";
                 let claimed = self
                     .store()
                     .hytale_flow_claim(id, self.now(), self.claim())
                     .await?;
                 if !claimed {
-                    let retry_after = interval(&flow);
-                    return Ok(LoginAnswer::SlowDown {
-                        login: id,
-                        retry_after,
+                    let (login, retry_after) = (id, interval(&flow));
+                    // Whom the vendor has answered is not to poll slower.
+                    return Ok(if exchanged {
+                        LoginAnswer::Pending { retry_after }
+                    } else {
+                        LoginAnswer::SlowDown { login, retry_after }
                     });
                 }
                 let (custody, origin) = (self.clone(), origin.clone());
                 let code = device_code.clone();
-                self.detach(async move { custody.exchange(flow, &code, &origin).await })
-                    .await
-            }
-            Progress::Finish => {
-                let (custody, origin) = (self.clone(), origin.clone());
-                self.detach(async move { custody.finish(&flow, &origin).await })
-                    .await
+                self.detach(async move {
+                    if exchanged {
+                        custody.finish_poll(&flow, &origin).await
+                    } else {
+                        custody.exchange(flow, &code, &origin).await
+                    }
+                })
+                .await
             }
             Progress::TooEarly { retry_after } => Ok(LoginAnswer::SlowDown {
                 login: id,
@@ -211,7 +215,7 @@ impl Custody {
                     self.fail(id, UNTRUSTED, origin).await?;
                     return Err(why(UNTRUSTED));
                 }
-                self.finish(&kept, origin).await
+                self.finish_poll(&kept, origin).await
             }
             Ok(Poll::Pending) => self.wait(id, flow.interval_seconds).await,
             Ok(Poll::SlowDown) => self.wait(id, slower).await,
@@ -361,21 +365,6 @@ impl Custody {
             (Some(access), Some(account)) => Ok(answer(flow, account, access, self.now())),
             _ => Err(CustodyError::UnknownCode),
         }
-    }
-}
-
-fn answer(
-    flow: &FlowRow,
-    account: Uuid,
-    access_token: SecretString,
-    now: chrono::DateTime<chrono::Utc>,
-) -> LoginAnswer {
-    let left = flow.access_expires_at.map(|end| (end - now).to_std());
-    LoginAnswer::Tokens {
-        account,
-        access_token,
-        expires_in: left.and_then(Result::ok).unwrap_or_default(),
-        scope: flow.scope.clone().unwrap_or_default(),
     }
 }
 

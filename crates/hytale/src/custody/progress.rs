@@ -3,11 +3,13 @@
 use super::login::LoginAnswer;
 use super::{Custody, CustodyError};
 use chrono::{DateTime, Utc};
+use common::types::caller::Origin;
 use common::types::id::FlowId;
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use store::{FlowRow, StoreError};
+use uuid::Uuid;
 
 /// No login lives longer, whatever the vendor says.
 pub(super) const LONGEST_LOGIN: Duration = Duration::from_secs(30 * 60);
@@ -87,6 +89,37 @@ impl Custody {
         let retry_after = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         Ok(LoginAnswer::Pending { retry_after })
     }
+
+    /// Finishes a login for a poll that is claimed: what cannot be finished now is tried
+    /// again at the next one.
+    pub(super) async fn finish_poll(
+        &self,
+        flow: &FlowRow,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, CustodyError> {
+        match self.finish(flow, origin).await {
+            Ok(LoginAnswer::Pending { .. }) => {
+                self.wait(FlowId(flow.id), flow.interval_seconds).await
+            }
+            other => other,
+        }
+    }
+}
+
+/// The answer of a login that has succeeded.
+pub(super) fn answer(
+    flow: &FlowRow,
+    account: Uuid,
+    access_token: SecretString,
+    now: DateTime<Utc>,
+) -> LoginAnswer {
+    let left = flow.access_expires_at.map(|end| (end - now).to_std());
+    LoginAnswer::Tokens {
+        account,
+        access_token,
+        expires_in: left.and_then(Result::ok).unwrap_or_default(),
+        scope: flow.scope.clone().unwrap_or_default(),
+    }
 }
 
 /// What is kept of a device code.
@@ -110,7 +143,6 @@ pub(super) fn whole_seconds(duration: Duration) -> i32 {
 mod tests {
     use super::*;
     use chrono::TimeDelta;
-    use uuid::Uuid;
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)

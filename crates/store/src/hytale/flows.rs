@@ -148,7 +148,8 @@ impl Store {
         rows.into_iter().next().ok_or(StoreError::NotFound("login"))
     }
 
-    /// Claims the one poll that the flow's interval allows. `false`: it is too
+    /// Claims the one poll that the flow's interval allows, also of one that has brought
+    /// tokens and waits to be finished. `false`: it is too
     /// early, or another poll is under way. A claim ends after `lease` in any
     /// case.
     ///
@@ -165,7 +166,7 @@ impl Store {
             "UPDATE hytale_device_flows SET first_polled_at = coalesce(first_polled_at, $2), \
                next_poll_at = $2 + make_interval(secs => interval_seconds), \
                polling_until = now() + make_interval(secs => $3) \
-             WHERE id = $1 AND state = 'open' AND next_poll_at <= $2 \
+             WHERE id = $1 AND state IN ('open', 'exchanged') AND next_poll_at <= $2 \
                AND (polling_until IS NULL OR polling_until < now())",
         )
         .bind::<SqlUuid, _>(flow.0)
@@ -191,7 +192,7 @@ impl Store {
         sql_query(
             "UPDATE hytale_device_flows SET interval_seconds = $2, polling_until = NULL, \
                next_poll_at = greatest(next_poll_at, $3 + make_interval(secs => $2)) \
-             WHERE id = $1 AND state = 'open'",
+             WHERE id = $1 AND state IN ('open', 'exchanged')",
         )
         .bind::<SqlUuid, _>(flow.0)
         .bind::<Integer, _>(interval_seconds)
@@ -204,7 +205,7 @@ impl Store {
     /// Keeps what a login brought before anything is done with it. Keeping it
     /// again changes nothing. `false`: the login does not wait for it any more. One
     /// that another poll has judged expired, or its code spent, still does: tokens in
-    /// hand outrank both.
+    /// hand outrank both. The poll's claim goes on.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -215,8 +216,8 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut conn = self.conn().await?;
         let stored = sql_query(
-            "UPDATE hytale_device_flows SET state = 'exchanged', polling_until = NULL, \
-               access_token = $2, refresh_token = $3, access_expires_at = $4, scope = $5, \
+            "UPDATE hytale_device_flows SET state = 'exchanged', access_token = $2, \
+               refresh_token = $3, access_expires_at = $4, scope = $5, \
                failure = NULL, ended_at = NULL \
              WHERE id = $1 AND (state = 'open' OR (state = 'exchanged' AND access_token = $2) \
                OR (state = 'failed' AND failure IN ('invalid_code', 'expired')))",

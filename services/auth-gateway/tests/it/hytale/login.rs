@@ -160,7 +160,12 @@ async fn what_a_login_has_brought_outlives_trouble_with_the_profiles() {
     stage.fail(Endpoint::Profiles, Effect::Closed);
     let (status, body) = stage.poll(&begun).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    let asked = stage.asked(Endpoint::Profiles);
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "not slow_down: {body}");
+    assert_eq!(stage.asked(Endpoint::Profiles), asked, "once an interval");
     stage.heal();
+    stage.pass_interval().await;
     let (status, body) = stage.poll(&begun).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     assert_eq!(
@@ -338,4 +343,32 @@ async fn a_refused_poll_does_not_erase_the_tokens_of_another() {
     assert_eq!(status, StatusCode::OK, "{body}");
     let (status, _) = stage.poll(&begun).await;
     assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn of_two_polls_that_finish_a_login_the_slower_finds_what_the_faster_found() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.hytale.approve(&begun.user_code, "one");
+    stage.hytale.faults(|faults| {
+        let late = Fault::new(Effect::Late { seconds: 1.5 });
+        faults.add(late.on(Endpoint::Profiles).times(1));
+    });
+    let faster = async {
+        while stage.asked(Endpoint::Profiles) == 0 {
+            tokio::task::yield_now().await;
+        }
+        // The slower one's claim has run out.
+        stage
+            .execute(
+                "UPDATE hytale_device_flows SET polling_until = now() - interval '1 second', \
+                 next_poll_at = now() - interval '1 second'",
+            )
+            .await;
+        stage.poll(&begun).await
+    };
+    let ((slow, one), (fast, two)) = tokio::join!(stage.poll(&begun), faster);
+    assert_eq!(fast, StatusCode::OK, "{two}");
+    assert_eq!(slow, StatusCode::OK, "{one}");
+    assert_eq!(one["access_token"], two["access_token"]);
 }
