@@ -2,7 +2,7 @@
 //! sealed, before anybody asks whose it is, since the vendor gives it once.
 
 use super::accounts::profiles_json;
-use super::progress::{LONGEST_LOGIN, Progress, judge};
+use super::progress::{LONGEST_LOGIN, Progress, answer, hash, interval, judge, whole_seconds};
 use super::reasons::{
     DECLINED, EXPIRED, IN_CUSTODY, INVALID_CODE, NAME_TAKEN, NO_ACCOUNT, NO_REFRESH_TOKEN,
     NOT_THEIRS, UNTRUSTED, why,
@@ -14,17 +14,19 @@ use common::types::caller::{Origin, Principal};
 use common::types::hytale::HytaleAccount;
 use common::types::id::FlowId;
 use reach::vault::Vault;
-use ring::digest::{SHA256, digest};
 use runtime::error_chain::ErrorChain;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use slog::{info, warn};
 use std::time::Duration;
-use store::{FlowRow, FlowTokens, Login, LoginOutcome, NewFlow, StoreError};
+use store::{FlowRow, FlowTokens, Login, LoginOutcome, NewFlow};
 use uuid::Uuid;
 
 /// How much longer the pause between two polls becomes when the vendor says
 /// `slow_down` (RFC 8628 section 3.5).
 const SLOWER: i32 = 5;
+
+/// How often a poll looks at a row that others change meanwhile.
+const LOOKS: u32 = 3;
 
 /// A login that has begun: what a person needs to go on with it.
 #[derive(Debug, Clone)]
@@ -122,44 +124,72 @@ impl Custody {
         device_code: &SecretString,
         origin: &Origin,
     ) -> Result<LoginAnswer, CustodyError> {
-        let flow = self.flow(device_code).await?;
+        let mut flow = self.flow(device_code).await?;
         let known = flow.principal.as_deref();
         if known.is_some() && known != principal.map(ToString::to_string).as_deref() {
             return Err(CustodyError::UnknownCode);
         }
+        // Another poll may change the row between the look and the deed.
+        for _ in 0..LOOKS {
+            let pause = interval(&flow);
+            match self.poll_once(flow, device_code, origin).await {
+                Err(CustodyError::UnderWay) => flow = self.flow(device_code).await?,
+                answered => return answered,
+            }
+            if flow.state == "open" {
+                return Ok(LoginAnswer::Pending { retry_after: pause });
+            }
+        }
+        let retry_after = interval(&flow);
+        Ok(LoginAnswer::Pending { retry_after })
+    }
+
+    /// Does what a login's row asks for. [`CustodyError::UnderWay`]: another poll was
+    /// faster; the row says what it found.
+    async fn poll_once(
+        &self,
+        flow: FlowRow,
+        device_code: &SecretString,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, CustodyError> {
         let id = FlowId(flow.id);
         match judge(&flow, self.now()) {
-            Progress::Ask => {
+            Progress::Ask | Progress::Finish => {
+                let exchanged = flow.state == "exchanged";
                 let claimed = self
                     .store()
                     .hytale_flow_claim(id, self.now(), self.claim())
                     .await?;
                 if !claimed {
-                    let retry_after = interval(&flow);
-                    return Ok(LoginAnswer::SlowDown {
-                        login: id,
-                        retry_after,
+                    let (login, retry_after) = (id, interval(&flow));
+                    // Whom the vendor has answered is not to poll slower.
+                    return Ok(if exchanged {
+                        LoginAnswer::Pending { retry_after }
+                    } else {
+                        LoginAnswer::SlowDown { login, retry_after }
                     });
                 }
                 let (custody, origin) = (self.clone(), origin.clone());
                 let code = device_code.clone();
-                self.detach(async move { custody.exchange(flow, &code, &origin).await })
-                    .await
-            }
-            Progress::Finish => {
-                let (custody, origin) = (self.clone(), origin.clone());
-                self.detach(async move { custody.finish(&flow, &origin).await })
-                    .await
+                self.detach(async move {
+                    if exchanged {
+                        custody.finish_poll(&flow, &origin).await
+                    } else {
+                        custody.exchange(flow, &code, &origin).await
+                    }
+                })
+                .await
             }
             Progress::TooEarly { retry_after } => Ok(LoginAnswer::SlowDown {
                 login: id,
                 retry_after,
             }),
             Progress::Repeat => self.success(&flow).await,
-            Progress::Expired => {
-                self.fail(id, EXPIRED, origin).await?;
-                Err(CustodyError::LoginExpired)
-            }
+            Progress::Expired => Err(if self.expire(id, origin).await? {
+                CustodyError::LoginExpired
+            } else {
+                CustodyError::UnderWay
+            }),
             Progress::Failed(reason) => Err(why(&reason)),
             Progress::Gone => Err(CustodyError::UnknownCode),
         }
@@ -184,7 +214,7 @@ impl Custody {
                     self.fail(id, UNTRUSTED, origin).await?;
                     return Err(why(UNTRUSTED));
                 }
-                self.finish(&kept, origin).await
+                self.finish_poll(&kept, origin).await
             }
             Ok(Poll::Pending) => self.wait(id, flow.interval_seconds).await,
             Ok(Poll::SlowDown) => self.wait(id, slower).await,
@@ -209,8 +239,11 @@ impl Custody {
                         return Err(CustodyError::Vendor(error));
                     }
                 };
-                self.fail(id, reason, origin).await?;
-                Err(why(reason))
+                Err(if self.refused(id, reason, origin).await? {
+                    why(reason)
+                } else {
+                    CustodyError::UnderWay
+                })
             }
         }
     }
@@ -234,10 +267,16 @@ impl Custody {
             access_expires_at: self.now() + tokens.expires_in,
             scope: tokens.scope,
         };
-        self.persist("the tokens of a login", || {
-            self.store().hytale_flow_exchanged(FlowId(flow.id), &kept)
-        })
-        .await?;
+        let stored = self
+            .persist("the tokens of a login", || {
+                self.store().hytale_flow_exchanged(FlowId(flow.id), &kept)
+            })
+            .await?;
+        if !stored {
+            warn!(self.log(), "a login had ended before its tokens came";
+                "login" => flow.id.to_string());
+            return Err(CustodyError::UnderWay);
+        }
         Ok(FlowRow {
             state: "exchanged".to_owned(),
             access_token: Some(kept.access_token),
@@ -326,53 +365,6 @@ impl Custody {
             _ => Err(CustodyError::UnknownCode),
         }
     }
-
-    async fn wait(&self, flow: FlowId, seconds: i32) -> Result<LoginAnswer, CustodyError> {
-        self.store()
-            .hytale_flow_wait(flow, seconds, self.now())
-            .await?;
-        let retry_after = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
-        Ok(LoginAnswer::Pending { retry_after })
-    }
-
-    pub(super) async fn fail(
-        &self,
-        flow: FlowId,
-        reason: &str,
-        origin: &Origin,
-    ) -> Result<(), CustodyError> {
-        let environment = self.environment();
-        self.store()
-            .hytale_flow_failed(environment, flow, reason, origin)
-            .await?;
-        Ok(())
-    }
-
-    async fn flow(&self, device_code: &SecretString) -> Result<FlowRow, CustodyError> {
-        let found = self
-            .store()
-            .hytale_flow(self.environment(), &hash(device_code))
-            .await;
-        match found {
-            Err(StoreError::NotFound(_)) => Err(CustodyError::UnknownCode),
-            other => Ok(other?),
-        }
-    }
-}
-
-fn answer(
-    flow: &FlowRow,
-    account: Uuid,
-    access_token: SecretString,
-    now: chrono::DateTime<chrono::Utc>,
-) -> LoginAnswer {
-    let left = flow.access_expires_at.map(|end| (end - now).to_std());
-    LoginAnswer::Tokens {
-        account,
-        access_token,
-        expires_in: left.and_then(Result::ok).unwrap_or_default(),
-        scope: flow.scope.clone().unwrap_or_default(),
-    }
 }
 
 fn open(
@@ -389,19 +381,4 @@ fn open(
         .as_ref()
         .map(|sealed| vault.unseal(of_flow(column, &row), sealed))
         .transpose()?)
-}
-
-fn hash(device_code: &SecretString) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, device_code.expose_secret().as_bytes()).as_ref());
-    hash
-}
-
-fn interval(flow: &FlowRow) -> Duration {
-    Duration::from_secs(u64::try_from(flow.interval_seconds).unwrap_or_default())
-}
-
-fn whole_seconds(duration: Duration) -> i32 {
-    let up = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
-    i32::try_from(up).unwrap_or(i32::MAX).max(1)
 }

@@ -1,8 +1,15 @@
 //! Where a login stands, decided from its row and the time.
 
+use super::login::LoginAnswer;
+use super::{Custody, CustodyError};
 use chrono::{DateTime, Utc};
+use common::types::caller::Origin;
+use common::types::id::FlowId;
+use ring::digest::{SHA256, digest};
+use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
-use store::FlowRow;
+use store::{FlowRow, StoreError};
+use uuid::Uuid;
 
 /// No login lives longer, whatever the vendor says.
 pub(super) const LONGEST_LOGIN: Duration = Duration::from_secs(30 * 60);
@@ -57,11 +64,85 @@ fn is_over(row: &FlowRow, now: DateTime<Utc>) -> bool {
     now >= row.expires_at || polled_out
 }
 
+impl Custody {
+    /// The login with this code, as it stands.
+    pub(super) async fn flow(&self, device_code: &SecretString) -> Result<FlowRow, CustodyError> {
+        let found = self
+            .store()
+            .hytale_flow(self.environment(), &hash(device_code))
+            .await;
+        match found {
+            Err(StoreError::NotFound(_)) => Err(CustodyError::UnknownCode),
+            other => Ok(other?),
+        }
+    }
+
+    /// Ends a claimed poll that brought nothing; the next is due in `seconds`.
+    pub(super) async fn wait(
+        &self,
+        flow: FlowId,
+        seconds: i32,
+    ) -> Result<LoginAnswer, CustodyError> {
+        self.store()
+            .hytale_flow_wait(flow, seconds, self.now())
+            .await?;
+        let retry_after = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+        Ok(LoginAnswer::Pending { retry_after })
+    }
+
+    /// Finishes a login for a poll that is claimed: what cannot be finished now is tried
+    /// again at the next one.
+    pub(super) async fn finish_poll(
+        &self,
+        flow: &FlowRow,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, CustodyError> {
+        match self.finish(flow, origin).await {
+            Ok(LoginAnswer::Pending { .. }) => {
+                self.wait(FlowId(flow.id), flow.interval_seconds).await
+            }
+            other => other,
+        }
+    }
+}
+
+/// The answer of a login that has succeeded.
+pub(super) fn answer(
+    flow: &FlowRow,
+    account: Uuid,
+    access_token: SecretString,
+    now: DateTime<Utc>,
+) -> LoginAnswer {
+    let left = flow.access_expires_at.map(|end| (end - now).to_std());
+    LoginAnswer::Tokens {
+        account,
+        access_token,
+        expires_in: left.and_then(Result::ok).unwrap_or_default(),
+        scope: flow.scope.clone().unwrap_or_default(),
+    }
+}
+
+/// What is kept of a device code.
+pub(super) fn hash(device_code: &SecretString) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, device_code.expose_secret().as_bytes()).as_ref());
+    hash
+}
+
+/// Shortest pause between two polls of it.
+pub(super) fn interval(flow: &FlowRow) -> Duration {
+    Duration::from_secs(u64::try_from(flow.interval_seconds).unwrap_or_default())
+}
+
+pub(super) fn whole_seconds(duration: Duration) -> i32 {
+    let up = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    i32::try_from(up).unwrap_or(i32::MAX).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use chrono::TimeDelta;
-    use uuid::Uuid;
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)

@@ -51,41 +51,49 @@ impl Custody {
         account: HytaleAccount,
         origin: &Origin,
     ) -> Result<(), CustodyError> {
-        let row = self.account_row(account).await?;
+        self.account_row(account).await?;
         let (custody, origin) = (self.clone(), origin.clone());
-        self.detach(async move { custody.give_up(account, &row, &origin).await })
+        self.detach(async move { custody.give_up(account, &origin).await })
             .await
     }
 
-    async fn give_up(
-        &self,
-        account: HytaleAccount,
-        row: &AccountRow,
-        origin: &Origin,
-    ) -> Result<(), CustodyError> {
+    async fn give_up(&self, account: HytaleAccount, origin: &Origin) -> Result<(), CustodyError> {
+        self.end_all_sessions(account, origin).await?;
+        // Ending sessions takes time: what is erased is what is looked at now.
+        let row = self.account_row(account).await?;
+        let mut fence = None;
         if row.state == "live" {
-            self.end_all_sessions(account, origin).await?;
             // Whoever holds the leave to spend is the only one who knows the token.
             let begun = self
                 .store()
                 .hytale_spend_begin(account, row.generation, self.0.holder, self.claim())
                 .await?;
             match begun {
-                SpendStart::Begun(spend) => self.revoke(&spend).await,
-                SpendStart::Wait if row.spend == "sending" => return Err(CustodyError::UnderWay),
-                // Its time to be tried again has not come; it is given up all the same.
+                SpendStart::Begun(spend) => {
+                    fence = Some(spend.fence);
+                    self.revoke(&spend).await;
+                }
+                // It is too early to spend it, and it is given up all the same; or somebody
+                // spends it, and then it is not erased.
                 SpendStart::Wait => {}
                 SpendStart::Replaced => return Err(CustodyError::UnderWay),
             }
         }
         let erased = self
             .persist("an account given up", || {
-                self.store().hytale_account_erase(account, origin)
+                self.store()
+                    .hytale_account_erase(account, row.generation, fence, origin)
             })
             .await?;
         info!(self.log(), "an account was given up";
             "account" => account.to_string(), "erased" => erased);
-        Ok(())
+        if erased {
+            return Ok(());
+        }
+        match self.account_row(account).await {
+            Err(CustodyError::UnknownAccount) => Ok(()),
+            other => other.and(Err(CustodyError::UnderWay)),
+        }
     }
 
     async fn end_all_sessions(
@@ -110,21 +118,28 @@ impl Custody {
         Ok(())
     }
 
-    /// The vendor need not offer this.
+    /// The vendor need not offer this. It is tried for no longer than a request takes:
+    /// when the leave has ended, somebody else may spend the token.
     async fn revoke(&self, spend: &Spend) {
         let place = spend.account.to_string();
-        let token = self.vault().await.and_then(|vault| {
-            vault.unseal(of_account(Column::Refresh, &place), &spend.refresh_token)
-        });
-        match token {
-            Ok(token) => {
-                if let Err(error) = self.vendor().revoke(&token).await {
-                    warn!(self.log(), "the tokens of an account given up could not be revoked";
-                        "account" => place, "error" => ErrorChain(&error));
-                }
+        let limit = self.0.settings.request_timeout;
+        match tokio::time::timeout(limit, self.revoke_token(&place, spend)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                warn!(self.log(), "the tokens of an account given up could not be revoked";
+                    "account" => place, "error" => ErrorChain(&error));
             }
-            Err(error) => warn!(self.log(), "the token of an account given up does not open";
-                "account" => place, "error" => ErrorChain(&error)),
+            Err(late) => {
+                warn!(self.log(), "the tokens of an account given up could not be revoked in time";
+                    "account" => place, "error" => ErrorChain(&late));
+            }
         }
+    }
+
+    async fn revoke_token(&self, place: &str, spend: &Spend) -> Result<(), CustodyError> {
+        let vault = self.vault().await?;
+        let token = vault.unseal(of_account(Column::Refresh, place), &spend.refresh_token)?;
+        let revoked = self.vendor().revoke(&token).await;
+        revoked.map(|_| ()).map_err(CustodyError::Vendor)
     }
 }

@@ -69,6 +69,15 @@ impl Custody {
         request: SessionRequest,
     ) -> Result<GameSession, CustodyError> {
         let row = self.account_row(account).await?;
+        // What was given before is given again whatever the vendor does now.
+        if let Some(key) = &request.idempotency_key
+            && let Some(repeated) = self
+                .store()
+                .hytale_session_of_key(account, &caller.principal, key, self.now())
+                .await?
+        {
+            return self.repeat(&repeated).await;
+        }
         let profile = match request.profile.or(row.selected_profile) {
             Some(profile) => {
                 self.known_profile(account, &row, profile, &caller.origin)
@@ -97,15 +106,20 @@ impl Custody {
         // a while what became of it.
         let (custody, origin) = (self.clone(), caller.origin.clone());
         self.detach(async move {
-            match custody.store().hytale_session_begin(&new, &origin).await? {
-                SessionClaim::Repeated(row) if row.state == "created" => {
-                    Err(CustodyError::UnderWay)
-                }
-                SessionClaim::Repeated(row) => custody.open_session(&row).await,
+            let (store, now) = (custody.store(), custody.now());
+            match store.hytale_session_begin(&new, now, &origin).await? {
+                SessionClaim::Repeated(row) => custody.repeat(&row).await,
                 SessionClaim::New => custody.make(new, access, &origin).await,
             }
         })
         .await
+    }
+
+    async fn repeat(&self, row: &SessionRow) -> Result<GameSession, CustodyError> {
+        if row.state == "created" {
+            return Err(CustodyError::UnderWay);
+        }
+        self.open_session(row).await
     }
 
     /// Prolongs a session in the last [`SESSION_WINDOW`] of its life; earlier, its pair
@@ -126,16 +140,12 @@ impl Custody {
         {
             return self.open_session(&row).await;
         }
-        let claimed = self
-            .store()
-            .hytale_session_claim(row.session_id(), row.generation, self.claim())
-            .await?;
-        if !claimed {
-            return Err(CustodyError::UnderWay);
-        }
         let (custody, origin) = (self.clone(), origin.clone());
-        self.detach(async move { custody.prolong(row, &origin).await })
-            .await
+        self.detach(async move {
+            let claim = custody.claim_session(&row).await?;
+            custody.prolong(row, claim, &origin).await
+        })
+        .await
     }
 
     /// Asks for a session whose intent is committed.
@@ -173,10 +183,16 @@ impl Custody {
             }
         };
         let sealed = seal(&vault, new.id, &tokens)?;
-        self.persist("a new session", || {
-            self.store().hytale_session_active(new.id, &sealed, origin)
-        })
-        .await?;
+        let stored = self
+            .persist("a new session", || {
+                self.store().hytale_session_active(new.id, &sealed, origin)
+            })
+            .await?;
+        if !stored {
+            // Its account was given up meanwhile.
+            self.give_back(&tokens.session_token).await;
+            return Err(CustodyError::UnknownSession);
+        }
         Ok(GameSession {
             id: new.id,
             profile: new.profile,
@@ -196,11 +212,8 @@ impl Custody {
     ) -> Result<SessionTokens, CustodyError> {
         let session = tokens.session_token.clone();
         let trusted = self.trust_session(tokens, profile).await;
-        if trusted.is_err()
-            && let Err(error) = self.vendor().session_end(&session).await
-        {
-            warn!(self.log(), "a session that cannot be used could not be ended either";
-                "error" => ErrorChain(&error));
+        if trusted.is_err() {
+            self.give_back(&session).await;
         }
         trusted
     }
@@ -233,42 +246,69 @@ impl Custody {
         })
     }
 
-    /// Asks for a new pair of a session whose renewal is claimed.
-    async fn prolong(&self, row: SessionRow, origin: &Origin) -> Result<GameSession, CustodyError> {
-        let vault = self.vault().await?;
-        let old = self.open_session(&row).await?;
-        let tokens = match self.vendor().session_refresh(&old.session_token).await {
-            Ok(tokens) => tokens,
-            Err(error) => {
-                let ended = matches!(
-                    error.refusal(),
-                    Some(Refusal::Unauthorized | Refusal::NotFound)
-                );
-                if ended {
-                    self.store()
-                        .hytale_session_ended(row.session_id(), row.generation, true, origin)
-                        .await?;
-                    return Err(CustodyError::UnknownSession);
-                }
+    /// Asks for a new pair of a session that is claimed.
+    async fn prolong(
+        &self,
+        row: SessionRow,
+        claim: DateTime<Utc>,
+        origin: &Origin,
+    ) -> Result<GameSession, CustodyError> {
+        let (vault, old, tokens) = match self.ask_pair(&row).await {
+            Ok(asked) => asked,
+            Err(CustodyError::UnknownSession) => {
                 self.store()
-                    .hytale_session_release(row.session_id(), row.generation)
+                    .hytale_session_ended(row.session_id(), row.generation, true, origin)
                     .await?;
-                return Err(CustodyError::Vendor(error));
+                return Err(CustodyError::UnknownSession);
+            }
+            Err(error) => {
+                self.release_session(&row, claim).await;
+                return Err(error);
             }
         };
-        let tokens = self.trust_session(tokens, row.profile_id).await?;
         let sealed = seal(&vault, row.session_id(), &tokens)?;
-        self.persist("a session's new tokens", || {
-            self.store()
-                .hytale_session_renewed(row.session_id(), row.generation, &sealed, origin)
-        })
-        .await?;
+        let stored = self
+            .persist("a session's new tokens", || {
+                self.store().hytale_session_renewed(
+                    row.session_id(),
+                    row.generation,
+                    &sealed,
+                    origin,
+                )
+            })
+            .await?;
+        if !stored {
+            // It was ended here meanwhile, or its account given up.
+            self.give_back(&tokens.session_token).await;
+            return Err(CustodyError::UnknownSession);
+        }
         Ok(GameSession {
             session_token: tokens.session_token,
             identity_token: tokens.identity_token,
             expires_at: tokens.expires_at,
             ..old
         })
+    }
+
+    /// [`CustodyError::UnknownSession`]: the vendor has ended it.
+    async fn ask_pair(
+        &self,
+        row: &SessionRow,
+    ) -> Result<(Vault, GameSession, SessionTokens), CustodyError> {
+        let vault = self.vault().await?;
+        let old = self.open_session(row).await?;
+        // A new pair ends the old one, also when nobody can prove the new one.
+        self.can_prove(&old.identity_token, row.profile_id).await?;
+        let tokens = match self.vendor().session_refresh(&old.session_token).await {
+            Err(error) => {
+                return Err(match error.refusal() {
+                    Some(Refusal::Unauthorized | Refusal::NotFound) => CustodyError::UnknownSession,
+                    _ => CustodyError::Vendor(error),
+                });
+            }
+            Ok(tokens) => self.trust_new(tokens, row.profile_id).await?,
+        };
+        Ok((vault, old, tokens))
     }
 
     /// The tokens of a stored session.

@@ -3,16 +3,20 @@
 use super::sessions::SessionChoice;
 use super::{Custody, CustodyError};
 use crate::vendor::Refusal;
+use chrono::{DateTime, Utc};
 use common::types::caller::Origin;
 use common::types::hytale::HytaleAccount;
+use runtime::error_chain::ErrorChain;
+use secrecy::SecretString;
+use slog::warn;
 use store::{SessionRow, StoreError};
 
 impl Custody {
     /// Ends a session at the vendor and here. Ending one that has ended succeeds.
     ///
     /// # Errors
-    /// [`CustodyError::UnknownSession`] for one that never was; the vendor cannot be
-    /// asked, and the session stays active.
+    /// [`CustodyError::UnknownSession`] for one that never was; [`CustodyError::UnderWay`]
+    /// while its pair is renewed; the vendor cannot be asked, and the session stays active.
     pub async fn end_session(
         &self,
         account: HytaleAccount,
@@ -30,13 +34,63 @@ impl Custody {
     }
 
     async fn end(&self, row: SessionRow, origin: &Origin) -> Result<(), CustodyError> {
-        self.end_at_vendor(&row).await?;
-        self.persist("the end of a session", || {
-            self.store()
-                .hytale_session_ended(row.session_id(), row.generation, false, origin)
-        })
-        .await?;
-        Ok(())
+        // Its pair may be renewed at this moment: what is ended then lives on.
+        let claim = self.claim_session(&row).await?;
+        if let Err(error) = self.end_at_vendor(&row).await {
+            self.release_session(&row, claim).await;
+            return Err(error);
+        }
+        let ended = self
+            .persist("the end of a session", || {
+                self.store()
+                    .hytale_session_ended(row.session_id(), row.generation, false, origin)
+            })
+            .await?;
+        if ended {
+            return Ok(());
+        }
+        // The claim ran out: somebody else has ended it, or renewed its pair.
+        let account = HytaleAccount {
+            environment: self.environment(),
+            id: row.account_id,
+        };
+        match self.store().hytale_session(account, row.session_id()).await {
+            Ok(now) if now.state == "active" => Err(CustodyError::UnderWay),
+            Ok(_) | Err(StoreError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Leave to renew or end a session, until the time that is answered.
+    pub(super) async fn claim_session(
+        &self,
+        row: &SessionRow,
+    ) -> Result<DateTime<Utc>, CustodyError> {
+        self.store()
+            .hytale_session_lease(row.session_id(), row.generation, self.claim())
+            .await?
+            .ok_or(CustodyError::UnderWay)
+    }
+
+    /// Gives such leave back. It ends by itself if PostgreSQL is away.
+    pub(super) async fn release_session(&self, row: &SessionRow, claim: DateTime<Utc>) {
+        let released = self
+            .store()
+            .hytale_session_release(row.session_id(), row.generation, claim)
+            .await;
+        if let Err(error) = released {
+            warn!(self.log(), "a session stays claimed for a while";
+                "session" => row.id.to_string(), "error" => ErrorChain(&error));
+        }
+    }
+
+    /// Ends at the vendor what it gave and nobody can use, so that it does not count
+    /// against the account's limit.
+    pub(super) async fn give_back(&self, session_token: &SecretString) {
+        if let Err(error) = self.vendor().session_end(session_token).await {
+            warn!(self.log(), "a session that cannot be used could not be ended either";
+                "error" => ErrorChain(&error));
+        }
     }
 
     /// Ends a session at the vendor. One that it does not know any more has ended.

@@ -33,6 +33,20 @@ impl Custody {
         })
     }
 
+    /// Whether the keys that tokens of sessions are proved with can be had, tried on
+    /// one that was proved before.
+    pub(super) async fn can_prove(
+        &self,
+        identity_token: &SecretString,
+        profile: Uuid,
+    ) -> Result<(), CustodyError> {
+        let expected = Expected::identity(&self.0.settings.hosts).with_subject(profile);
+        match self.expiry(identity_token, &expected).await {
+            Ok(_) | Err(CustodyError::Untrusted(VerifyError::Invalid(_))) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn expiry(
         &self,
         token: &SecretString,

@@ -1,6 +1,7 @@
 //! Accounts: who owns one, what its owners call it, which profile is chosen.
 
 use super::audit::{self, NewAuditLine};
+use super::sessions::{self, SessionRow};
 use crate::error::StoreError;
 use crate::pool::Store;
 use chrono::{DateTime, Utc};
@@ -12,7 +13,7 @@ use diesel::sql_types::{
     Array, BigInt, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::{AsyncConnection, RunQueryDsl};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// An account in custody. Tokens are sealed for the row `environment/account_id`.
@@ -211,30 +212,60 @@ impl Store {
         .await
     }
 
-    /// Erases an account, its owners, names and sessions, with the trail's line, which
-    /// stays. `false`: it was gone before.
+    /// Erases an account whose tokens are of `generation`, its owners, names and
+    /// sessions, with the trail's lines, which stay: one for each session that may live
+    /// on at Hytale, too. `fence` names the caller's own leave to spend. `false`: it was
+    /// gone before, its tokens are others, or somebody else spends them; nothing changes.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
     pub async fn hytale_account_erase(
         &self,
         account: HytaleAccount,
+        generation: i64,
+        fence: Option<i64>,
         origin: &Origin,
     ) -> Result<bool, StoreError> {
         let line = NewAuditLine::of_account(HytaleAuditEvent::TokenDeleted, account);
         let origin = origin.clone();
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {
-            let erased =
-                sql_query("DELETE FROM hytale_accounts WHERE environment = $1 AND account_id = $2")
-                    .bind::<Text, _>(account.environment.as_str())
-                    .bind::<SqlUuid, _>(account.id)
-                    .execute(conn)
-                    .await?;
-            if erased == 1 {
-                audit::append(conn, &line, &origin).await?;
+            // Nobody adds a session to a locked account.
+            let locked = sql_query(
+                "SELECT 1 FROM hytale_accounts WHERE environment = $1 AND account_id = $2 \
+                   AND generation = $3 \
+                   AND (spend <> 'sending' OR spend_until < now() OR spend_fence = $4) FOR UPDATE",
+            )
+            .bind::<Text, _>(account.environment.as_str())
+            .bind::<SqlUuid, _>(account.id)
+            .bind::<BigInt, _>(generation)
+            .bind::<Nullable<BigInt>, _>(fence)
+            .execute(conn)
+            .await?;
+            if locked == 0 {
+                return Ok(false);
             }
-            Ok(erased == 1)
+            let left: Vec<SessionRow> = sql_query(format!(
+                "DELETE FROM hytale_sessions WHERE environment = $1 AND account_id = $2 \
+                   AND state IN ('active', 'created') RETURNING {}",
+                sessions::COLUMNS
+            ))
+            .bind::<Text, _>(account.environment.as_str())
+            .bind::<SqlUuid, _>(account.id)
+            .load(conn)
+            .await?;
+            for row in left {
+                let details = json!({ "outcome": "abandoned" });
+                let event = HytaleAuditEvent::SessionDeleted;
+                sessions::record(conn, event, &[row], details, &origin).await?;
+            }
+            sql_query("DELETE FROM hytale_accounts WHERE environment = $1 AND account_id = $2")
+                .bind::<Text, _>(account.environment.as_str())
+                .bind::<SqlUuid, _>(account.id)
+                .execute(conn)
+                .await?;
+            audit::append(conn, &line, &origin).await?;
+            Ok(true)
         })
         .await
     }

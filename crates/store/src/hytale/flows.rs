@@ -148,7 +148,8 @@ impl Store {
         rows.into_iter().next().ok_or(StoreError::NotFound("login"))
     }
 
-    /// Claims the one poll that the flow's interval allows. `false`: it is too
+    /// Claims the one poll that the flow's interval allows, also of one that has brought
+    /// tokens and waits to be finished. `false`: it is too
     /// early, or another poll is under way. A claim ends after `lease` in any
     /// case.
     ///
@@ -165,7 +166,7 @@ impl Store {
             "UPDATE hytale_device_flows SET first_polled_at = coalesce(first_polled_at, $2), \
                next_poll_at = $2 + make_interval(secs => interval_seconds), \
                polling_until = now() + make_interval(secs => $3) \
-             WHERE id = $1 AND state = 'open' AND next_poll_at <= $2 \
+             WHERE id = $1 AND state IN ('open', 'exchanged') AND next_poll_at <= $2 \
                AND (polling_until IS NULL OR polling_until < now())",
         )
         .bind::<SqlUuid, _>(flow.0)
@@ -191,7 +192,7 @@ impl Store {
         sql_query(
             "UPDATE hytale_device_flows SET interval_seconds = $2, polling_until = NULL, \
                next_poll_at = greatest(next_poll_at, $3 + make_interval(secs => $2)) \
-             WHERE id = $1 AND state = 'open'",
+             WHERE id = $1 AND state IN ('open', 'exchanged')",
         )
         .bind::<SqlUuid, _>(flow.0)
         .bind::<Integer, _>(interval_seconds)
@@ -202,7 +203,9 @@ impl Store {
     }
 
     /// Keeps what a login brought before anything is done with it. Keeping it
-    /// again changes nothing.
+    /// again changes nothing. `false`: the login does not wait for it any more. One
+    /// that another poll has judged expired, or its code spent, still does: tokens in
+    /// hand outrank both. The poll's claim goes on.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -210,12 +213,14 @@ impl Store {
         &self,
         flow: FlowId,
         tokens: &FlowTokens,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut conn = self.conn().await?;
-        sql_query(
-            "UPDATE hytale_device_flows SET state = 'exchanged', polling_until = NULL, \
-               access_token = $2, refresh_token = $3, access_expires_at = $4, scope = $5 \
-             WHERE id = $1 AND state = 'open'",
+        let stored = sql_query(
+            "UPDATE hytale_device_flows SET state = 'exchanged', access_token = $2, \
+               refresh_token = $3, access_expires_at = $4, scope = $5, \
+               failure = NULL, ended_at = NULL \
+             WHERE id = $1 AND (state = 'open' OR (state = 'exchanged' AND access_token = $2) \
+               OR (state = 'failed' AND failure IN ('invalid_code', 'expired')))",
         )
         .bind::<SqlUuid, _>(flow.0)
         .bind::<Text, _>(&tokens.access_token)
@@ -224,11 +229,12 @@ impl Store {
         .bind::<Text, _>(&tokens.scope)
         .execute(&mut conn)
         .await?;
-        Ok(())
+        Ok(stored == 1)
     }
 
-    /// Ends a login badly, erases what it brought, and says so in the trail: once,
-    /// however often it is asked. `reason` is a word.
+    /// Ends an open login that Hytale refused to a poll, and says so in the trail: once,
+    /// however often it is asked. `reason` is a word. `false`: it was not open, and
+    /// nothing changes.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -238,7 +244,64 @@ impl Store {
         flow: FlowId,
         reason: &str,
         origin: &Origin,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        self.end_flow(
+            environment,
+            flow,
+            reason,
+            "state = 'open' AND $3::timestamptz IS NULL",
+            None,
+            origin,
+        )
+        .await
+    }
+
+    /// As [`hytale_flow_failed`](Self::hytale_flow_failed), of a login whose time is
+    /// over while no poll is under way. Tokens that it brought are erased only if its
+    /// code ended before `given_up`.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_flow_expired(
+        &self,
+        environment: HytaleEnvironment,
+        flow: FlowId,
+        reason: &str,
+        given_up: DateTime<Utc>,
+        origin: &Origin,
+    ) -> Result<bool, StoreError> {
+        let which = "((state = 'open' AND (polling_until IS NULL OR polling_until < now())) \
+             OR (state = 'exchanged' AND expires_at <= $3))";
+        self.end_flow(environment, flow, reason, which, Some(given_up), origin)
+            .await
+    }
+
+    /// As [`hytale_flow_failed`](Self::hytale_flow_failed), of a login whose tokens are
+    /// of no use; they are erased.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_flow_useless(
+        &self,
+        environment: HytaleEnvironment,
+        flow: FlowId,
+        reason: &str,
+        origin: &Origin,
+    ) -> Result<bool, StoreError> {
+        let which = "state = 'exchanged' AND $3::timestamptz IS NULL";
+        self.end_flow(environment, flow, reason, which, None, origin)
+            .await
+    }
+
+    async fn end_flow(
+        &self,
+        environment: HytaleEnvironment,
+        flow: FlowId,
+        reason: &str,
+        which: &'static str,
+        given_up: Option<DateTime<Utc>>,
+        origin: &Origin,
+    ) -> Result<bool, StoreError> {
         let line = NewAuditLine {
             environment,
             event: HytaleAuditEvent::AuthFailed,
@@ -250,19 +313,20 @@ impl Store {
         let (reason, origin) = (reason.to_owned(), origin.clone());
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {
-            let ended = sql_query(
+            let ended = sql_query(format!(
                 "UPDATE hytale_device_flows SET state = 'failed', failure = $2, ended_at = now(), \
                    polling_until = NULL, access_token = NULL, refresh_token = NULL \
-                 WHERE id = $1 AND state IN ('open', 'exchanged')",
-            )
+                 WHERE id = $1 AND {which}"
+            ))
             .bind::<SqlUuid, _>(flow.0)
             .bind::<Text, _>(&reason)
+            .bind::<Nullable<Timestamptz>, _>(given_up)
             .execute(conn)
             .await?;
             if ended == 1 {
                 audit::append(conn, &line, &origin).await?;
             }
-            Ok(())
+            Ok(ended == 1)
         })
         .await
     }

@@ -1,21 +1,28 @@
 //! Game sessions that change: new tokens, and their end.
 
-use super::sessions::{COLUMNS, SessionRow, SessionTokens, record};
+use super::sessions::{COLUMNS, SessionRow, SessionTokens, holds, record};
 use crate::error::StoreError;
 use crate::pool::Store;
+use chrono::{DateTime, Utc};
 use common::types::caller::Origin;
 use common::types::hytale::HytaleAuditEvent;
 use common::types::id::SessionId;
+use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Double, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+#[derive(QueryableByName)]
+struct Claimed {
+    #[diesel(sql_type = Timestamptz)]
+    claimed_until: DateTime<Utc>,
+}
+
 impl Store {
-    /// Claims the renewal of a session's pair of `generation`. `false`: somebody else
-    /// is at it, or that pair is not the session's any more. A claim ends after
-    /// `lease` in any case, and with every new pair.
+    /// As [`hytale_session_lease`](Self::hytale_session_lease), for who does not give
+    /// the claim back. `false`: there is none.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -25,21 +32,40 @@ impl Store {
         generation: i64,
         lease: Duration,
     ) -> Result<bool, StoreError> {
+        let until = self
+            .hytale_session_lease(session, generation, lease)
+            .await?;
+        Ok(until.is_some())
+    }
+
+    /// Claims a session's pair of `generation`, to renew or to end it. `None`:
+    /// somebody else is at it, or that pair is not the session's any more. A claim ends
+    /// after `lease` in any case, at the time that is answered, and with every new pair.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_session_lease(
+        &self,
+        session: SessionId,
+        generation: i64,
+        lease: Duration,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let mut conn = self.conn().await?;
-        let claimed = sql_query(
+        let claimed: Vec<Claimed> = sql_query(
             "UPDATE hytale_sessions SET claimed_until = now() + make_interval(secs => $3) \
              WHERE id = $1 AND generation = $2 AND state = 'active' \
-               AND (claimed_until IS NULL OR claimed_until < now())",
+               AND (claimed_until IS NULL OR claimed_until < now()) RETURNING claimed_until",
         )
         .bind::<SqlUuid, _>(session.0)
         .bind::<BigInt, _>(generation)
         .bind::<Double, _>(lease.as_secs_f64())
-        .execute(&mut conn)
+        .load(&mut conn)
         .await?;
-        Ok(claimed == 1)
+        Ok(claimed.into_iter().next().map(|row| row.claimed_until))
     }
 
-    /// Gives a claim back.
+    /// Gives a claim back: the one that ends at `claimed_until`, not one that somebody
+    /// else has made since.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked; it ends by itself then.
@@ -47,20 +73,24 @@ impl Store {
         &self,
         session: SessionId,
         generation: i64,
+        claimed_until: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
         sql_query(
-            "UPDATE hytale_sessions SET claimed_until = NULL WHERE id = $1 AND generation = $2",
+            "UPDATE hytale_sessions SET claimed_until = NULL \
+             WHERE id = $1 AND generation = $2 AND claimed_until = $3",
         )
         .bind::<SqlUuid, _>(session.0)
         .bind::<BigInt, _>(generation)
+        .bind::<Timestamptz, _>(claimed_until)
         .execute(&mut conn)
         .await?;
         Ok(())
     }
 
     /// Stores a session's new pair of tokens in place of the one of `generation`,
-    /// with the trail's line. `false`: that pair is not the session's any more.
+    /// with the trail's line; once, however often it is asked. `false`: that pair is not
+    /// the session's any more, and neither is the new one.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked; ask again.
@@ -87,6 +117,9 @@ impl Store {
             .load(conn)
             .await?;
             let details = json!({ "outcome": "active", "expires_at": tokens.expires_at });
+            if rows.is_empty() {
+                return holds(conn, session, &tokens).await;
+            }
             record(conn, HytaleAuditEvent::SessionRefreshed, &rows, details, &origin).await
         })
         .await

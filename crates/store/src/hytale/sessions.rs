@@ -104,16 +104,60 @@ pub(super) const COLUMNS: &str = "id, environment, account_id, profile_id, serve
     session_token, identity_token, generation, expires_at, created_at";
 
 impl Store {
-    /// Commits the intent to begin a session.
+    /// The session that `principal` asked for with this key, if it is asked for or
+    /// active at `now`.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_session_of_key(
+        &self,
+        account: HytaleAccount,
+        principal: &Principal,
+        key: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<SessionRow>, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows: Vec<SessionRow> = sql_query(format!(
+            "SELECT {COLUMNS} FROM hytale_sessions \
+             WHERE environment = $1 AND account_id = $2 AND principal = $3 AND idempotency_key = $4 \
+               AND (state = 'created' OR (state = 'active' AND expires_at > $5))"
+        ))
+        .bind::<Text, _>(account.environment.as_str())
+        .bind::<SqlUuid, _>(account.id)
+        .bind::<Text, _>(principal.to_string())
+        .bind::<Text, _>(key)
+        .bind::<Timestamptz, _>(now)
+        .load(&mut conn)
+        .await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Commits the intent to begin a session. The key of one that has ended, or run
+    /// out at `now`, is free.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked, or account or server do not exist.
     pub async fn hytale_session_begin(
         &self,
         new: &NewSession,
+        now: DateTime<Utc>,
         origin: &Origin,
     ) -> Result<SessionClaim, StoreError> {
         let mut conn = self.conn().await?;
+        if let Some(key) = &new.idempotency_key {
+            sql_query(
+                "UPDATE hytale_sessions SET idempotency_key = NULL \
+                 WHERE environment = $1 AND account_id = $2 AND principal = $3 AND idempotency_key = $4 \
+                   AND NOT (state = 'created' OR (state = 'active' AND expires_at > $5))",
+            )
+            .bind::<Text, _>(new.account.environment.as_str())
+            .bind::<SqlUuid, _>(new.account.id)
+            .bind::<Text, _>(new.principal.to_string())
+            .bind::<Text, _>(key)
+            .bind::<Timestamptz, _>(now)
+            .execute(&mut conn)
+            .await?;
+        }
         let inserted = sql_query(
             "INSERT INTO hytale_sessions (id, environment, account_id, profile_id, server_id, state, \
                principal, idempotency_key, ip, user_agent) \
@@ -152,8 +196,8 @@ impl Store {
     }
 
     /// Stores the tokens of a session that Hytale made, with the trail's line; also of
-    /// one whose answer was given up as lost and comes late. `false`: the session does
-    /// not wait for them (any more).
+    /// one whose answer was given up as lost and comes late; once, however often it is
+    /// asked. `false`: the session does not wait for them (any more).
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked; ask again.
@@ -179,6 +223,9 @@ impl Store {
             .load(conn)
             .await?;
             let details = json!({ "outcome": "active", "expires_at": tokens.expires_at });
+            if rows.is_empty() {
+                return holds(conn, session, &tokens).await;
+            }
             record(conn, HytaleAuditEvent::SessionCreated, &rows, details, &origin).await
         })
         .await
@@ -272,6 +319,22 @@ impl Store {
         .load(&mut conn)
         .await?)
     }
+}
+
+/// Whether the tokens are the session's already: the answer to storing them was lost.
+pub(super) async fn holds(
+    conn: &mut Connection,
+    session: SessionId,
+    tokens: &SessionTokens,
+) -> Result<bool, StoreError> {
+    let same = sql_query(
+        "SELECT 1 FROM hytale_sessions WHERE id = $1 AND state = 'active' AND session_token = $2",
+    )
+    .bind::<SqlUuid, _>(session.0)
+    .bind::<Text, _>(&tokens.session_token)
+    .execute(conn)
+    .await?;
+    Ok(same == 1)
 }
 
 /// Appends the line of a changed session; `false` where none has changed.

@@ -140,3 +140,57 @@ async fn a_token_that_somebody_shows_is_validated() {
         .await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
 }
+
+#[tokio::test]
+async fn an_account_that_needs_a_login_is_given_up_with_its_sessions() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    stage
+        .post("/api/hytale/game-session", json!({ "account_id": "host" }))
+        .await;
+    stage
+        .execute("UPDATE hytale_accounts SET state = 'needs_login', refresh_token = NULL")
+        .await;
+    let path = format!("{ACCOUNTS}/host");
+    let (status, body) = stage.send(Method::DELETE, &path, json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(stage.hytale.live_sessions("one"), 0);
+}
+
+#[tokio::test]
+async fn the_trail_tells_which_sessions_of_an_account_given_up_may_live_on() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    stage
+        .post("/api/hytale/game-session", json!({ "account_id": "host" }))
+        .await;
+    stage.fail(Endpoint::SessionDelete, Effect::Closed);
+    let path = format!("{ACCOUNTS}/host");
+    let (status, body) = stage.send(Method::DELETE, &path, json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let told = stage
+        .query("SELECT details->>'outcome' FROM hytale_audit WHERE event_type = 'SESSION_DELETED'")
+        .await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].get::<_, String>(0), "abandoned");
+}
+
+#[tokio::test]
+async fn tokens_that_a_login_brings_meanwhile_are_not_erased_with_those_given_up() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    stage.fail(Endpoint::Revoke, Effect::Late { seconds: 1.5 });
+    let path = format!("{ACCOUNTS}/host");
+    let given_up = stage.send(Method::DELETE, &path, json!({}));
+    let login = async {
+        while stage.asked(Endpoint::Revoke) == 0 {
+            tokio::task::yield_now().await;
+        }
+        stage.host().await
+    };
+    let ((status, body), _) = tokio::join!(given_up, login);
+    assert_eq!(status, StatusCode::CONFLICT, "{body}");
+    let path = "/api/hytale/refresh-token";
+    let (status, body) = stage.post(path, json!({ "account_id": "host" })).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+}

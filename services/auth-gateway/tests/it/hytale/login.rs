@@ -1,8 +1,10 @@
-use reqwest::StatusCode;
-use serde_json::json;
-use simulators::hytale::{Effect, Endpoint};
+use std::time::Duration;
 
-use super::stage::{Stage, code};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use simulators::hytale::{Effect, Endpoint, Fault};
+
+use super::stage::{Begun, Stage, code};
 
 #[tokio::test]
 async fn a_device_login_brings_an_account_into_custody() {
@@ -160,7 +162,12 @@ async fn what_a_login_has_brought_outlives_trouble_with_the_profiles() {
     stage.fail(Endpoint::Profiles, Effect::Closed);
     let (status, body) = stage.poll(&begun).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    let asked = stage.asked(Endpoint::Profiles);
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "not slow_down: {body}");
+    assert_eq!(stage.asked(Endpoint::Profiles), asked, "once an interval");
     stage.heal();
+    stage.pass_interval().await;
     let (status, body) = stage.poll(&begun).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     assert_eq!(
@@ -238,4 +245,126 @@ async fn no_code_and_no_token_can_be_read_in_the_database() {
             );
         }
     }
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Lets a poll's tokens come only after `meanwhile` has been done to its login.
+async fn poll_while(stage: &Stage, begun: &Begun, meanwhile: impl Future<Output = ()>) -> Value {
+    stage.fail(Endpoint::DeviceToken, Effect::Late { seconds: 1.5 });
+    let slow = async {
+        let (status, body) = stage.poll(begun).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body
+    };
+    let deed = async {
+        testkit::wait_for("the poll to be under way", PATIENCE, async || {
+            (stage.asked(Endpoint::DeviceToken) > 0).then_some(())
+        })
+        .await;
+        meanwhile.await;
+    };
+    tokio::join!(slow, deed).0
+}
+
+#[tokio::test]
+async fn a_login_does_not_expire_while_a_poll_is_under_way() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.hytale.approve(&begun.user_code, "one");
+    poll_while(&stage, &begun, async {
+        stage
+            .execute("UPDATE hytale_device_flows SET expires_at = now() - interval '1 second'")
+            .await;
+        let (status, body) = stage.poll(&begun).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    })
+    .await;
+    assert_eq!(stage.trail().await, ["TOKEN_CREATED"]);
+}
+
+#[tokio::test]
+async fn tokens_that_come_late_outrank_a_spent_code_and_an_expired_one() {
+    for reason in ["invalid_code", "expired"] {
+        let stage = Stage::new().await;
+        let begun = stage.begin("host").await;
+        stage.hytale.approve(&begun.user_code, "one");
+        let sql = format!(
+            "UPDATE hytale_device_flows SET state = 'failed', failure = '{reason}', \
+             ended_at = now(), polling_until = NULL"
+        );
+        let first = poll_while(&stage, &begun, stage.execute(&sql)).await;
+        let (_, again) = stage.poll(&begun).await;
+        assert_eq!(first["access_token"], again["access_token"], "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_poll_does_not_erase_the_tokens_of_another() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.hytale.approve(&begun.user_code, "one");
+    stage.hytale.faults(|faults| {
+        faults.add(
+            Fault::new(Effect::Late { seconds: 3.0 })
+                .on(Endpoint::DeviceToken)
+                .times(1),
+        );
+        let refused = json!({ "error": "invalid_grant" });
+        faults.add(
+            Fault::new(Effect::Answer {
+                status: 400,
+                body: refused,
+            })
+            .on(Endpoint::DeviceToken),
+        );
+    });
+    let first = stage.poll(&begun);
+    let second = async {
+        testkit::wait_for("the poll to be under way", PATIENCE, async || {
+            (stage.asked(Endpoint::DeviceToken) > 0).then_some(())
+        })
+        .await;
+        // The first one's claim has run out.
+        stage
+            .execute(
+                "UPDATE hytale_device_flows SET polling_until = now() - interval '1 second', \
+                 next_poll_at = now() - interval '1 second'",
+            )
+            .await;
+        stage.poll(&begun).await
+    };
+    let ((status, body), (refused, _)) = tokio::join!(first, second);
+    assert_eq!(refused, StatusCode::BAD_REQUEST);
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let (status, _) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn of_two_polls_that_finish_a_login_the_slower_finds_what_the_faster_found() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    stage.hytale.approve(&begun.user_code, "one");
+    stage.hytale.faults(|faults| {
+        let late = Fault::new(Effect::Late { seconds: 1.5 });
+        faults.add(late.on(Endpoint::Profiles).times(1));
+    });
+    let faster = async {
+        while stage.asked(Endpoint::Profiles) == 0 {
+            tokio::task::yield_now().await;
+        }
+        // The slower one's claim has run out.
+        stage
+            .execute(
+                "UPDATE hytale_device_flows SET polling_until = now() - interval '1 second', \
+                 next_poll_at = now() - interval '1 second'",
+            )
+            .await;
+        stage.poll(&begun).await
+    };
+    let ((slow, one), (fast, two)) = tokio::join!(stage.poll(&begun), faster);
+    assert_eq!(fast, StatusCode::OK, "{two}");
+    assert_eq!(slow, StatusCode::OK, "{one}");
+    assert_eq!(one["access_token"], two["access_token"]);
 }

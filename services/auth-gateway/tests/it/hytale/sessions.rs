@@ -1,6 +1,6 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use simulators::hytale::{BodyStyle, Effect, Endpoint, Options, SignatureFlaw, TokenFlaw};
+use simulators::hytale::{BodyStyle, Effect, Endpoint, Fault, Options, SignatureFlaw, TokenFlaw};
 
 use super::stage::{Stage, code};
 use crate::gateway::answer;
@@ -11,6 +11,12 @@ async fn make(stage: &Stage) -> Value {
     let (status, body) = stage.post(SESSION, json!({ "account_id": "host" })).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     body["session"].clone()
+}
+
+async fn ask_with_a_key(stage: &Stage) -> (StatusCode, Value) {
+    let request = stage.gateway.request(Method::POST, SESSION);
+    let body = json!({ "account_id": "host" });
+    answer(request.header("Idempotency-Key", "boot-17").json(&body)).await
 }
 
 async fn age(stage: &Stage) {
@@ -75,16 +81,8 @@ async fn existing_clients_find_sessions_at_their_addresses() {
 async fn the_same_idempotency_key_means_the_same_session() {
     let stage = Stage::new().await;
     stage.host().await;
-    let ask = || {
-        let request = stage.gateway.request(Method::POST, SESSION);
-        answer(
-            request
-                .header("Idempotency-Key", "boot-17")
-                .json(&json!({ "account_id": "host" })),
-        )
-    };
-    let (_, first) = ask().await;
-    let (status, second) = ask().await;
+    let (_, first) = ask_with_a_key(&stage).await;
+    let (status, second) = ask_with_a_key(&stage).await;
     assert_eq!(status, StatusCode::OK, "{second}");
     assert_eq!(first, second);
     assert_eq!(stage.hytale.live_sessions("one"), 1);
@@ -129,16 +127,8 @@ async fn an_access_token_that_died_before_its_time_is_renewed_once() {
         retry_after: None,
     };
     stage.hytale.faults(|faults| {
-        faults.add(
-            simulators::hytale::Fault::new(effect.clone())
-                .on(Endpoint::SessionNew)
-                .times(1),
-        );
-        faults.add(
-            simulators::hytale::Fault::new(effect)
-                .on(Endpoint::Profiles)
-                .times(1),
-        );
+        faults.add(Fault::new(effect.clone()).on(Endpoint::SessionNew).times(1));
+        faults.add(Fault::new(effect).on(Endpoint::Profiles).times(1));
     });
     make(&stage).await;
     assert_eq!(stage.asked(Endpoint::RefreshToken), 1);
@@ -248,4 +238,153 @@ async fn a_pair_that_is_not_what_it_must_be_is_neither_stored_nor_answered() {
         .await;
     assert!(stored.is_empty());
     assert_eq!(stage.hytale.live_sessions("one"), 0, "given back");
+}
+
+/// Does `deed` while an answer of `endpoint` is on its way to `request`.
+async fn meanwhile<A, B>(
+    stage: &Stage,
+    endpoint: Endpoint,
+    request: impl Future<Output = A>,
+    deed: impl Future<Output = B>,
+) -> (A, B) {
+    stage.hytale.faults(|faults| {
+        faults.add(
+            Fault::new(Effect::Late { seconds: 1.5 })
+                .on(endpoint)
+                .times(1),
+        );
+    });
+    let before = stage.asked(endpoint);
+    let deed = async {
+        while stage.asked(endpoint) == before {
+            tokio::task::yield_now().await;
+        }
+        deed.await
+    };
+    tokio::join!(request, deed)
+}
+
+#[tokio::test]
+async fn a_session_whose_pair_is_being_renewed_is_not_ended_meanwhile() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    make(&stage).await;
+    age(&stage).await;
+    let which = json!({ "account_id": "host" });
+    let renewed = stage.send(Method::PATCH, SESSION, which.clone());
+    let ended = stage.send(Method::DELETE, SESSION, which.clone());
+    let ((renewed, _), (ended, body)) =
+        meanwhile(&stage, Endpoint::SessionRefresh, renewed, ended).await;
+    assert_eq!(renewed, StatusCode::OK);
+    assert_eq!(ended, StatusCode::CONFLICT, "{body}");
+    let (status, body) = stage.send(Method::DELETE, SESSION, which).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(stage.hytale.live_sessions("one"), 0);
+}
+
+#[tokio::test]
+async fn a_new_pair_that_nobody_keeps_is_given_back() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let which = json!({ "account_id": "host" });
+    let gone = stage.execute("DELETE FROM hytale_sessions");
+    let made = stage.post(SESSION, which.clone());
+    let ((status, body), ()) = meanwhile(&stage, Endpoint::SessionNew, made, gone).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
+    assert_eq!(stage.hytale.live_sessions("one"), 0);
+
+    make(&stage).await;
+    age(&stage).await;
+    let gone = stage.execute("DELETE FROM hytale_sessions");
+    let renewed = stage.send(Method::PATCH, SESSION, which);
+    let ((status, body), ()) = meanwhile(&stage, Endpoint::SessionRefresh, renewed, gone).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
+    assert_eq!(code(&body), "SESSION_NOT_FOUND");
+    assert_eq!(stage.hytale.live_sessions("one"), 0);
+}
+
+#[tokio::test]
+async fn a_session_that_could_not_be_ended_can_be_ended_at_once_when_hytale_is_back() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    make(&stage).await;
+    stage.fail(Endpoint::SessionDelete, Effect::Closed);
+    let which = json!({ "account_id": "host" });
+    let (status, body) = stage.send(Method::DELETE, SESSION, which.clone()).await;
+    assert!(status.is_server_error(), "{status}: {body}");
+    stage.heal();
+    let (status, body) = stage.send(Method::DELETE, SESSION, which).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(stage.hytale.live_sessions("one"), 0);
+}
+
+#[tokio::test]
+async fn a_late_release_does_not_free_the_claim_of_somebody_else() {
+    let more = vec![("HYTALE_REQUEST_TIMEOUT_SECONDS", "1".to_owned())];
+    let stage = Stage::with(Options::default(), more).await;
+    stage.host().await;
+    make(&stage).await;
+    age(&stage).await;
+    let other = "UPDATE hytale_sessions SET claimed_until = now() + interval '1 hour'";
+    let renewed = stage.send(Method::PATCH, SESSION, json!({ "account_id": "host" }));
+    let ((status, body), ()) = meanwhile(
+        &stage,
+        Endpoint::SessionRefresh,
+        renewed,
+        stage.execute(other),
+    )
+    .await;
+    assert!(status.is_server_error(), "{status}: {body}");
+    let claimed = stage
+        .query("SELECT 1 FROM hytale_sessions WHERE claimed_until IS NOT NULL")
+        .await;
+    assert_eq!(claimed.len(), 1);
+}
+
+#[tokio::test]
+async fn a_renewed_pair_that_cannot_be_believed_is_given_back_and_its_claim_too() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    make(&stage).await;
+    age(&stage).await;
+    let flaw = TokenFlaw::WrongSubject;
+    stage.fail(Endpoint::SessionRefresh, Effect::Flawed { flaw });
+    let which = json!({ "account_id": "host" });
+    let (status, body) = stage.send(Method::PATCH, SESSION, which.clone()).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY, "{body}");
+    assert_eq!(stage.hytale.live_sessions("one"), 0);
+    stage.heal();
+    let (status, body) = stage.send(Method::PATCH, SESSION, which).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "not under way: {body}");
+}
+
+#[tokio::test]
+async fn a_repeated_key_needs_no_hytale_and_is_free_when_its_session_is_over() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let (_, first) = ask_with_a_key(&stage).await;
+    stage.age_access_token().await;
+    stage.fail(Endpoint::RefreshToken, Effect::Closed);
+    let (status, again) = ask_with_a_key(&stage).await;
+    assert_eq!(status, StatusCode::OK, "{again}");
+    assert_eq!(first, again);
+    stage.heal();
+
+    let ended = json!({ "account_id": "host", "session_id": first["session"]["session_id"] });
+    stage.send(Method::DELETE, SESSION, ended).await;
+    let (status, second) = ask_with_a_key(&stage).await;
+    assert_eq!(status, StatusCode::OK, "{second}");
+    assert_ne!(
+        first["session"]["session_id"],
+        second["session"]["session_id"]
+    );
+    stage
+        .execute("UPDATE hytale_sessions SET expires_at = now() - interval '1 second'")
+        .await;
+    let (status, third) = ask_with_a_key(&stage).await;
+    assert_eq!(status, StatusCode::OK, "{third}");
+    assert_ne!(
+        second["session"]["session_id"],
+        third["session"]["session_id"]
+    );
 }
