@@ -7,11 +7,11 @@
 //! - **No transaction is open while the vendor is asked.** The intent is committed
 //!   before, the answer after, each by whoever still may (`store::Spend` and the claims
 //!   of flows and sessions).
-//! - **What the vendor does only once runs in a task of its own** ([`Custody::detach`]):
+//! - **What the vendor does only once runs in a task of its own** (`Custody::detach`):
 //!   a caller that hangs up, or a service that stops, does not end it half-way. The
 //!   service waits for such tasks before it exits ([`Custody::close`]).
 //! - **An answer is stored before it is used**, and again and again while PostgreSQL is
-//!   away ([`Custody::persist`]): the new token is nowhere else.
+//!   away (`Custody::persist`): the new token is nowhere else.
 //! - **What an answer means** is decided by pure functions: `verdict` for refresh
 //!   tokens, `progress` for logins.
 //! - **What must happen though nobody asks** is [`Custody::upkeep`]: any number of
