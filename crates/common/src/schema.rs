@@ -3,6 +3,16 @@
 #![allow(missing_docs, reason = "the migrations document the tables")]
 
 diesel::table! {
+    access_tokens (id) {
+        id -> Uuid,
+        user_id -> Text,
+        issued_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     admin_audit (id) {
         id -> Uuid,
         created_at -> Timestamptz,
@@ -65,6 +75,13 @@ diesel::table! {
         format -> Text,
         updated_by -> Text,
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    credential_epoch (one) {
+        one -> Bool,
+        epoch -> Int8,
     }
 }
 
@@ -500,6 +517,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    signing_keys (id) {
+        id -> Text,
+        public -> Bytea,
+        secret -> Text,
+        created_at -> Timestamptz,
+        retired_at -> Nullable<Timestamptz>,
+        published_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     sync_errors (id) {
         id -> Int8,
         run_id -> Uuid,
@@ -634,6 +662,9 @@ diesel::table! {
         is_active -> Bool,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        username -> Nullable<Text>,
+        roles -> Array<Text>,
+        tokens_valid_from -> Nullable<Timestamptz>,
     }
 }
 
@@ -647,11 +678,13 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
+    access_tokens,
     admin_audit,
     allocations,
     api_clients,
     api_keys,
     config,
+    credential_epoch,
     data_keys,
     database_hosts,
     egg_variables,
@@ -676,6 +709,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     server_subusers,
     server_variables,
     servers,
+    signing_keys,
     sync_errors,
     sync_held,
     sync_logs,

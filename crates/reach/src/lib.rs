@@ -1,14 +1,17 @@
-//! How panels are reached. Joins what the store holds (addresses, sealed keys,
-//! settings), the configuration, and the request budget that all processes share.
+//! How panels are reached, and what else needs stored secrets. Joins what the store
+//! holds (addresses, sealed keys, settings), the configuration, and the request budget
+//! that all processes share.
 //!
 //! - [`settings`] lets stored settings override the environment.
 //! - [`vault`] opens and seals what lies sealed in the database.
+//! - [`signing`] keeps the keys that sign access tokens.
 //! - [`SharedBudget`] takes requests from Redis, or a share of the limit without it.
 //! - [`Panels`] has one client for each panel, made of all three.
 
 mod budget;
 mod panels;
 pub mod settings;
+pub mod signing;
 pub mod vault;
 
 pub use budget::SharedBudget;

@@ -89,6 +89,8 @@ pub struct ValidApiKey {
     pub client: Uuid,
     /// What it may be used for.
     pub scopes: Scopes,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
     /// Whether its last use is to be noted: the last note is a minute old.
     pub use_unnoted: bool,
 }
@@ -119,6 +121,8 @@ struct Valid {
     client_id: Uuid,
     #[diesel(sql_type = Array<Text>)]
     scopes: Vec<String>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    expires_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Bool)]
     use_unnoted: bool,
 }
@@ -224,7 +228,7 @@ impl Store {
     pub async fn api_key_valid(&self, hash: &KeyHash) -> Result<Option<ValidApiKey>, StoreError> {
         let mut conn = self.conn().await?;
         let rows: Vec<Valid> = sql_query(
-            "SELECT id, client_id, scopes, \
+            "SELECT id, client_id, scopes, expires_at, \
                coalesce(last_used_at < now() - interval '1 minute', true) AS use_unnoted \
              FROM api_keys WHERE hash = $1 \
                AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
@@ -236,6 +240,7 @@ impl Store {
             id: row.id,
             client: row.client_id,
             scopes: Scopes::of_words(&row.scopes),
+            expires_at: row.expires_at,
             use_unnoted: row.use_unnoted,
         }))
     }

@@ -16,7 +16,7 @@ pub struct Retention {
     pub runs: Duration,
     /// Removed rows of the mirror.
     pub removed_rows: Duration,
-    /// Published outbox rows and inbox rows.
+    /// Published outbox rows, inbox rows, and tokens and their keys that count no longer.
     pub messages: Duration,
     /// Rows deleted in one statement.
     pub batch: i64,
@@ -60,6 +60,16 @@ impl Store {
             (
                 "inbox",
                 "received_at < now() - make_interval(secs => $1)",
+                retention.messages,
+            ),
+            (
+                "access_tokens",
+                "expires_at < now() - make_interval(secs => $1)",
+                retention.messages,
+            ),
+            (
+                "signing_keys",
+                "published_until < now() - make_interval(secs => $1)",
                 retention.messages,
             ),
         ] {

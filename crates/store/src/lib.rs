@@ -2,6 +2,7 @@
 //! changes something is one transaction. Nothing outside this crate names
 //! diesel, so a caller cannot hold a transaction open across other I/O.
 
+mod access_tokens;
 mod accounts;
 mod admin_audit;
 mod api_keys;
@@ -19,9 +20,13 @@ mod pool;
 mod reconcile;
 mod runs;
 mod tasks;
+mod users;
 mod wake;
 mod workers;
 
+pub use access_tokens::{
+    AccessTokenRow, NewAccessToken, NewSigningKey, SigningKeyRow, TokenStanding,
+};
 pub use accounts::{LinkConflict, LinkReport, PanelIdentity};
 pub use api_keys::{ApiKeyOutcome, ApiKeyRow, KEYS_AT_ONCE, NewApiKey, ValidApiKey};
 pub use cleanup::{Cleaned, Retention};
@@ -45,5 +50,6 @@ pub use runs::{
     CancelOutcome, ConfirmOutcome, Ending, LogLine, NewRun, RunError, RunKind, RunRow, Triggered,
 };
 pub use tasks::{ClaimSettings, NewTask, Progress, TaskLease, TaskRow};
+pub use users::{NewUser, UserChange, UserOutcome, UserRow};
 pub use wake::{OUTBOX_CHANNEL, TASKS_CHANNEL, Wakeups};
 pub use workers::SYNC_WORKER;

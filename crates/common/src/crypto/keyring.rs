@@ -36,6 +36,17 @@ impl KeyId {
         }
     }
 
+    /// A new id, of 16 characters.
+    ///
+    /// # Errors
+    /// The operating system gave no randomness.
+    pub fn random() -> Result<Self, NoRandomness> {
+        let bytes = cipher::random::<8>()?;
+        Ok(Self(
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        ))
+    }
+
     /// The id as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -69,12 +80,8 @@ impl DataKey {
     /// # Errors
     /// The operating system gave no randomness.
     pub fn generate() -> Result<Self, NoRandomness> {
-        let id = cipher::random::<8>()?
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Ok(Self {
-            id: KeyId(id),
+            id: KeyId::random()?,
             bytes: Zeroizing::new(cipher::random()?),
         })
     }

@@ -8,9 +8,10 @@
 //! behind is read by [`legacy`], and only where the row's own [format](mod@format) says so.
 //!
 //! Keys that callers send ([`api_key`]) are not sealed but hashed: nobody needs to read
-//! them again.
+//! them again. Tokens that callers send ([`bearer`]) are signed.
 
 pub mod api_key;
+pub mod bearer;
 mod cipher;
 pub mod envelope;
 pub mod format;

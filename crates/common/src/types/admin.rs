@@ -9,6 +9,24 @@ pub enum AdminEvent {
     ApiKeyCreated,
     /// A key was revoked.
     ApiKeyRevoked,
+    /// A user was made.
+    UserCreated,
+    /// A user may use the installation again.
+    UserEnabled,
+    /// A user may no longer use the installation.
+    UserDisabled,
+    /// A user got other roles.
+    UserRolesChanged,
+    /// All tokens that a user had were revoked.
+    UserTokensRevoked,
+    /// A token was made for a user.
+    TokenMinted,
+    /// A token was revoked.
+    TokenRevoked,
+    /// Tokens are signed with a new key.
+    SigningKeyCreated,
+    /// A key was dropped, and all tokens that it signed with it.
+    SigningKeyDropped,
 }
 
 impl AdminEvent {
@@ -19,6 +37,15 @@ impl AdminEvent {
             Self::ApiClientCreated => "API_CLIENT_CREATED",
             Self::ApiKeyCreated => "API_KEY_CREATED",
             Self::ApiKeyRevoked => "API_KEY_REVOKED",
+            Self::UserCreated => "USER_CREATED",
+            Self::UserEnabled => "USER_ENABLED",
+            Self::UserDisabled => "USER_DISABLED",
+            Self::UserRolesChanged => "USER_ROLES_CHANGED",
+            Self::UserTokensRevoked => "USER_TOKENS_REVOKED",
+            Self::TokenMinted => "TOKEN_MINTED",
+            Self::TokenRevoked => "TOKEN_REVOKED",
+            Self::SigningKeyCreated => "SIGNING_KEY_CREATED",
+            Self::SigningKeyDropped => "SIGNING_KEY_DROPPED",
         }
     }
 }

@@ -9,3 +9,4 @@ pub mod message;
 pub mod panel;
 pub mod scope;
 pub mod sync;
+pub mod user;

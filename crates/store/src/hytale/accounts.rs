@@ -102,27 +102,29 @@ impl Store {
             .ok_or(StoreError::NotFound("account"))
     }
 
-    /// Accounts in the order of their ids, beginning behind `after`; of one owner, or all.
+    /// Accounts in the order of their ids, beginning behind `after`; those that all of
+    /// `owners` own: without owners, all.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
     pub async fn hytale_accounts(
         &self,
         environment: HytaleEnvironment,
-        owner: Option<&Principal>,
+        owners: &[Principal],
         after: Option<Uuid>,
         limit: i64,
     ) -> Result<Vec<AccountRow>, StoreError> {
         let mut conn = self.conn().await?;
         Ok(sql_query(format!(
             "SELECT {COLUMNS} FROM hytale_accounts a WHERE a.environment = $1 \
-               AND ($2::text IS NULL OR EXISTS (SELECT 1 FROM hytale_account_owners o \
-                 WHERE o.environment = a.environment AND o.account_id = a.account_id AND o.principal = $2)) \
+               AND (cardinality($2::text[]) = 0 OR a.account_id IN (SELECT o.account_id \
+                 FROM hytale_account_owners o WHERE o.environment = $1 AND o.principal = ANY($2) \
+                 GROUP BY o.account_id HAVING count(*) = cardinality($2))) \
                AND ($3::uuid IS NULL OR a.account_id > $3) \
              ORDER BY a.account_id LIMIT $4"
         ))
         .bind::<Text, _>(environment.as_str())
-        .bind::<Nullable<Text>, _>(owner.map(ToString::to_string))
+        .bind::<Array<Text>, _>(owners.iter().map(ToString::to_string).collect::<Vec<_>>())
         .bind::<Nullable<SqlUuid>, _>(after)
         .bind::<BigInt, _>(limit)
         .load(&mut conn)

@@ -237,3 +237,25 @@ async fn purging_a_server_does_not_read_every_allocation() {
     let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     assert!(plan.iter().any(|line| line.contains("Index")), "{plan:#?}");
 }
+
+#[tokio::test]
+async fn tokens_and_keys_go_when_they_count_no_longer_and_the_key_that_signs_never() {
+    let stage = Stage::new().await;
+    stage
+        .execute(
+            "INSERT INTO users (id, email) VALUES ('anna', 'anna@x');
+             INSERT INTO access_tokens (id, user_id, issued_at, expires_at)
+               SELECT gen_random_uuid(), 'anna', now() - interval '9 days', now() - days * interval '1 day'
+               FROM generate_series(-1, 3, 2) AS days;
+             INSERT INTO signing_keys (id, public, secret, created_at, retired_at, published_until) VALUES
+               ('a', decode(repeat('00', 32), 'hex'), '', now() - interval '9 days', NULL, NULL),
+               ('b', decode(repeat('00', 32), 'hex'), '', now(), now(), now() + interval '1 day'),
+               ('c', decode(repeat('00', 32), 'hex'), '', now(), now(), now() - interval '2 days')",
+        )
+        .await;
+    let cleaned = stage.store.clean_up(RETENTION).await.unwrap();
+    assert_eq!(cleaned["access_tokens"], 1, "a day is left after the end");
+    assert_eq!(cleaned["signing_keys"], 1);
+    let kept = "SELECT count(*) FROM signing_keys WHERE id IN ('a', 'b')";
+    assert_eq!(stage.number(kept).await, 2);
+}

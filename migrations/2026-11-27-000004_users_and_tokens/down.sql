@@ -1,0 +1,5 @@
+DROP TRIGGER api_keys_credentials ON api_keys;
+DROP TRIGGER users_credentials ON users;
+DROP TABLE signing_keys, access_tokens, credential_epoch;
+DROP FUNCTION advance_credential_epoch();
+ALTER TABLE users DROP COLUMN username, DROP COLUMN roles, DROP COLUMN tokens_valid_from;
