@@ -86,6 +86,8 @@ pub const KEYS: &[Key] = &[
         Kind::Secret,
         &["JWT_SECRET", "NEXTAUTH_SECRET"],
     ),
+    key("security.token_issuer", Kind::Text),
+    key("security.token_audience", Kind::Text),
     named("panel.url", WEB, &["PTERODACTYL_URL"]),
     named("panel.api_key", Kind::Secret, &["PTERODACTYL_API_KEY"]),
     named(

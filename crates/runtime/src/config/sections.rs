@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use common::crypto::bearer::Realm;
 use common::crypto::master::{MasterKey, MasterKeyError};
 use common::types::hytale::HytaleEnvironment;
 use ipnet::IpNet;
@@ -143,9 +144,13 @@ pub struct SecurityConfig {
     /// Wraps the data keys. [`SecurityConfig::master_key`] reads it.
     #[serde(with = "optional_secret")]
     pub encryption_key: Option<SecretString>,
-    /// Signs access tokens.
+    /// Shared with the website, which signs its tokens with it.
     #[serde(with = "optional_secret")]
     pub jwt_secret: Option<SecretString>,
+    /// Who makes our own tokens.
+    pub token_issuer: String,
+    /// For whom our own tokens are.
+    pub token_audience: String,
 }
 
 impl SecurityConfig {
@@ -160,6 +165,15 @@ impl SecurityConfig {
             .as_ref()
             .map(MasterKey::parse)
             .transpose()
+    }
+
+    /// For whom and by whom our own tokens are.
+    #[must_use]
+    pub fn realm(&self) -> Realm {
+        Realm {
+            issuer: self.token_issuer.clone(),
+            audience: self.token_audience.clone(),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER;
+use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
@@ -174,6 +174,14 @@ impl ApiError {
         self
     }
 
+    /// How to come back with credentials (RFC 6750 section 3).
+    fn challenge(&self) -> &'static str {
+        match self.code {
+            "EXPIRED_TOKEN" | "INVALID_TOKEN" => "Bearer error=\"invalid_token\"",
+            _ => "Bearer",
+        }
+    }
+
     fn more(&mut self) -> &mut More {
         self.more.get_or_insert_default()
     }
@@ -255,6 +263,9 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status);
         if let Some(wait) = self.retry_after {
             response.insert_header((RETRY_AFTER, whole_seconds(wait)));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.insert_header((WWW_AUTHENTICATE, self.challenge()));
         }
         if let Some(id) = &self.request_id {
             response.insert_header((request_id::HEADER, id.as_str()));
