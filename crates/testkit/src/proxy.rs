@@ -1,6 +1,7 @@
-//! A TCP connection that can be cut.
+//! A TCP connection that can be cut, or fall silent.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -8,7 +9,14 @@ use tokio::task::JoinSet;
 /// Passes connections on to a server; cut, it ends them and lets none through.
 pub struct Proxy {
     address: SocketAddr,
-    open: watch::Sender<bool>,
+    line: watch::Sender<Line>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Open,
+    Silent,
+    Cut,
 }
 
 impl Proxy {
@@ -19,9 +27,9 @@ impl Proxy {
     pub async fn start(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (open, state) = watch::channel(true);
+        let (line, state) = watch::channel(Line::Open);
         tokio::spawn(serve(listener, server, state));
-        Self { address, open }
+        Self { address, line }
     }
 
     /// Where clients connect.
@@ -31,39 +39,57 @@ impl Proxy {
 
     /// Ends all connections; new ones are closed at once.
     pub fn cut(&self) {
-        self.open.send_replace(false);
+        self.line.send_replace(Line::Cut);
+    }
+
+    /// Keeps all connections and takes new ones, but passes nothing on, as a network does
+    /// that loses every packet.
+    pub fn silence(&self) {
+        self.line.send_replace(Line::Silent);
     }
 
     /// Lets connections through again.
     pub fn mend(&self) {
-        self.open.send_replace(true);
+        self.line.send_replace(Line::Open);
     }
 }
 
-async fn serve(listener: TcpListener, server: String, mut open: watch::Receiver<bool>) {
+async fn serve(listener: TcpListener, server: String, mut line: watch::Receiver<Line>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            changed = open.changed() => {
+            changed = line.changed() => {
                 if changed.is_err() {
                     return;
                 }
-                if !*open.borrow_and_update() {
+                if *line.borrow_and_update() == Line::Cut {
                     connections.shutdown().await;
                 }
             }
             Ok((client, _)) = listener.accept() => {
-                if *open.borrow() {
-                    connections.spawn(pass(client, server.clone()));
+                if *line.borrow() != Line::Cut {
+                    connections.spawn(pass(client, server.clone(), line.clone()));
                 }
             }
         }
     }
 }
 
-async fn pass(mut client: TcpStream, server: String) {
-    if let Ok(mut server) = TcpStream::connect(server).await {
-        // Either side may end it, in whichever way.
-        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+async fn pass(mut client: TcpStream, server: String, mut line: watch::Receiver<Line>) {
+    let Ok(mut server) = TcpStream::connect(server).await else {
+        return;
+    };
+    let mut passing = pin!(tokio::io::copy_bidirectional(&mut client, &mut server));
+    loop {
+        let is_open = *line.borrow_and_update() == Line::Open;
+        tokio::select! {
+            // Either side may end it, in whichever way.
+            _ = &mut passing, if is_open => return,
+            changed = line.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+        }
     }
 }

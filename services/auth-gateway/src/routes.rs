@@ -1,5 +1,5 @@
 //! The map of all addresses, and the way to them: request id and real IP (`Observe`,
-//! around the app), whose key it is (`identify`), whether that may do what the route
+//! around the app), whose credentials these are (`identify`), whether they may do what the route
 //! needs (`Needs`, the handler's first extractor), handler.
 
 use std::sync::Arc;
@@ -10,8 +10,11 @@ use runtime::health::{self, Health};
 
 use crate::auth::identify;
 use crate::http::hytale::{accounts, login, sessions, tokens, validate};
-use crate::http::{servers, sync, sync_stream};
+use crate::http::{jwks, servers, sync, sync_stream};
 use crate::openapi::{self, Document};
+
+/// Where the keys are that verify the gateway's tokens.
+pub(crate) const JWKS: &str = "/.well-known/jwks.json";
 
 /// Everything that the OpenAPI document describes.
 pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
@@ -75,7 +78,8 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
 }
 
-/// What needs no key: `/health*`, `/metrics` and the description of the API.
+/// What needs no credentials: `/health*`, `/metrics`, the description of the API and the
+/// keys that verify its tokens.
 pub(crate) fn public(
     app: &mut actix_web::web::ServiceConfig,
     health: &Arc<Health>,
@@ -83,4 +87,5 @@ pub(crate) fn public(
 ) {
     health::configure(app, health);
     openapi::configure(app, document);
+    app.route(JWKS, actix_web::web::get().to(jwks::jwks));
 }

@@ -11,7 +11,7 @@ use slog::{Logger, debug};
 use store::{PanelRow, RunRow, Store};
 use tokio::sync::Semaphore;
 
-use crate::auth::KeyVerdicts;
+use crate::auth::{ApiKeys, Bearers, CredentialEpoch, SigningKeys};
 use crate::http::sync_log::SyncLog;
 use crate::limits::Limits;
 use crate::live_panels::LivePanels;
@@ -30,7 +30,11 @@ pub struct State {
     /// Hytale accounts.
     pub custody: Custody,
     /// Keys of clients.
-    pub keys: KeyVerdicts,
+    pub keys: ApiKeys,
+    /// Tokens of users.
+    pub bearers: Bearers,
+    /// What verifies our own tokens.
+    pub signing_keys: Arc<SigningKeys>,
     /// How often callers may ask.
     pub limits: Limits,
     /// One permit for each event stream.
@@ -49,12 +53,23 @@ impl State {
         log: &Logger,
     ) -> Result<Self, SettingsError> {
         let settings = Arc::new(Settings::new(store.clone(), Arc::clone(config))?);
+        let epoch = CredentialEpoch::start(&store, log);
+        let signing_keys = Arc::new(SigningKeys::new(&store, &epoch, log));
+        let bearers = Bearers::new(
+            &store,
+            &signing_keys,
+            &epoch,
+            config.security.realm(),
+            config.security.jwt_secret.clone(),
+        );
         let panels = LivePanels::new(config, Arc::clone(&settings), &store, &cache, log);
         Ok(Self {
             runs: RunFeed::start(store.clone(), &cache, log),
             panels,
             custody,
-            keys: KeyVerdicts::new(&store, log),
+            keys: ApiKeys::new(&store, &epoch, log),
+            bearers,
+            signing_keys,
             limits: Limits::new(
                 RateLimiter::new(
                     cache.clone(),

@@ -14,10 +14,25 @@ use uuid::Uuid;
 pub struct Caller {
     /// The owner of accounts.
     pub principal: Principal,
+    /// Who else must own an account that is used; `None`: nobody.
+    pub and: Option<Principal>,
     /// Whether every account may be used, those without an owner included.
     pub all_accounts: bool,
     /// For the audit trail.
     pub origin: Origin,
+}
+
+impl Caller {
+    /// Who must own an account that is used, each of them; empty: nobody.
+    pub(super) fn owners(&self) -> Vec<Principal> {
+        let first = (!self.all_accounts).then(|| self.principal.clone());
+        first.into_iter().chain(self.and.clone()).collect()
+    }
+
+    fn may_use(&self, account: &AccountRow) -> bool {
+        let owns = |principal: &Principal| account.owners.contains(&principal.to_string());
+        self.owners().iter().all(owns)
+    }
 }
 
 impl Custody {
@@ -60,11 +75,7 @@ impl Custody {
         let environment = self.environment();
         let account = HytaleAccount { environment, id };
         match self.account_row(account).await {
-            Ok(row)
-                if caller.all_accounts || row.owners.contains(&caller.principal.to_string()) =>
-            {
-                Ok(Some(account))
-            }
+            Ok(row) if caller.may_use(&row) => Ok(Some(account)),
             Ok(_) | Err(CustodyError::UnknownAccount) => Ok(None),
             Err(error) => Err(error),
         }

@@ -23,11 +23,10 @@ impl Custody {
         after: Option<Uuid>,
         limit: i64,
     ) -> Result<Vec<AccountRow>, CustodyError> {
-        let owner = (!caller.all_accounts).then_some(&caller.principal);
         let environment = self.environment();
         Ok(self
             .store()
-            .hytale_accounts(environment, owner, after, limit)
+            .hytale_accounts(environment, &caller.owners(), after, limit)
             .await?)
     }
 

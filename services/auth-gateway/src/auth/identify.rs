@@ -2,7 +2,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
@@ -11,24 +11,46 @@ use common::types::caller::Principal;
 use common::types::scope::{Scope, Scopes};
 use runtime::http::client_key;
 
-use super::key_verdicts::NoVerdict;
+use super::verdicts::{NoVerdict, Refused};
 use crate::state::State;
 
 /// The header that carries a key. A query parameter is not read: it would end up in the
 /// logs of every proxy.
-const HEADER: &str = "x-api-key";
+const KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The scheme of `Authorization` that carries a token (RFC 6750), and the blank behind.
+const BEARER: &str = "bearer ";
 
 /// What is known of the sender.
 #[derive(Debug, Clone)]
 pub(super) enum Identity {
     /// No credentials came along.
     Nobody,
-    /// Credentials came along that are unknown, expired or revoked.
-    Refused,
+    /// Credentials came along that are not good.
+    Refused(Refused),
     /// Credentials came along that nobody can check now.
     Unchecked(NoVerdict),
-    /// Whom they stand for, and what they may be used for.
-    Known(Principal, Scopes),
+    /// Whom they stand for.
+    Known(Known),
+}
+
+/// Whom good credentials stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    /// The user of the token or, without one, the client of the key.
+    pub principal: Principal,
+    /// The client, where a token came along and the client's key does not reach to the
+    /// accounts of others: the call is about what belongs to both.
+    pub and: Option<Principal>,
+    /// What the credentials may be used for.
+    pub scopes: Scopes,
+}
+
+/// What a request carries, kept for answers that last.
+#[derive(Debug, Clone)]
+pub(super) struct Credentials {
+    key: Option<HeaderValue>,
+    authorization: Option<HeaderValue>,
 }
 
 /// Finds out who sent the request and keeps it with it.
@@ -36,33 +58,167 @@ pub async fn identify(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let state = request.app_data::<Data<State>>().cloned();
-    let key = request.headers().get(HEADER).cloned();
-    let identity = match (state, key) {
-        (Some(state), Some(key)) => of_key(&state, &key).await,
-        (None, Some(_)) => Identity::Refused,
-        // No bearer is known here; whoever sends one is not nobody.
-        (_, None) if request.headers().contains_key(AUTHORIZATION) => Identity::Refused,
-        (_, None) => Identity::Nobody,
+    let credentials = Credentials::of(request.headers());
+    let identity = match request.app_data::<Data<State>>().cloned() {
+        Some(state) => credentials.identity(&state).await,
+        None => Identity::Refused(Refused::Key),
     };
     request.extensions_mut().insert(identity);
+    request.extensions_mut().insert(credentials);
     next.call(request).await
+}
+
+impl Credentials {
+    fn of(headers: &HeaderMap) -> Self {
+        // They must not stand in what is printed of a request.
+        let secret = |name: HeaderName| {
+            let mut value = headers.get(name)?.clone();
+            value.set_sensitive(true);
+            Some(value)
+        };
+        Self {
+            key: secret(KEY),
+            authorization: secret(AUTHORIZATION),
+        }
+    }
+
+    /// Whom they stand for now. Both, where both came along, must be good.
+    pub(super) async fn identity(&self, state: &State) -> Identity {
+        match (&self.key, &self.authorization) {
+            (None, None) => Identity::Nobody,
+            (Some(key), None) => of_key(state, key).await,
+            (None, Some(authorization)) => of_bearer(state, authorization).await,
+            (Some(key), Some(authorization)) => both(
+                of_key(state, key).await,
+                of_bearer(state, authorization).await,
+            ),
+        }
+    }
+}
+
+/// A call with both may do what both may.
+fn both(key: Identity, bearer: Identity) -> Identity {
+    match (key, bearer) {
+        (Identity::Known(key), Identity::Known(bearer)) => Identity::Known(Known {
+            and: (!key.scopes.has(Scope::HytaleAll)).then_some(key.principal),
+            scopes: key.scopes.and(bearer.scopes),
+            principal: bearer.principal,
+        }),
+        (Identity::Refused(refused), _) | (_, Identity::Refused(refused)) => {
+            Identity::Refused(refused)
+        }
+        (Identity::Unchecked(error), _) | (_, Identity::Unchecked(error)) => {
+            Identity::Unchecked(error)
+        }
+        (Identity::Nobody, other) | (other, Identity::Nobody) => other,
+    }
 }
 
 async fn of_key(state: &State, given: &HeaderValue) -> Identity {
     let Ok(given) = given.to_str() else {
-        return Identity::Refused;
+        return Identity::Refused(Refused::Key);
+    };
+    let known = |principal, scopes| {
+        Identity::Known(Known {
+            principal,
+            and: None,
+            scopes,
+        })
     };
     let installation = state.config.security.backend_api_key.as_ref();
     if installation.is_some_and(|expected| client_key::matches(expected, given)) {
-        return Identity::Known(Principal::Service, Scopes::all().without(Scope::Admin));
+        return known(Principal::Service, Scopes::all().without(Scope::Admin));
     }
     let Some(hash) = api_key::hash(given) else {
-        return Identity::Refused;
+        return Identity::Refused(Refused::Key);
     };
     match state.keys.of(hash).await {
-        Ok(Some(key)) => Identity::Known(Principal::Client(key.client), key.scopes),
-        Ok(None) => Identity::Refused,
+        Ok(Ok(key)) => known(Principal::Client(key.value.client), key.value.scopes),
+        Ok(Err(refused)) => Identity::Refused(refused),
         Err(error) => Identity::Unchecked(error),
+    }
+}
+
+async fn of_bearer(state: &State, given: &HeaderValue) -> Identity {
+    let Some(token) = given.to_str().ok().and_then(token) else {
+        return Identity::Refused(Refused::Token);
+    };
+    match state.bearers.of(token).await {
+        Ok(Ok(bearer)) => Identity::Known(Known {
+            principal: Principal::User(bearer.value.user),
+            and: None,
+            scopes: bearer.value.scopes,
+        }),
+        Ok(Err(refused)) => Identity::Refused(refused),
+        Err(error) => Identity::Unchecked(error),
+    }
+}
+
+/// The token of `Authorization`; schemes are written in any case.
+fn token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_at_checked(BEARER.len())?;
+    scheme
+        .eq_ignore_ascii_case(BEARER)
+        .then(|| token.trim_matches(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn known(principal: Principal, scopes: Scopes) -> Identity {
+        Identity::Known(Known {
+            principal,
+            and: None,
+            scopes,
+        })
+    }
+
+    fn user(scopes: Scopes) -> Identity {
+        known(Principal::User("anna".to_owned()), scopes)
+    }
+
+    #[test]
+    fn a_call_with_key_and_token_may_do_what_both_may() {
+        let client = Principal::Client(Uuid::nil());
+        let key = Scopes::NONE.with(Scope::Hytale).with(Scope::Sync);
+        let bearer = Scopes::NONE.with(Scope::Hytale).with(Scope::Admin);
+        let Identity::Known(both) = both(known(client.clone(), key), user(bearer)) else {
+            panic!("refused");
+        };
+        assert_eq!(both.principal, Principal::User("anna".to_owned()));
+        assert_eq!(both.scopes, Scopes::NONE.with(Scope::Hytale));
+        assert_eq!(both.and, Some(client));
+    }
+
+    #[test]
+    fn a_key_for_all_accounts_leaves_the_users_own() {
+        let service = known(Principal::Service, Scopes::all());
+        let Identity::Known(both) = both(service, user(Scopes::NONE.with(Scope::Hytale))) else {
+            panic!("refused");
+        };
+        assert_eq!(both.and, None);
+        assert!(!both.scopes.has(Scope::HytaleAll));
+    }
+
+    #[test]
+    fn one_bad_credential_spoils_the_other() {
+        let good = || user(Scopes::all());
+        let bad = || Identity::Refused(Refused::Token);
+        let unchecked = || Identity::Unchecked(NoVerdict::GivenUp);
+        assert!(matches!(both(good(), bad()), Identity::Refused(_)));
+        assert!(matches!(both(bad(), good()), Identity::Refused(_)));
+        assert!(matches!(both(unchecked(), bad()), Identity::Refused(_)));
+        assert!(matches!(both(unchecked(), good()), Identity::Unchecked(_)));
+    }
+
+    #[test]
+    fn the_scheme_is_read_in_any_case_and_no_other_is_taken() {
+        assert_eq!(token("Bearer abc"), Some("abc"));
+        assert_eq!(token("BEARER  abc "), Some("abc"));
+        for other in ["abc", "Bearer", "Basic abc", "Bearerabc", "", "é"] {
+            assert_eq!(token(other), None, "{other}");
+        }
     }
 }

@@ -5,12 +5,19 @@
 //! takes first: [`Needs`] with one of the requirements. A handler's other extractors see
 //! only requests that this one has let in.
 
+mod api_keys;
+mod bearers;
 mod caller;
+mod epoch;
 mod identify;
-mod key_verdicts;
 mod needs;
 mod origin;
+mod signing_keys;
+mod verdicts;
 
+pub use api_keys::ApiKeys;
+pub use bearers::Bearers;
+pub use epoch::CredentialEpoch;
 pub use identify::identify;
-pub use key_verdicts::KeyVerdicts;
 pub use needs::{MayNeed, Needs, ReadServers, ReadSyncs, RunSyncs, UseHytale};
+pub use signing_keys::SigningKeys;

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use common::types::caller::Origin;
 use common::types::scope::Scope;
@@ -15,8 +18,10 @@ use paperclip::v2::schema::Apiv2Schema;
 use runtime::http::ApiError;
 
 use super::caller::Caller;
-use super::identify::Identity;
+use super::identify::{Credentials, Identity};
 use super::origin::origin;
+use super::verdicts::Refused;
+use crate::state::State;
 
 /// What a route needs of its callers.
 pub trait Requirement {
@@ -56,6 +61,7 @@ impl Requirement for UseHytale {
 /// it first, is closed to everybody else.
 pub struct Needs<R> {
     caller: Caller,
+    credentials: Option<Credentials>,
     requirement: PhantomData<R>,
 }
 
@@ -84,8 +90,30 @@ impl<R: Requirement> FromRequest for Needs<R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(with_scope::<R>(request).map(|caller| Self {
             caller,
+            credentials: request.extensions().get::<Credentials>().cloned(),
             requirement: PhantomData,
         }))
+    }
+}
+
+/// How often credentials are looked at again while an answer lasts. A look costs nothing
+/// while no credential changes.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+impl<R: Requirement> Needs<R> {
+    /// Ends when the caller may no longer have what the route needs, or when nobody can
+    /// tell: for answers that go on and on.
+    pub async fn until_refused(self, state: Data<State>) {
+        let Some(credentials) = self.credentials else {
+            return;
+        };
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            match credentials.identity(&state).await {
+                Identity::Known(known) if known.scopes.has_any(R::ANY_OF) => {}
+                _ => return,
+            }
+        }
     }
 }
 
@@ -120,22 +148,35 @@ fn with_scope<R: Requirement>(request: &HttpRequest) -> Result<Caller, ApiError>
         return Ok(caller);
     }
     let needed = named(R::ANY_OF);
-    Err(ApiError::forbidden(format!("The key lacks scope {needed}")))
+    Err(ApiError::forbidden(format!(
+        "The key or token lacks scope {needed}"
+    )))
 }
 
 fn known(request: &HttpRequest) -> Result<Caller, ApiError> {
     let identity = request.extensions().get::<Identity>().cloned();
     match identity {
-        Some(Identity::Known(principal, scopes)) => Ok(Caller {
-            origin: origin(request, Some(principal.clone())),
-            principal,
-            scopes,
+        Some(Identity::Known(known)) => Ok(Caller {
+            origin: origin(request, Some(known.principal.clone())),
+            principal: known.principal,
+            and: known.and,
+            scopes: known.scopes,
         }),
         Some(Identity::Unchecked(error)) => Err(ApiError::unavailable(
-            "The key cannot be checked now",
+            "The key or token cannot be checked now",
             error,
         )),
-        Some(Identity::Nobody | Identity::Refused) | None => {
+        Some(Identity::Refused(Refused::ExpiredToken)) => Err(ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "EXPIRED_TOKEN",
+            "The token has expired",
+        )),
+        Some(Identity::Refused(Refused::Token)) => Err(ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "INVALID_TOKEN",
+            "Invalid token",
+        )),
+        Some(Identity::Nobody | Identity::Refused(Refused::Key)) | None => {
             Err(ApiError::unauthorized("Invalid or missing API key"))
         }
     }
@@ -188,7 +229,9 @@ impl<R> Apiv2Schema for MayNeed<R> {
 impl<R: Requirement> OperationModifier for MayNeed<R> {
     fn update_parameter(operation: &mut DefaultOperationRaw) {
         let needed = named(R::ANY_OF);
-        let told = format!("Open to callers without a key; one that is sent needs scope {needed}.");
+        let told = format!(
+            "Open to callers without credentials; those that are sent need scope {needed}."
+        );
         tell(operation, &told);
         // An empty requirement: none is a choice as well.
         operation.security.push(BTreeMap::new());

@@ -1,194 +1,293 @@
-//! Keys of clients, looked for in the database by their hash.
+//! What was found out about credentials, by their hash.
 //!
-//! What was found is believed for half a second, whether the key is good or not: so a
-//! revoked key is refused soon after, on every replica and without any message between
-//! them, and a key that many requests carry costs two statements a second.
+//! A verdict is believed for half a second, whether it is good or not: so what was
+//! revoked is refused soon after, on every replica and without any message between them.
+//! A good one is believed for a minute while the [epoch](CredentialEpoch) of all
+//! credentials stands still and is known to: so a credential that many requests carry
+//! costs the database next to nothing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use common::crypto::api_key::KeyHash;
-use slog::{Logger, debug};
-use store::{Store, StoreError, ValidApiKey};
+use chrono::{DateTime, Utc};
+use store::StoreError;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-/// How long a verdict is believed, counted from when it was asked for.
+use super::epoch::CredentialEpoch;
+
+/// How long any verdict is believed, counted from when it was asked for.
 const LIFETIME: Duration = Duration::from_millis(500);
 
-/// Verdicts that are kept at most.
+/// How long a good one is believed at most.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Verdicts that are kept at most, of each kind of credentials.
 const MOST: usize = 10_000;
 
-/// What became of a look; shared by all who waited for it.
-type Verdict = Result<Option<ValidApiKey>, Arc<StoreError>>;
+/// How long a request waits for a verdict.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why nothing is known of a key now.
+/// SHA-256 of a credential.
+pub type Hash = [u8; 32];
+
+/// A credential that is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Good<T> {
+    /// Whom it stands for.
+    pub value: T,
+    /// When it is good no longer, if that is known.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// A credential that is not good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// A key that is unknown, expired or revoked, or no credential that is taken here.
+    Key,
+    /// A token that was good and whose time is over.
+    ExpiredToken,
+    /// Any other token.
+    Token,
+}
+
+/// Why nothing is known of a credential now.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum NoVerdict {
     /// The database.
-    #[error("the key could not be looked for")]
+    #[error("the credentials could not be looked for")]
     Store(#[source] Arc<StoreError>),
+    /// The database, which takes its time.
+    #[error("the look for the credentials takes too long")]
+    Late,
     /// This process is ending.
-    #[error("the look for the key was given up")]
+    #[error("the look for the credentials was given up")]
     GivenUp,
 }
 
-/// Looks for keys.
-pub struct KeyVerdicts {
-    store: Store,
-    entries: Mutex<HashMap<KeyHash, Entry>>,
-    log: Logger,
+/// Whether a credential is good.
+pub type Verdict<T> = Result<Good<T>, Refused>;
+
+/// What became of a look; shared by all who waited for it.
+type Outcome<T> = Result<Verdict<T>, Arc<StoreError>>;
+
+/// See the module.
+pub struct Verdicts<T> {
+    entries: Mutex<HashMap<Hash, Entry<T>>>,
+    epoch: Arc<CredentialEpoch>,
+    /// For the metrics.
+    what: &'static str,
 }
 
-struct Entry {
+struct Entry<T> {
     begun: Instant,
-    verdict: watch::Receiver<Option<Verdict>>,
+    /// The epoch when the look began, where it was known.
+    epoch: Option<i64>,
+    outcome: watch::Receiver<Option<Outcome<T>>>,
 }
 
-impl Entry {
-    fn is_fresh(&self) -> bool {
-        self.begun.elapsed() < LIFETIME
+impl<T> Entry<T> {
+    /// Whether it is still believed; `epoch` is the present one, where it is known.
+    fn holds(&self, epoch: impl FnOnce() -> Option<i64>) -> bool {
+        let age = self.begun.elapsed();
+        if age >= LIFETIME {
+            return age < LONGEST
+                && self.epoch.is_some()
+                && self.is_good()
+                && self.epoch == epoch();
+        }
+        !matches!(&*self.outcome.borrow(), Some(Ok(Ok(good))) if has_ended(good))
     }
 
     fn is_good(&self) -> bool {
-        matches!(&*self.verdict.borrow(), Some(Ok(Some(_))))
+        matches!(&*self.outcome.borrow(), Some(Ok(Ok(good))) if !has_ended(good))
     }
 }
 
-impl KeyVerdicts {
-    /// Looks in this database.
-    pub fn new(store: &Store, log: &Logger) -> Self {
+fn has_ended<T>(good: &Good<T>) -> bool {
+    good.ends_at.is_some_and(|end| end <= Utc::now())
+}
+
+impl<T: Clone + Send + Sync + 'static> Verdicts<T> {
+    /// None yet. `what` names the credentials in metrics.
+    pub fn new(epoch: &Arc<CredentialEpoch>, what: &'static str) -> Self {
         Self {
-            store: store.clone(),
             entries: Mutex::default(),
-            log: log.clone(),
+            epoch: Arc::clone(epoch),
+            what,
         }
     }
 
-    /// The valid key of this hash; `None` where it is unknown, expired or revoked.
+    /// Whether the credential is good: as is known, or as `look` finds out.
     ///
     /// # Errors
     /// When that cannot be told now.
-    pub async fn of(&self, hash: KeyHash) -> Result<Option<ValidApiKey>, NoVerdict> {
-        let mut verdict = self.entry(hash);
-        let known = verdict.wait_for(Option::is_some).await;
-        match known.as_deref() {
-            Ok(Some(Ok(key))) => Ok(key.clone()),
-            Ok(Some(Err(error))) => Err(NoVerdict::Store(Arc::clone(error))),
-            Ok(None) | Err(_) => Err(NoVerdict::GivenUp),
+    pub async fn of<F>(&self, hash: Hash, look: impl FnOnce() -> F) -> Result<Verdict<T>, NoVerdict>
+    where
+        F: Future<Output = Result<Verdict<T>, StoreError>> + Send + 'static,
+    {
+        let mut outcome = self.entry(hash, look);
+        let known = timeout(PATIENCE, outcome.wait_for(Option::is_some)).await;
+        match known.as_ref().map(|known| known.as_deref()) {
+            Ok(Ok(Some(Ok(verdict)))) => Ok(verdict.clone()),
+            Ok(Ok(Some(Err(error)))) => Err(NoVerdict::Store(Arc::clone(error))),
+            Ok(Ok(None) | Err(_)) => Err(NoVerdict::GivenUp),
+            Err(_) => Err(NoVerdict::Late),
         }
     }
 
-    /// The verdict that is there or under way, or a new one.
-    fn entry(&self, hash: KeyHash) -> watch::Receiver<Option<Verdict>> {
+    /// The look that is there or under way, or a new one.
+    fn entry<F>(&self, hash: Hash, look: impl FnOnce() -> F) -> watch::Receiver<Option<Outcome<T>>>
+    where
+        F: Future<Output = Result<Verdict<T>, StoreError>> + Send + 'static,
+    {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = entries.get(&hash).filter(|entry| entry.is_fresh()) {
-            return entry.verdict.clone();
+        let epoch = || self.epoch.now();
+        if let Some(entry) = entries.get(&hash).filter(|entry| entry.holds(epoch)) {
+            return entry.outcome.clone();
         }
-        make_room(&mut entries);
-        let (tell, verdict) = watch::channel(None);
+        make_room(&mut entries, MOST, self.epoch.now());
+        let (tell, outcome) = watch::channel(None);
         let entry = Entry {
             begun: Instant::now(),
-            verdict: verdict.clone(),
+            epoch: self.epoch.now(),
+            outcome: outcome.clone(),
         };
         entries.insert(hash, entry);
+        let (look, what) = (look(), self.what);
         // Not within the request: others may wait for it when its caller has hung up.
-        tokio::spawn(look(self.store.clone(), hash, tell, self.log.clone()));
-        verdict
+        tokio::spawn(async move {
+            let outcome = look.await.map_err(Arc::new);
+            let word = match &outcome {
+                Ok(Ok(_)) => "good",
+                Ok(Err(_)) => "refused",
+                Err(_) => "failed",
+            };
+            metrics::counter!(
+                "nodebyte_gateway_credential_lookups_total", "kind" => what, "outcome" => word
+            )
+            .increment(1);
+            tell.send_replace(Some(outcome));
+        });
+        outcome
     }
 }
 
-/// Old verdicts go first, then those about keys that are not good: who invents keys
-/// does not drive out those who have one.
-fn make_room(entries: &mut HashMap<KeyHash, Entry>) {
-    if entries.len() >= MOST {
-        entries.retain(|_, entry| entry.is_fresh());
+/// Verdicts that hold no longer go first, then those about credentials that are not good:
+/// who invents keys does not drive out those who have one.
+fn make_room<T>(entries: &mut HashMap<Hash, Entry<T>>, most: usize, epoch: Option<i64>) {
+    if entries.len() >= most {
+        entries.retain(|_, entry| entry.holds(|| epoch));
     }
-    if entries.len() >= MOST {
+    if entries.len() >= most {
         entries.retain(|_, entry| entry.is_good());
     }
-    if entries.len() >= MOST {
+    if entries.len() >= most {
         entries.clear();
-    }
-}
-
-async fn look(store: Store, hash: KeyHash, tell: watch::Sender<Option<Verdict>>, log: Logger) {
-    let verdict = store.api_key_valid(&hash).await.map_err(Arc::new);
-    let outcome = match &verdict {
-        Ok(Some(_)) => "good",
-        Ok(None) => "refused",
-        Err(_) => "failed",
-    };
-    metrics::counter!("nodebyte_gateway_key_lookups_total", "outcome" => outcome).increment(1);
-    let unnoted = match &verdict {
-        Ok(Some(key)) if key.use_unnoted => Some(key.id),
-        _ => None,
-    };
-    tell.send_replace(Some(verdict));
-    if let Some(key) = unnoted
-        && let Err(error) = store.api_key_used(key).await
-    {
-        debug!(log, "use of an API key not noted"; "key" => %key, "error" => %error);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::types::scope::Scopes;
-    use uuid::Uuid;
 
-    fn entries(
-        count: usize,
-        begun: Instant,
-        found: Option<ValidApiKey>,
-    ) -> HashMap<KeyHash, Entry> {
+    const FEW: usize = 100;
+
+    fn entry(begun: Instant, epoch: Option<i64>, verdict: Verdict<()>) -> Entry<()> {
+        let (_, outcome) = watch::channel(Some(Ok(verdict)));
+        Entry {
+            begun,
+            epoch,
+            outcome,
+        }
+    }
+
+    fn entries(count: usize, begun: Instant, verdict: &Verdict<()>) -> HashMap<Hash, Entry<()>> {
         (0..count)
             .map(|number| {
-                let mut hash = KeyHash::default();
+                let mut hash = Hash::default();
                 hash[..8].copy_from_slice(&number.to_be_bytes());
-                let (_, verdict) = watch::channel(Some(Ok(found.clone())));
-                (hash, Entry { begun, verdict })
+                (hash, entry(begun, Some(1), verdict.clone()))
             })
             .collect()
     }
 
-    fn good() -> Option<ValidApiKey> {
-        Some(ValidApiKey {
-            id: Uuid::nil(),
-            client: Uuid::nil(),
-            scopes: Scopes::NONE,
-            use_unnoted: false,
+    fn good() -> Verdict<()> {
+        Ok(Good {
+            value: (),
+            ends_at: None,
         })
+    }
+
+    async fn ago(time: Duration) -> Instant {
+        let then = Instant::now();
+        tokio::time::advance(time).await;
+        then
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_good_verdict_holds_while_the_epoch_is_known_to_stand_still() {
+        let begun = ago(Duration::from_secs(59)).await;
+        let holds = |then, now, verdict| entry(begun, then, verdict).holds(|| now);
+        assert!(holds(Some(7), Some(7), good()));
+        assert!(!holds(Some(7), Some(8), good()));
+        assert!(!holds(Some(7), None, good()));
+        assert!(!holds(None, Some(7), good()));
+        assert!(!holds(None, None, good()));
+        assert!(!holds(Some(7), Some(7), Err(Refused::Key)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_verdict_is_believed_for_longer_than_a_minute() {
+        let begun = ago(LONGEST).await;
+        assert!(!entry(begun, Some(7), good()).holds(|| Some(7)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_an_epoch_any_verdict_holds_for_half_a_second() {
+        let begun = ago(Duration::from_millis(499)).await;
+        assert!(entry(begun, None, good()).holds(|| None));
+        assert!(entry(begun, None, Err(Refused::Key)).holds(|| Some(1)));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!entry(begun, None, good()).holds(|| None));
+        assert!(!entry(begun, Some(1), Err(Refused::Key)).holds(|| Some(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_verdict_ends_with_its_credential() {
+        let ended = Ok(Good {
+            value: (),
+            ends_at: Some(Utc::now()),
+        });
+        assert!(!entry(Instant::now(), Some(7), ended.clone()).holds(|| Some(7)));
+        let begun = ago(LIFETIME).await;
+        assert!(!entry(begun, Some(7), ended).holds(|| Some(7)));
     }
 
     #[test]
     fn verdicts_do_not_grow_without_bound_and_good_ones_go_last() {
         let now = Instant::now();
-        let mut few = entries(MOST - 1, now, None);
-        make_room(&mut few);
-        assert_eq!(few.len(), MOST - 1);
+        let mut few = entries(FEW - 1, now, &Err(Refused::Key));
+        make_room(&mut few, FEW, None);
+        assert_eq!(few.len(), FEW - 1);
 
-        let mut full = entries(MOST, now, None);
-        let mut kept = KeyHash::default();
+        let mut full = entries(FEW, now, &Err(Refused::Key));
+        let mut kept = Hash::default();
         kept.fill(9);
-        full.extend(entries(1, now, good()).into_values().map(|it| (kept, it)));
-        make_room(&mut full);
+        full.insert(kept, entry(now, None, good()));
+        make_room(&mut full, FEW, None);
         assert_eq!(full.into_keys().collect::<Vec<_>>(), [kept]);
 
-        let mut all_good = entries(MOST, now, good());
-        make_room(&mut all_good);
+        let mut all_good = entries(FEW, now, &good());
+        make_room(&mut all_good, FEW, None);
         assert!(all_good.is_empty());
     }
 
-    #[test]
-    fn old_verdicts_make_room_for_new_ones() {
-        let Some(before) = Instant::now().checked_sub(LIFETIME) else {
-            return;
-        };
-        let mut full = entries(MOST, before, good());
-        make_room(&mut full);
+    #[tokio::test(start_paused = true)]
+    async fn old_verdicts_make_room_for_new_ones() {
+        let mut full = entries(FEW, ago(LIFETIME).await, &good());
+        make_room(&mut full, FEW, Some(2));
         assert!(full.is_empty());
     }
 }

@@ -8,6 +8,7 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,10 +45,11 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 ///
 /// `connected` with `syncLogId`, then `update` with the sync log whenever it
 /// changed, then `done`, and the end. A comment every 15 seconds keeps the
-/// connection alive.
+/// connection alive. A stream whose credentials are revoked or expire ends within a
+/// second.
 #[api_v2_operation(tags(Sync), produces = "text/event-stream")]
 pub async fn stream(
-    _caller: Needs<ReadSyncs>,
+    caller: Needs<ReadSyncs>,
     id: Path<Uuid>,
     last: LastEventId,
     state: Data<State>,
@@ -57,7 +59,8 @@ pub async fn stream(
     };
     let watch = state.runs.watch(RunId(*id)).await?;
     let watch = watch.ok_or_else(|| ApiError::not_found("Sync log not found"))?;
-    Ok(EventStream::new(*id, watch, last.revision, permit))
+    let refused = Box::pin(caller.until_refused(state));
+    Ok(EventStream::new(*id, watch, last.revision, permit, refused))
 }
 
 /// Where an earlier stream ended.
@@ -103,6 +106,8 @@ pub struct EventStream {
     /// What the client knows already.
     seen: Option<i64>,
     heartbeat: Interval,
+    /// Ends when the client may listen no longer.
+    refused: Pin<Box<dyn Future<Output = ()>>>,
     ended: bool,
     _open: OpenStream,
 }
@@ -124,7 +129,13 @@ impl Drop for OpenStream {
 }
 
 impl EventStream {
-    fn new(id: Uuid, watch: Watch, seen: Option<i64>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(
+        id: Uuid,
+        watch: Watch,
+        seen: Option<i64>,
+        permit: OwnedSemaphorePermit,
+        refused: Pin<Box<dyn Future<Output = ()>>>,
+    ) -> Self {
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
@@ -133,6 +144,7 @@ impl EventStream {
             greeting: Some(event("connected", None, &json!({ "syncLogId": id }))),
             seen,
             heartbeat,
+            refused,
             ended: false,
             _open: OpenStream::new(permit),
         }
@@ -151,6 +163,7 @@ impl EventStream {
                         return Some(event);
                     }
                 }
+                () = &mut self.refused => self.ended = true,
                 _ = self.heartbeat.tick() => {
                     return Some(Ok(Bytes::from_static(b": heartbeat\n\n")));
                 }

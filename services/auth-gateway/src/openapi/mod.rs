@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use crate::routes;
 
-/// Addresses that answer without a key; every other one needs it.
-pub const PUBLIC: [&str; 3] = ["/health", "/health/live", "/health/ready"];
+/// Addresses that answer without credentials; every other one needs them.
+pub const PUBLIC: [&str; 4] = [routes::JWKS, "/health", "/health/live", "/health/ready"];
 
 /// The document as it is served.
 #[derive(Clone)]

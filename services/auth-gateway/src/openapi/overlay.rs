@@ -4,9 +4,12 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::routes;
+
 const DESCRIPTION: &str = "The gateway of a NodeByte installation. Every address below \
-    `/api` needs a key in `X-API-Key` that has one of the scopes named there, or says that it \
-    is open to callers without one. Successes are `{success, data, message}`, those of Hytale \
+    `/api` needs a key in `X-API-Key` or a user's token in `Authorization: Bearer`, or both, \
+    that have one of the scopes named there, or says that it is open to callers without. A \
+    call with both may do what both may. Successes are `{success, data, message}`, those of Hytale \
     `{success, …}`; errors are `{success, error, message, code, status}`. What is asked of \
     Hytale may stand in the query, in the body, or in both.";
 
@@ -24,6 +27,7 @@ pub(super) fn complete(mut document: Value) -> Value {
         { "name": "Sync", "description": "Mirroring panels" },
         { "name": "Hytale", "description": "Hytale accounts in custody: logins, tokens, game sessions" },
         { "name": "Servers", "description": "Live use of single servers" },
+        { "name": "Tokens", "description": "Tokens of users" },
         { "name": "Health", "description": "For probes and monitors; no key needed" },
     ]);
     rename_components(&mut document);
@@ -34,7 +38,9 @@ pub(super) fn complete(mut document: Value) -> Value {
             complete_path(path, item);
         }
         paths.extend(health());
+        paths.extend(jwks());
     }
+    take_bearers(&mut document);
     document
 }
 
@@ -132,6 +138,26 @@ fn complete_path(path: &str, item: &mut Value) {
     }
 }
 
+/// paperclip knows one way to send credentials for each operation; a token is the other.
+fn take_bearers(document: &mut Value) {
+    document["components"]["securitySchemes"]["Bearer"] = json!({
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A user's token: one of the gateway's own (EdDSA, verified by \
+            `/.well-known/jwks.json`) or, where the installation shares a secret with it, one \
+            of the website's (HS256). What its user may do is looked up, not read from it.",
+    });
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
+    for (_, operation) in operations {
+        if let Some(ways) = operation["security"].as_array_mut() {
+            ways.insert(1, json!({ "Bearer": [] }));
+            ways.insert(2, json!({ "ApiKey": [], "Bearer": [] }));
+        }
+    }
+}
+
 /// Whatever an operation produces, its errors are JSON.
 fn errors_are_json(status: &str, response: &mut Value) {
     if status >= "400"
@@ -154,6 +180,45 @@ fn operation_id(method: &str, path: &str) -> String {
         id.push_str(rest);
     }
     id
+}
+
+/// The keys of tokens, which are mounted apart since they are no part of the API.
+fn jwks() -> Map<String, Value> {
+    let key = json!({
+        "type": "object",
+        "required": ["kty", "crv", "alg", "use", "kid", "x"],
+        "properties": {
+            "kty": { "type": "string", "enum": ["OKP"] },
+            "crv": { "type": "string", "enum": ["Ed25519"] },
+            "alg": { "type": "string", "enum": ["EdDSA"] },
+            "use": { "type": "string", "enum": ["sig"] },
+            "kid": { "type": "string", "description": "Names the key in the header of tokens" },
+            "x": { "type": "string", "description": "The public key, base64url" },
+        },
+    });
+    let set = json!({
+        "type": "object",
+        "required": ["keys"],
+        "properties": { "keys": { "type": "array", "items": key } },
+    });
+    let answer = |description: &str, schema: Value| {
+        json!({
+            "description": description,
+            "content": { "application/json": { "schema": schema } },
+        })
+    };
+    let error = json!({ "$ref": "#/components/schemas/Error" });
+    let get = json!({
+        "tags": ["Tokens"],
+        "summary": "Publishes the keys that verify the gateway's own tokens (RFC 7517)",
+        "operationId": operation_id("get", routes::JWKS),
+        "responses": {
+            "200": answer("The key that signs now first, then those before it", set),
+            "500": answer("Internal Server Error", error.clone()),
+            "503": answer("Service Unavailable", error),
+        },
+    });
+    Map::from_iter([(routes::JWKS.to_owned(), json!({ "get": get }))])
 }
 
 /// The addresses that `runtime` mounts.

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use chrono::{TimeDelta, Utc};
 use common::crypto::api_key;
+use common::crypto::bearer::{Realm, SigningKey};
 use common::types::scope::{Scope, Scopes};
+use common::types::user::Role;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
+use store::{NewAccessToken, UserChange};
 use uuid::Uuid;
 
-use crate::gateway::{Differences, Gateway, KEY, answer, error_code};
+use crate::clients::operator;
+use crate::gateway::{Differences, Gateway, KEY, WEBSITE_SECRET, answer, error_code};
 use crate::hytale::stage::Stage;
+use crate::users::{hs256, signed, website_token};
 
 struct Operation {
     method: Method,
@@ -20,7 +26,12 @@ struct Operation {
 }
 
 /// Addresses that answer whoever asks. A new one must be added here as well.
-const PUBLIC: [&str; 3] = ["/health", "/health/live", "/health/ready"];
+const PUBLIC: [&str; 4] = [
+    "/.well-known/jwks.json",
+    "/health",
+    "/health/live",
+    "/health/ready",
+];
 
 /// Addresses that take callers without a key, but refuse a key that is not good.
 const OPEN: [&str; 4] = [
@@ -80,6 +91,7 @@ async fn every_operation_but_the_public_ones_refuses_strangers() {
     let revoked = gateway.key("revoked", Scope::ALL).await;
     gateway.revoke(&revoked).await;
     let good = gateway.key("good", Scope::ALL).await;
+    let tokens = bad_tokens(&gateway, &good).await;
     let operations = closed_operations();
     assert!(operations.len() >= 30, "{}", operations.len());
     for Operation { method, path, .. } in operations {
@@ -100,8 +112,6 @@ async fn every_operation_but_the_public_ones_refuses_strangers() {
             with(&expired),
             with(&revoked),
             plain().header("X-API-Key", b"\xff".as_slice()),
-            plain().header("Authorization", format!("Bearer {KEY}")),
-            plain().header("Authorization", format!("Bearer {good}")),
         ];
         let is_open = OPEN.contains(&path.as_str());
         let without = without.into_iter().filter(|_| !is_open);
@@ -110,6 +120,15 @@ async fn every_operation_but_the_public_ones_refuses_strangers() {
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {path}");
             assert_eq!(error_code(status, &body), "UNAUTHORIZED");
             assert_eq!(body["error"], "Invalid or missing API key");
+        }
+        for token in &tokens {
+            let (status, body) = answer(plain().header("Authorization", token)).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {path} {token}");
+            let code = error_code(status, &body);
+            assert!(
+                ["INVALID_TOKEN", "EXPIRED_TOKEN"].contains(&code.as_str()),
+                "{code}"
+            );
         }
         let friend = with(KEY).send().await.unwrap();
         assert_ne!(friend.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
@@ -122,6 +141,74 @@ async fn every_operation_but_the_public_ones_refuses_strangers() {
     );
 }
 
+/// Every kind of `Authorization` that is not good.
+async fn bad_tokens(gateway: &Gateway, key: &str) -> Vec<String> {
+    gateway.user("anna", Role::Administrator).await;
+    gateway.user("disabled", Role::Administrator).await;
+    gateway.change("disabled", UserChange::Active(false)).await;
+    let ours = gateway.signing_key().await;
+    let stranger = SigningKey::generate().unwrap();
+    let same_id = SigningKey::from_secret(ours.id().clone(), &stranger.secret()).unwrap();
+    let realm = gateway.config.security.realm();
+    let hour = TimeDelta::hours(1);
+    let other_audience = Realm {
+        audience: "others".to_owned(),
+        ..realm.clone()
+    };
+    let other_issuer = Realm {
+        issuer: "others".to_owned(),
+        ..realm.clone()
+    };
+    let mut tokens = Vec::new();
+    for (key, realm, ends_in) in [
+        (&stranger, &realm, hour),
+        (&same_id, &realm, hour),
+        (&ours, &other_audience, hour),
+        (&ours, &other_issuer, hour),
+        (&ours, &realm, -TimeDelta::seconds(61)),
+    ] {
+        tokens.push(gateway.token_of("anna", key, realm, ends_in).await.text);
+    }
+    tokens.push(gateway.token("disabled").await.text);
+    let revoked = gateway.token("anna").await;
+    let by = operator();
+    let revoke = gateway.store.access_token_revoke(revoked.id, &by);
+    revoke.await.unwrap();
+    tokens.push(revoked.text);
+    // Signed by us, but the database knows nothing of it.
+    let new = NewAccessToken {
+        id: Uuid::new_v4(),
+        user: "anna".to_owned(),
+        issued_at: Utc::now(),
+        expires_at: Utc::now() + hour,
+    };
+    tokens.push(signed(&ours, &realm, &new));
+
+    tokens.push(website_token("another secret", "anna"));
+    tokens.push(website_token(WEBSITE_SECRET, "nobody"));
+    let claims = serde_json::json!({"id": "anna", "iat": 1, "exp": 4_000_000_000_u64});
+    let public = String::from_utf8_lossy(&ours.public().point).into_owned();
+    for (secret, header) in [
+        (WEBSITE_SECRET, serde_json::json!({"alg": "none"})),
+        (WEBSITE_SECRET, serde_json::json!({"alg": "HS512"})),
+        (
+            public.as_str(),
+            serde_json::json!({"alg": "HS256", "kid": ours.id().as_str()}),
+        ),
+    ] {
+        tokens.push(hs256(secret, &header, &claims));
+    }
+    tokens.extend([KEY.to_owned(), key.to_owned(), String::new()]);
+    let mut headers: Vec<String> = tokens.iter().map(|it| format!("Bearer {it}")).collect();
+    let good = gateway.token("anna").await.text;
+    headers.extend([
+        good.clone(),
+        format!("Basic {good}"),
+        format!("Bearer {good}x"),
+    ]);
+    headers
+}
+
 #[tokio::test]
 async fn every_operation_takes_the_scopes_that_it_names_and_no_other() {
     let gateway = Stage::new().await.gateway;
@@ -129,16 +216,29 @@ async fn every_operation_takes_the_scopes_that_it_names_and_no_other() {
     for scope in Scope::ALL {
         keys.push((scope, gateway.key(scope.as_str(), [scope]).await));
     }
+    let mut users = Vec::new();
+    for role in [Role::Member, Role::SupportTeam, Role::Administrator] {
+        gateway.user(role.as_str(), role).await;
+        users.push((role, gateway.token(role.as_str()).await.text));
+    }
     for operation in closed_operations() {
         let (method, path) = (operation.method, operation.path);
         let words: Vec<String> = operation.needs.iter().map(|it| format!("`{it}`")).collect();
         let needs = if OPEN.contains(&path.as_str()) {
-            "needs"
+            "need"
         } else {
             "Needs"
         };
         let told = format!("{needs} scope {}.", words.join(" or "));
         assert!(operation.description.contains(&told), "{method} {path}");
+        for (role, token) in &users {
+            let answer = gateway.as_user(token, method.clone(), &path).send().await;
+            let answer = answer.unwrap();
+            let here = format!("{method} {path} as {role}");
+            assert_ne!(answer.status(), StatusCode::UNAUTHORIZED, "{here}");
+            let let_in = role.scopes().has_any(operation.needs);
+            assert_eq!(answer.status() != StatusCode::FORBIDDEN, let_in, "{here}");
+        }
         for (scope, key) in &keys {
             let answer = gateway.as_client(key, method.clone(), &path).send().await;
             let answer = answer.unwrap();
@@ -177,7 +277,11 @@ async fn a_stranger_does_not_learn_what_is_wrong_with_a_request() {
 #[tokio::test]
 async fn without_a_configured_key_nobody_gets_in() {
     let variables = vec![("BACKEND_API_KEY", String::new())];
-    let gateway = Gateway::start_with(Differences { variables }).await;
+    let gateway = Gateway::start_with(Differences {
+        variables,
+        ..Differences::default()
+    })
+    .await;
     for key in ["", " ", KEY] {
         let url = format!("{}/api/v1/sync/logs", gateway.url);
         let (status, _) = answer(gateway.client.get(url).header("X-API-Key", key)).await;

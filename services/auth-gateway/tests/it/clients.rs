@@ -11,7 +11,7 @@ use store::{ApiKeyOutcome, ApiKeyRow, NewApiKey};
 
 use crate::gateway::Gateway;
 
-fn operator() -> Actor {
+pub fn operator() -> Actor {
     Actor::Operator("cli:test".to_owned())
 }
 

@@ -117,7 +117,11 @@ async fn a_database_that_is_away_is_a_503_that_tells_nothing() {
         ("DATABASE_URL", url),
         ("DATABASE_ACQUIRE_SECONDS", "1".to_owned()),
     ];
-    let gateway = Gateway::start_with(Differences { variables }).await;
+    let gateway = Gateway::start_with(Differences {
+        variables,
+        ..Differences::default()
+    })
+    .await;
     for path in ["/api/v1/sync/logs", "/api/v1/sync/latest"] {
         let (status, body) = gateway.get(path).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
@@ -195,7 +199,11 @@ async fn browsers_may_call_from_the_configured_origins_only() {
 async fn redis_and_rabbitmq_may_be_away() {
     let nobody = |scheme: &str| format!("{scheme}://127.0.0.1:{}", closed_port());
     let variables = vec![("REDIS_URL", nobody("redis")), ("AMQP_URL", nobody("amqp"))];
-    let gateway = Gateway::start_with(Differences { variables }).await;
+    let gateway = Gateway::start_with(Differences {
+        variables,
+        ..Differences::default()
+    })
+    .await;
     let (status, body) = gateway.post("/api/v1/sync/full").await;
     assert_eq!(status, StatusCode::ACCEPTED, "{body}");
     let id = body["data"]["sync_log_id"].as_str().unwrap().to_owned();

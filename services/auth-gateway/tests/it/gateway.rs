@@ -1,6 +1,6 @@
 //! A gateway of a test's own, and a client that holds its key.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +13,14 @@ use runtime::shutdown::Shutdown;
 use serde_json::{Value, json};
 use slog::Logger;
 use store::{ClaimSettings, Ending, NewRun, RunRow, SYNC_WORKER, Store, TaskLease};
-use testkit::{TestDatabase, TestRedis, TestVhost, test_logger};
+use testkit::{Proxy, TestDatabase, TestRedis, TestVhost, test_logger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 pub const KEY: &str = "the-service-key";
+/// What the website signs its tokens with.
+pub const WEBSITE_SECRET: &str = "what-only-the-website-knows";
 
 pub struct Gateway {
     pub url: String,
@@ -29,7 +31,7 @@ pub struct Gateway {
     pub redis: Channel,
     pub shutdown: Shutdown,
     pub serving: JoinHandle<()>,
-    config: Arc<Config>,
+    pub config: Arc<Config>,
     _vhost: TestVhost,
 }
 
@@ -37,6 +39,8 @@ pub struct Gateway {
 #[derive(Default)]
 pub struct Differences {
     pub variables: Vec<(&'static str, String)>,
+    /// Where the gateway finds PostgreSQL, if the way there can be cut.
+    pub database: Option<SocketAddr>,
 }
 
 impl Gateway {
@@ -50,8 +54,22 @@ impl Gateway {
         let url = format!("redis://127.0.0.1:{}", closed_port());
         Self::start_with(Differences {
             variables: vec![("REDIS_URL", url)],
+            ..Differences::default()
         })
         .await
+    }
+
+    /// A gateway that can be cut off from PostgreSQL.
+    pub async fn start_with_fragile_database() -> (Self, Proxy) {
+        let server = Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
+        let (host, port) = (server.host_str().unwrap(), server.port().unwrap_or(5432));
+        let proxy = Proxy::start(format!("{host}:{port}")).await;
+        let database = Some(proxy.address());
+        let differences = Differences {
+            database,
+            ..Differences::default()
+        };
+        (Self::start_with(differences).await, proxy)
     }
 
     pub async fn start_with(differences: Differences) -> Self {
@@ -74,6 +92,8 @@ impl Gateway {
             ("REDIS_PREFIX", redis.prefix().to_owned()),
             ("AMQP_URL", vhost.url().to_owned()),
             ("BACKEND_API_KEY", KEY.to_owned()),
+            ("ENCRYPTION_KEY", "5a".repeat(32)),
+            ("JWT_SECRET", WEBSITE_SECRET.to_owned()),
             ("PTERODACTYL_URL", "http://127.0.0.1:9".to_owned()),
             ("PTERODACTYL_API_KEY", "ptla_test".to_owned()),
             ("PTERODACTYL_CLIENT_API_KEY", "ptlc_test".to_owned()),
@@ -83,6 +103,12 @@ impl Gateway {
             // The tests share the machine with each other.
             ("LIMITS_DECISION_MILLISECONDS", "10000".to_owned()),
         ];
+        if let Some(address) = differences.database {
+            let mut url = Url::parse(database.url()).unwrap();
+            url.set_ip_host(address.ip()).unwrap();
+            url.set_port(Some(address.port())).unwrap();
+            variables.push(("DATABASE_URL", url.into()));
+        }
         variables.extend(differences.variables);
         let config = Arc::new(Config::load(&Sources::of_variables(variables)).unwrap());
         let Replica {

@@ -10,6 +10,7 @@
 
 mod access;
 mod api_keys;
+mod bearers;
 mod clients;
 mod errors;
 mod events;
@@ -21,3 +22,4 @@ mod servers;
 mod stream;
 mod sync;
 mod sync_logs;
+mod users;

@@ -33,7 +33,11 @@ impl Place {
             ("PTERODACTYL_API_KEY", panel.application_key().to_owned()),
             ("PTERODACTYL_CLIENT_API_KEY", panel.client_key().to_owned()),
         ];
-        let gateway = Gateway::start_with(Differences { variables }).await;
+        let gateway = Gateway::start_with(Differences {
+            variables,
+            ..Differences::default()
+        })
+        .await;
         let id = mirror(&gateway, uuid).await;
         Self {
             gateway,
@@ -166,7 +170,11 @@ async fn a_node_that_does_not_answer_its_panel_is_named_and_asked_for_once() {
 async fn a_panel_that_is_not_there_is_a_bad_gateway() {
     let url = format!("http://127.0.0.1:{}", closed_port());
     let variables = vec![("PTERODACTYL_URL", url)];
-    let gateway = Gateway::start_with(Differences { variables }).await;
+    let gateway = Gateway::start_with(Differences {
+        variables,
+        ..Differences::default()
+    })
+    .await;
     let id = mirror(&gateway, Uuid::new_v4()).await;
     let (status, body) = gateway
         .get(&format!("/api/v1/servers/{id}/resources"))
@@ -185,7 +193,11 @@ async fn a_panel_that_takes_too_long_is_a_gateway_timeout() {
         ("PTERODACTYL_URL", panel.url()),
         ("PANEL_REQUEST_TIMEOUT_SECONDS", "1".to_owned()),
     ];
-    let gateway = Gateway::start_with(Differences { variables }).await;
+    let gateway = Gateway::start_with(Differences {
+        variables,
+        ..Differences::default()
+    })
+    .await;
     let id = mirror(&gateway, Uuid::new_v4()).await;
     let (status, body) = gateway
         .get(&format!("/api/v1/servers/{id}/resources"))
@@ -223,7 +235,11 @@ async fn a_panel_that_wants_to_be_left_alone_is() {
 #[tokio::test]
 async fn without_a_client_key_live_use_says_so() {
     let variables = vec![("PTERODACTYL_CLIENT_API_KEY", String::new())];
-    let gateway = Gateway::start_with(Differences { variables }).await;
+    let gateway = Gateway::start_with(Differences {
+        variables,
+        ..Differences::default()
+    })
+    .await;
     let id = mirror(&gateway, Uuid::new_v4()).await;
     let (status, body) = gateway
         .get(&format!("/api/v1/servers/{id}/resources"))

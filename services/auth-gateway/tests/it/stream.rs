@@ -245,7 +245,11 @@ async fn many_clients_cost_the_database_no_more_than_one() {
 #[tokio::test]
 async fn no_more_streams_are_open_than_the_configuration_allows() {
     let variables = vec![("HTTP_EVENT_STREAMS", "2".to_owned())];
-    let gateway = Gateway::start_with(Differences { variables }).await;
+    let gateway = Gateway::start_with(Differences {
+        variables,
+        ..Differences::default()
+    })
+    .await;
     let run = gateway.pending(Target::Full).await;
     let mut one = Events::open(&gateway, run.id, None).await;
     let mut two = Events::open(&gateway, run.id, None).await;
@@ -281,7 +285,11 @@ async fn a_stream_outlives_redis() {
     );
     let proxy = Proxy::start(server).await;
     let variables = vec![("REDIS_URL", format!("redis://{}", proxy.address()))];
-    let gateway = Gateway::start_with(Differences { variables }).await;
+    let gateway = Gateway::start_with(Differences {
+        variables,
+        ..Differences::default()
+    })
+    .await;
     hears_redis(&gateway).await;
     let run = gateway.running().await;
     let mut events = Events::open(&gateway, run.id, None).await;

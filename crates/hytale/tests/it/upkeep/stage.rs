@@ -110,6 +110,7 @@ impl Stage {
     pub async fn session(&self, account: HytaleAccount, server: Option<Uuid>) -> GameSession {
         let caller = Caller {
             principal: Principal::Service,
+            and: None,
             all_accounts: true,
             origin: Origin::default(),
         };

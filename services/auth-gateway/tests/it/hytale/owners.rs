@@ -1,12 +1,13 @@
 //! Whose accounts are whose, and from where they were used.
 
 use common::types::scope::Scope;
+use common::types::user::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::stage::{Stage, code};
-use crate::gateway::answer;
+use crate::gateway::{KEY, answer};
 
 const OPERATIONS: [(&str, &str); 6] = [
     ("POST", "refresh-token"),
@@ -138,5 +139,61 @@ async fn the_trail_names_the_client_and_the_address_that_it_came_from() {
         let principal = format!("client:{}", row.client_id);
         assert_eq!(lines[0].get::<_, String>(0), principal);
         assert_eq!(lines[0].get::<_, String>(1), address);
+    }
+}
+
+#[tokio::test]
+async fn a_users_account_is_the_users_alone_whatever_key_comes_along() {
+    let stage = Stage::new().await;
+    let gateway = &stage.gateway;
+    gateway.user("anna", Role::Member).await;
+    gateway.user("ben", Role::Administrator).await;
+    let anna = gateway.token("anna").await.text;
+    let ben = gateway.token("ben").await.text;
+    let client = gateway.key("website", [Scope::Hytale]).await;
+    let as_anna = async |path: &str, body: Value| {
+        let path = format!("/api/hytale/{path}");
+        answer(gateway.as_user(&anna, Method::POST, &path).json(&body)).await
+    };
+    let (_, begun) = as_anna("device-code", json!({ "account_id": "mine" })).await;
+    assert!(
+        stage
+            .hytale
+            .approve(begun["user_code"].as_str().unwrap(), "one")
+    );
+    let code = json!({ "device_code": begun["device_code"] });
+    let (status, login) = as_anna("token-poll", code).await;
+    assert_eq!(status, StatusCode::OK, "{login}");
+    let id = login["account_id"].as_str().unwrap();
+    let path = format!("/api/v1/hytale/accounts/{id}");
+    let (_, account) = answer(gateway.as_user(&anna, Method::GET, &path)).await;
+    assert_eq!(account["account"]["owners"], json!(["user:anna"]));
+
+    let list = "/api/v1/hytale/accounts";
+    for (key, token, sees) in [
+        (None, Some(&anna), true),
+        (Some(KEY), Some(&anna), true),
+        (Some(client.as_str()), Some(&anna), false),
+        (Some(client.as_str()), None, false),
+        (None, Some(&ben), false),
+        (Some(KEY), Some(&ben), false),
+    ] {
+        let ask = async |path: &str| {
+            let mut request = gateway.client.get(format!("{}{path}", gateway.url));
+            if let Some(key) = key {
+                request = request.header("X-API-Key", key);
+            }
+            if let Some(token) = token {
+                request = request.bearer_auth(token);
+            }
+            answer(request).await
+        };
+        let (status, _) = ask(&path).await;
+        let here = format!("{key:?} {}", token == Some(&anna));
+        assert_eq!(status == StatusCode::OK, sees, "{here}");
+        assert_eq!(status == StatusCode::NOT_FOUND, !sees, "{here}");
+        let (_, listed) = ask(list).await;
+        let count = listed["accounts"].as_array().unwrap().len();
+        assert_eq!(count, usize::from(sees), "{here}");
     }
 }

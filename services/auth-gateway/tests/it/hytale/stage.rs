@@ -25,14 +25,17 @@ impl Stage {
     pub async fn with(options: Options, more: Vec<(&'static str, String)>) -> Self {
         let hytale = Hytale::start(options).await.unwrap();
         let mut variables = vec![
-            ("ENCRYPTION_KEY", "5a".repeat(32)),
             ("HYTALE_OAUTH_URL", hytale.oauth_url()),
             ("HYTALE_ACCOUNT_DATA_URL", hytale.account_data_url()),
             ("HYTALE_SESSIONS_URL", hytale.sessions_url()),
             ("HYTALE_REQUEST_TIMEOUT_SECONDS", "5".to_owned()),
         ];
         variables.extend(more);
-        let gateway = Gateway::start_with(Differences { variables }).await;
+        let gateway = Gateway::start_with(Differences {
+            variables,
+            ..Differences::default()
+        })
+        .await;
         Self { gateway, hytale }
     }
 
