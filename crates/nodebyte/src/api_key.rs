@@ -3,11 +3,10 @@
 use crate::arguments::ApiKey;
 use crate::failure::Failure;
 use crate::given;
-use crate::output::Table;
-use crate::session::{Session, operator};
-use chrono::{DateTime, SecondsFormat, Utc};
+use crate::output::{Table, time};
+use crate::session::{Session, actor};
+use chrono::{DateTime, Utc};
 use common::crypto::api_key;
-use common::types::caller::Actor;
 use common::types::scope::{Scope, Scopes};
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -146,10 +145,6 @@ async fn revoke(session: &Session<'_>, key: &str) -> Result<ExitCode, Failure> {
     })
 }
 
-fn actor() -> Actor {
-    Actor::Operator(operator())
-}
-
 /// A name that may be put into an error: somebody may have given the whole key.
 fn shown(key: &str) -> String {
     match api_key::hash(key) {
@@ -158,11 +153,4 @@ fn shown(key: &str) -> String {
         }
         None => key.to_owned(),
     }
-}
-
-fn time(time: Option<DateTime<Utc>>) -> String {
-    time.map_or_else(
-        || "-".to_owned(),
-        |time| time.to_rfc3339_opts(SecondsFormat::Secs, true),
-    )
 }

@@ -7,6 +7,7 @@ use common::types::hytale::HytaleAuditEvent;
 use common::types::id::{MessageId, RunId};
 use common::types::scope::Scope;
 use common::types::sync::Target;
+use common::types::user::Role;
 use std::path::PathBuf;
 use url::Url;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ Exit codes:
    1  failed or refused; a watched run ended FAILED
    2  a watched run ended CANCELLED
   64  the command line cannot be understood
-  66  there is no such run, panel, queue, dead letter or API key
+  66  there is no such run, panel, queue, dead letter, API key, user or token
   69  PostgreSQL or RabbitMQ does not answer
   78  the configuration cannot be used";
 
@@ -64,6 +65,12 @@ pub enum Command {
     /// Keys that clients of the gateway call with
     #[command(subcommand)]
     ApiKey(ApiKey),
+    /// Users, who call the gateway with tokens
+    #[command(subcommand)]
+    User(User),
+    /// Tokens that users call the gateway with, and the keys that sign them
+    #[command(subcommand)]
+    Token(Token),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -242,6 +249,94 @@ pub enum ApiKey {
     /// Revoke a key; it is refused within a second
     Revoke {
         /// How it begins (nbk_ and 8 characters), or its id
+        key: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Make a user; no sync does
+    Create {
+        /// The address, which no other user has
+        #[arg(long)]
+        email: String,
+        /// What the user is called
+        #[arg(long, value_name = "NAME")]
+        username: Option<String>,
+        /// What the user is: MEMBER, PARTNER, SPONSOR, TECH_TEAM, SUPPORT_TEAM, ADMINISTRATOR, SUPER_ADMIN
+        #[arg(
+            long = "role",
+            value_name = "ROLES",
+            value_delimiter = ',',
+            default_value = "MEMBER"
+        )]
+        roles: Vec<Role>,
+        /// The id, where the website has one already; else a new one
+        #[arg(long)]
+        id: Option<String>,
+        /// The address is not known to be the user's: no sync links it to the panel's user
+        #[arg(long)]
+        unverified: bool,
+    },
+    /// List the users
+    List,
+    /// Give a user other roles, in place of all that there are
+    Roles {
+        /// The user's id or address
+        user: String,
+        /// The roles
+        #[arg(value_name = "ROLE", required = true)]
+        roles: Vec<Role>,
+    },
+    /// Refuse a user's tokens, within a second, until the user is enabled again
+    Disable {
+        /// The user's id or address
+        user: String,
+    },
+    /// Take a user's tokens again
+    Enable {
+        /// The user's id or address
+        user: String,
+    },
+    /// Revoke every token that a user has now, the website's included
+    Logout {
+        /// The user's id or address
+        user: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token for a user
+    ///
+    /// The token is printed this once and stored nowhere. The first one makes the key
+    /// that signs them.
+    Mint {
+        /// The user's id or address
+        #[arg(long)]
+        user: String,
+        /// Hours that it is valid
+        #[arg(long, value_name = "HOURS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=720))]
+        hours: u16,
+    },
+    /// List the tokens that have not expired
+    List {
+        /// Only of this user, by id or address
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Revoke a token; it is refused within a second
+    Revoke {
+        /// Its id
+        id: Uuid,
+    },
+    /// List the keys that sign, or signed, tokens that still count
+    Keys,
+    /// Sign with a new key from now on; tokens of the old one count until they expire
+    Rotate,
+    /// Drop a key that others may know: no token that it signed counts any longer
+    Drop {
+        /// The key's id
         key: String,
     },
 }

@@ -4,6 +4,7 @@
 use broker::DeadLetterError;
 use common::crypto::NoRandomness;
 use reach::settings::SettingsError;
+use reach::signing::SigningError;
 use reach::vault::VaultError;
 use runtime::config::ConfigErrors;
 use std::io;
@@ -33,6 +34,9 @@ pub enum Failure {
     /// Secrets.
     #[error("secrets")]
     Vault(#[from] VaultError),
+    /// Access tokens.
+    #[error("access tokens")]
+    Signing(#[from] SigningError),
     /// No key could be made.
     #[error("cannot make a key")]
     Randomness(#[source] NoRandomness),
@@ -73,7 +77,8 @@ impl Failure {
             Self::Settings(SettingsError::NoDefaultPanel | SettingsError::MasterKey(_)) => {
                 CONFIGURATION
             }
-            Self::Vault(VaultError::NoMasterKey) => CONFIGURATION,
+            Self::Vault(VaultError::NoMasterKey)
+            | Self::Signing(SigningError::Vault(VaultError::NoMasterKey)) => CONFIGURATION,
             Self::NotFound { .. } | Self::Dead(DeadLetterError::UnknownQueue { .. }) => {
                 NO_SUCH_THING
             }
@@ -81,10 +86,9 @@ impl Failure {
             Self::Store(error)
             | Self::Settings(SettingsError::Store(error))
             | Self::Vault(VaultError::Store(error))
-                if error.is_transient() =>
-            {
-                UNAVAILABLE
-            }
+            | Self::Signing(
+                SigningError::Store(error) | SigningError::Vault(VaultError::Store(error)),
+            ) if error.is_transient() => UNAVAILABLE,
             _ => 1,
         }
     }

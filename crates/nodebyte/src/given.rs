@@ -43,3 +43,28 @@ pub fn key(what: &str, key: &SecretString) -> Result<(), Failure> {
         "{what} is one word of visible ASCII characters"
     )))
 }
+
+/// An e-mail address, as far as its form tells.
+pub fn address(email: &str) -> Result<(), Failure> {
+    let has_form = email.split_once('@').is_some_and(|(name, domain)| {
+        !name.is_empty() && !domain.is_empty() && !domain.contains('@')
+    });
+    let is_word = email.chars().all(|c| !c.is_control() && !c.is_whitespace());
+    if has_form && is_word && email.chars().count() <= LONGEST_NAME {
+        return Ok(());
+    }
+    Err(Failure::Usage(
+        "a user's address is like name@domain".to_owned(),
+    ))
+}
+
+/// An id that may stand in tokens and logs.
+pub fn user_id(id: &str) -> Result<(), Failure> {
+    let fits = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits {
+        return Ok(());
+    }
+    Err(Failure::Usage(
+        "a user's id is 1 to 64 visible ASCII characters".to_owned(),
+    ))
+}

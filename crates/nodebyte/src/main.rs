@@ -18,6 +18,8 @@ mod output;
 mod panel;
 mod session;
 mod sync;
+mod token;
+mod user;
 
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
@@ -72,6 +74,8 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<ExitCode, Fai
         Command::Config(arguments::Config::Set { key }) => config::set(&open()?, key).await,
         Command::Keys(arguments::Keys::Generate) => keys::generate(output),
         Command::ApiKey(command) => api_key::run(&open()?, command).await,
+        Command::User(command) => user::run(&open()?, command).await,
+        Command::Token(command) => token::run(&open()?, command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "nodebyte", &mut script);

@@ -2,6 +2,7 @@
 //! to standard output, all else to standard error.
 
 use crate::failure::Failure;
+use chrono::{DateTime, SecondsFormat, Utc};
 use runtime::error_chain::ErrorChain;
 use serde::Serialize;
 use serde_json::json;
@@ -126,4 +127,12 @@ impl fmt::Display for Table {
         }
         Ok(())
     }
+}
+
+/// A moment for people; `-` where there is none.
+pub fn time(time: Option<DateTime<Utc>>) -> String {
+    time.map_or_else(
+        || "-".to_owned(),
+        |time| time.to_rfc3339_opts(SecondsFormat::Secs, true),
+    )
 }

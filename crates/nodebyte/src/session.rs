@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use broker::Broker;
 use common::crypto::master::MasterKey;
+use common::types::caller::Actor;
 use reach::settings::{DEFAULT_PANEL, Settings, SettingsError};
 use runtime::config::{Config, Sources};
 use secrecy::SecretString;
@@ -108,6 +109,11 @@ impl<'a> Session<'a> {
             .map_err(Failure::Input)?;
         Ok(text.into())
     }
+}
+
+/// Who asks, for the trail of administration.
+pub fn actor() -> Actor {
+    Actor::Operator(operator())
 }
 
 /// Who asks, for the run's log.

@@ -15,4 +15,5 @@ mod dead;
 mod manners;
 mod panel;
 mod runs;
+mod user;
 mod watch;
