@@ -9,7 +9,7 @@ use crate::{check, shell, test};
 
 /// Seconds that each fuzz target of the ordinary tests may search, where only their corpus and a
 /// moment are tried otherwise.
-const FUZZ_SECONDS: &str = "60";
+const FUZZ_SECONDS: &str = "20";
 
 pub(crate) async fn run() -> Result<()> {
     let start = Instant::now();
