@@ -254,11 +254,9 @@ impl Store {
             .bind::<SqlUuid, _>(account.id)
             .load(conn)
             .await?;
-            for row in left {
-                let details = json!({ "outcome": "abandoned" });
-                let event = HytaleAuditEvent::SessionDeleted;
-                sessions::record(conn, event, &[row], details, &origin).await?;
-            }
+            let details = json!({ "outcome": "abandoned" });
+            let event = HytaleAuditEvent::SessionDeleted;
+            sessions::record(conn, event, &left, &details, &origin).await?;
             sql_query("DELETE FROM hytale_accounts WHERE environment = $1 AND account_id = $2")
                 .bind::<Text, _>(account.environment.as_str())
                 .bind::<SqlUuid, _>(account.id)

@@ -1,6 +1,6 @@
 //! Game sessions that change: new tokens, and their end.
 
-use super::sessions::{COLUMNS, SessionRow, SessionTokens, holds, record};
+use super::sessions::{COLUMNS, SessionRow, SessionTokens, record, record_pair};
 use crate::error::StoreError;
 use crate::pool::Store;
 use chrono::{DateTime, Utc};
@@ -116,11 +116,8 @@ impl Store {
             .bind::<Timestamptz, _>(tokens.expires_at)
             .load(conn)
             .await?;
-            let details = json!({ "outcome": "active", "expires_at": tokens.expires_at });
-            if rows.is_empty() {
-                return holds(conn, session, &tokens).await;
-            }
-            record(conn, HytaleAuditEvent::SessionRefreshed, &rows, details, &origin).await
+            let event = HytaleAuditEvent::SessionRefreshed;
+            record_pair(conn, event, session, &rows, &tokens, &origin).await
         })
         .await
     }
@@ -182,7 +179,8 @@ impl Store {
             .bind::<BigInt, _>(generation)
             .load(conn)
             .await?;
-            record(conn, HytaleAuditEvent::SessionDeleted, &rows, details, &origin).await
+            let event = HytaleAuditEvent::SessionDeleted;
+            Ok(record(conn, event, &rows, &details, &origin).await? == 1)
         })
         .await
     }

@@ -222,11 +222,8 @@ impl Store {
             .bind::<Timestamptz, _>(tokens.expires_at)
             .load(conn)
             .await?;
-            let details = json!({ "outcome": "active", "expires_at": tokens.expires_at });
-            if rows.is_empty() {
-                return holds(conn, session, &tokens).await;
-            }
-            record(conn, HytaleAuditEvent::SessionCreated, &rows, details, &origin).await
+            let event = HytaleAuditEvent::SessionCreated;
+            record_pair(conn, event, session, &rows, &tokens, &origin).await
         })
         .await
     }
@@ -256,17 +253,11 @@ impl Store {
             .load(conn)
             .await?;
             let details = json!({ "outcome": "failed", "reason": reason, "lost": lost });
-            record(
-                conn,
-                HytaleAuditEvent::SessionCreated,
-                &rows,
-                details,
-                &origin,
-            )
-            .await
+            let event = HytaleAuditEvent::SessionCreated;
+            record(conn, event, &rows, &details, &origin).await?;
+            Ok(())
         })
         .await
-        .map(|_recorded: bool| ())
     }
 
     /// A session of an account.
@@ -321,12 +312,21 @@ impl Store {
     }
 }
 
-/// Whether the tokens are the session's already: the answer to storing them was lost.
-pub(super) async fn holds(
+/// Appends the line of a session that was changed to hold this pair, and answers
+/// whether it holds it. One that did not change may hold it already: the answer to
+/// storing it was lost.
+pub(super) async fn record_pair(
     conn: &mut Connection,
+    event: HytaleAuditEvent,
     session: SessionId,
+    changed: &[SessionRow],
     tokens: &SessionTokens,
+    origin: &Origin,
 ) -> Result<bool, StoreError> {
+    let details = json!({ "outcome": "active", "expires_at": tokens.expires_at });
+    if record(conn, event, changed, &details, origin).await? > 0 {
+        return Ok(true);
+    }
     let same = sql_query(
         "SELECT 1 FROM hytale_sessions WHERE id = $1 AND state = 'active' AND session_token = $2",
     )
@@ -337,30 +337,29 @@ pub(super) async fn holds(
     Ok(same == 1)
 }
 
-/// Appends the line of a changed session; `false` where none has changed.
+/// Appends a line for each changed session; answers how many there are.
 pub(super) async fn record(
     conn: &mut Connection,
     event: HytaleAuditEvent,
     changed: &[SessionRow],
-    details: Value,
+    details: &Value,
     origin: &Origin,
-) -> Result<bool, StoreError> {
-    let Some(row) = changed.first() else {
-        return Ok(false);
-    };
-    let environment: HytaleEnvironment = row
-        .environment
-        .parse()
-        .map_err(|unknown| StoreError::Corrupt(format!("{unknown}")))?;
-    let account = HytaleAccount {
-        environment,
-        id: row.account_id,
-    };
-    let line = NewAuditLine {
-        profile: Some(row.profile_id),
-        session: Some(row.session_id()),
-        ..NewAuditLine::of_account(event, account)
-    };
-    audit::append(conn, &line.with(details), origin).await?;
-    Ok(true)
+) -> Result<usize, StoreError> {
+    for row in changed {
+        let environment: HytaleEnvironment = row
+            .environment
+            .parse()
+            .map_err(|unknown| StoreError::Corrupt(format!("{unknown}")))?;
+        let account = HytaleAccount {
+            environment,
+            id: row.account_id,
+        };
+        let line = NewAuditLine {
+            profile: Some(row.profile_id),
+            session: Some(row.session_id()),
+            ..NewAuditLine::of_account(event, account)
+        };
+        audit::append(conn, &line.with(details.clone()), origin).await?;
+    }
+    Ok(changed.len())
 }
