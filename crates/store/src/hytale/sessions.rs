@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use common::types::caller::{Origin, Principal};
 use common::types::hytale::{HytaleAccount, HytaleAuditEvent, HytaleEnvironment};
 use common::types::id::SessionId;
+use diesel::OptionalExtension;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -117,7 +118,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<SessionRow>, StoreError> {
         let mut conn = self.conn().await?;
-        let rows: Vec<SessionRow> = sql_query(format!(
+        Ok(sql_query(format!(
             "SELECT {COLUMNS} FROM hytale_sessions \
              WHERE environment = $1 AND account_id = $2 AND principal = $3 AND idempotency_key = $4 \
                AND (state = 'created' OR (state = 'active' AND expires_at > $5))"
@@ -127,9 +128,9 @@ impl Store {
         .bind::<Text, _>(principal.to_string())
         .bind::<Text, _>(key)
         .bind::<Timestamptz, _>(now)
-        .load(&mut conn)
-        .await?;
-        Ok(rows.into_iter().next())
+        .get_result(&mut conn)
+        .await
+        .optional()?)
     }
 
     /// Commits the intent to begin a session. The key of one that has ended, or run
@@ -179,7 +180,7 @@ impl Store {
         if inserted == 1 {
             return Ok(SessionClaim::New);
         }
-        let rows: Vec<SessionRow> = sql_query(format!(
+        sql_query(format!(
             "SELECT {COLUMNS} FROM hytale_sessions \
              WHERE environment = $1 AND account_id = $2 AND principal = $3 AND idempotency_key = $4"
         ))
@@ -187,12 +188,11 @@ impl Store {
         .bind::<SqlUuid, _>(new.account.id)
         .bind::<Text, _>(new.principal.to_string())
         .bind::<Nullable<Text>, _>(new.idempotency_key.as_deref())
-        .load(&mut conn)
-        .await?;
-        rows.into_iter()
-            .next()
-            .map(SessionClaim::Repeated)
-            .ok_or(StoreError::NotFound("session"))
+        .get_result(&mut conn)
+        .await
+        .optional()?
+        .map(SessionClaim::Repeated)
+        .ok_or(StoreError::NotFound("session"))
     }
 
     /// Stores the tokens of a session that Hytale made, with the trail's line; also of
@@ -270,17 +270,16 @@ impl Store {
         session: SessionId,
     ) -> Result<SessionRow, StoreError> {
         let mut conn = self.conn().await?;
-        let rows: Vec<SessionRow> = sql_query(format!(
+        sql_query(format!(
             "SELECT {COLUMNS} FROM hytale_sessions WHERE id = $1 AND environment = $2 AND account_id = $3"
         ))
         .bind::<SqlUuid, _>(session.0)
         .bind::<Text, _>(account.environment.as_str())
         .bind::<SqlUuid, _>(account.id)
-        .load(&mut conn)
-        .await?;
-        rows.into_iter()
-            .next()
-            .ok_or(StoreError::NotFound("session"))
+        .get_result(&mut conn)
+        .await
+        .optional()?
+        .ok_or(StoreError::NotFound("session"))
     }
 
     /// Active sessions of an account, newest first; of one profile and one server
