@@ -49,14 +49,11 @@ impl Hand {
 
     /// Waits for a renewal beside, which no caller waits for.
     async fn fetched(&self, fetches: usize) {
-        let all = async {
-            while self.fetches() < fetches {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(10), all)
-            .await
-            .expect("fetched in time");
+        testkit::wait_for("a fetch", Duration::from_secs(10), async || {
+            let seen = self.fetches();
+            (seen >= fetches).then_some(()).ok_or(seen)
+        })
+        .await;
     }
 }
 
