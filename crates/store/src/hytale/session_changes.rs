@@ -21,30 +21,13 @@ struct Claimed {
 }
 
 impl Store {
-    /// As [`hytale_session_lease`](Self::hytale_session_lease), for who does not give
-    /// the claim back. `false`: there is none.
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be asked.
-    pub async fn hytale_session_claim(
-        &self,
-        session: SessionId,
-        generation: i64,
-        lease: Duration,
-    ) -> Result<bool, StoreError> {
-        let until = self
-            .hytale_session_lease(session, generation, lease)
-            .await?;
-        Ok(until.is_some())
-    }
-
     /// Claims a session's pair of `generation`, to renew or to end it. `None`:
     /// somebody else is at it, or that pair is not the session's any more. A claim ends
     /// after `lease` in any case, at the time that is answered, and with every new pair.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
-    pub async fn hytale_session_lease(
+    pub async fn hytale_session_claim(
         &self,
         session: SessionId,
         generation: i64,
