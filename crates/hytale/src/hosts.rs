@@ -1,4 +1,4 @@
-//! Where the vendor is, in each of its worlds (sections 2 and 9).
+//! Where the vendor is, in each of its worlds.
 
 use common::types::hytale::HytaleEnvironment;
 use url::Url;
@@ -22,7 +22,7 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// The addresses of an environment (section 2).
+    /// The addresses of an environment: they differ in the domain alone.
     #[must_use]
     #[expect(clippy::expect_used, reason = "the addresses are constants")]
     pub fn of(environment: HytaleEnvironment) -> Self {

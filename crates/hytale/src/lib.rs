@@ -1,8 +1,10 @@
 //! Hytale, the vendor of the game: its client ([`vendor`]), whether a token is its own
 //! ([`verify`]), and the accounts that we hold for hosts ([`custody`]).
 //!
-//! What is known of the vendor, with sources and confidence, stands in
-//! `facts/HYTALE.md`; section numbers in this crate mean that text.
+//! What the vendor says of itself is its [Server Provider Authentication Guide]; where it
+//! was seen to do otherwise, the place that relies on it says so.
+//!
+//! [Server Provider Authentication Guide]: https://support.hytale.com/hc/en-us/articles/45328341414043-Server-Provider-Authentication-Guide
 
 mod connect;
 pub mod custody;

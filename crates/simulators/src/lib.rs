@@ -4,3 +4,4 @@
 
 pub mod hytale;
 pub mod panel;
+mod serve;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use common::seams::PanelApi;
 use common::types::id::{PanelId, RunId};
 use common::types::sync::Kind;
+use diesel::OptionalExtension;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -102,12 +103,12 @@ impl Store {
     /// [`StoreError::NotFound`] when there is none.
     pub async fn panel_by_name(&self, name: &str) -> Result<PanelRow, StoreError> {
         let mut conn = self.conn().await?;
-        let rows: Vec<PanelRow> =
-            sql_query(format!("SELECT {COLUMNS} FROM panels WHERE name = $1"))
-                .bind::<Text, _>(name)
-                .load(&mut conn)
-                .await?;
-        rows.into_iter().next().ok_or(StoreError::NotFound("panel"))
+        sql_query(format!("SELECT {COLUMNS} FROM panels WHERE name = $1"))
+            .bind::<Text, _>(name)
+            .get_result(&mut conn)
+            .await
+            .optional()?
+            .ok_or(StoreError::NotFound("panel"))
     }
 
     /// A panel by its id.
@@ -116,11 +117,12 @@ impl Store {
     /// [`StoreError::NotFound`] when there is none.
     pub async fn panel(&self, id: PanelId) -> Result<PanelRow, StoreError> {
         let mut conn = self.conn().await?;
-        let rows: Vec<PanelRow> = sql_query(format!("SELECT {COLUMNS} FROM panels WHERE id = $1"))
+        sql_query(format!("SELECT {COLUMNS} FROM panels WHERE id = $1"))
             .bind::<SqlUuid, _>(id.0)
-            .load(&mut conn)
-            .await?;
-        rows.into_iter().next().ok_or(StoreError::NotFound("panel"))
+            .get_result(&mut conn)
+            .await
+            .optional()?
+            .ok_or(StoreError::NotFound("panel"))
     }
 
     /// Adds a panel, or changes the address and keys of the one of that name.

@@ -6,8 +6,8 @@ use common::types::id::FlowId;
 use std::time::Duration;
 
 /// What a login brought is not given up before so long after the end of its code: it
-/// is nowhere else. Upkeep asks for that no sooner.
-const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// is nowhere else.
+pub(super) const TOKENS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) const DECLINED: &str = "declined";
 pub(super) const EXPIRED: &str = "expired";
@@ -56,7 +56,7 @@ impl Custody {
     /// Ends a login whose time is over. `false`: a poll is under way, and may yet bring
     /// tokens, or it has ended.
     pub(super) async fn expire(&self, flow: FlowId, origin: &Origin) -> Result<bool, CustodyError> {
-        let given_up = self.now() - KEPT;
+        let given_up = self.now() - TOKENS_KEPT;
         Ok(self
             .store()
             .hytale_flow_expired(self.environment(), flow, EXPIRED, given_up, origin)

@@ -155,16 +155,7 @@ impl Custody {
         access: AccessToken,
         origin: &Origin,
     ) -> Result<GameSession, CustodyError> {
-        // The vault is read before: PostgreSQL may be away when the answer comes.
-        let asked = match self.vault().await {
-            Ok(vault) => match self.ask_session(&new, access, origin).await {
-                Ok(tokens) => self.trust_new(tokens, new.profile).await,
-                Err(error) => Err(error),
-            }
-            .map(|tokens| (vault, tokens)),
-            Err(error) => Err(error.into()),
-        };
-        let (vault, tokens) = match asked {
+        let (vault, tokens) = match self.ask_new(&new, access, origin).await {
             Ok(asked) => asked,
             Err(error) => {
                 let lost = matches!(
@@ -201,6 +192,19 @@ impl Custody {
             identity_token: tokens.identity_token,
             expires_at: tokens.expires_at,
         })
+    }
+
+    /// The first pair of a session.
+    async fn ask_new(
+        &self,
+        new: &NewSession,
+        access: AccessToken,
+        origin: &Origin,
+    ) -> Result<(Vault, SessionTokens), CustodyError> {
+        // The vault is read before: PostgreSQL may be away when the answer comes.
+        let vault = self.vault().await?;
+        let tokens = self.ask_session(new, access, origin).await?;
+        Ok((vault, self.trust_new(tokens, new.profile).await?))
     }
 
     /// Proves a new pair. One that cannot be proved is given back, so that it does not

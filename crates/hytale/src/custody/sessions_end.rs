@@ -67,7 +67,7 @@ impl Custody {
         row: &SessionRow,
     ) -> Result<DateTime<Utc>, CustodyError> {
         self.store()
-            .hytale_session_lease(row.session_id(), row.generation, self.claim())
+            .hytale_session_claim(row.session_id(), row.generation, self.claim())
             .await?
             .ok_or(CustodyError::UnderWay)
     }

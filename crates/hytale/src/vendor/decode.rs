@@ -8,11 +8,12 @@ use url::Url;
 
 use super::model::{DeviceCode, Jwk, SessionTokens, TokenSet};
 
-/// Life of a device code that does not say (section 4).
+/// Life of a device code that does not say, in seconds: as the vendor was seen to say. Its
+/// guide has 900.
 const DEFAULT_CODE_LIFE: u64 = 600;
-/// RFC 8628, section 3.2.
+/// In seconds (RFC 8628, section 3.2).
 const DEFAULT_INTERVAL: u64 = 5;
-/// Life of an access token that does not say (section 6).
+/// Life of an access token that does not say, in seconds: as in the vendor's guide.
 const DEFAULT_TOKEN_LIFE: u64 = 3_600;
 /// Nothing of the vendor's lives longer; keeps arithmetic with times safe.
 const LONGEST_LIFE: u64 = 366 * 24 * 3_600;

@@ -78,8 +78,8 @@ pub enum Lost {
     },
 }
 
-/// What the vendor refuses, by the OAuth error first and the status second (sections
-/// 5, 6 and 8).
+/// What the vendor refuses, by the OAuth error first and the status second: it declines
+/// logins with 403 where OAuth has 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
     /// The human declined the login.
@@ -109,7 +109,7 @@ pub enum Refusal {
     #[error("the token is not accepted (status 401)")]
     Unauthorized,
     /// 403: the session limit, a missing licence or entitlement, or a bad token. The
-    /// body does not tell (section 8); asking for the profiles does.
+    /// body does not tell; asking for the profiles does.
     #[error("it is forbidden (status 403)")]
     Forbidden,
     /// 404: no such profile or session.
@@ -126,7 +126,7 @@ pub enum Refusal {
     },
 }
 
-/// What the vendor says of a grant that is not valid (section 6).
+/// What the vendor says of a grant that is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GrantHint {
     /// The refresh token was spent before. The vendor has revoked all its

@@ -33,7 +33,7 @@ pub use model::{DeviceCode, Issuer, Jwk, Poll, Profile, Profiles, SessionTokens,
 pub use operation::Host;
 pub use said::Said;
 
-/// The OAuth client of game sessions: public, so without a secret (section 3).
+/// The OAuth client of game sessions: public, so without a secret.
 pub const CLIENT_ID: &str = "hytale-server";
 /// What is asked for. `offline`, not `offline_access`.
 pub const SCOPES: &str = "openid offline auth:server";
@@ -96,7 +96,7 @@ impl Vendor {
         self.0.ready(host)
     }
 
-    /// Begins a device flow (section 4).
+    /// Begins a device flow.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ impl Vendor {
             .await
     }
 
-    /// Asks once how a device flow is doing (section 5). Never repeated here: the
+    /// Asks once how a device flow is doing. Never repeated here: the
     /// caller keeps the interval and the deadline.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ impl Vendor {
             .await
     }
 
-    /// Spends a refresh token (section 6): exactly one request leaves, or none.
+    /// Spends a refresh token: exactly one request leaves, or none.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Vendor {
         self.0.ask(&call, |reply| reply.read(|_| Some(()))).await
     }
 
-    /// The account behind an access token, and its profiles (section 7).
+    /// The account behind an access token, and its profiles.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl Vendor {
             .await
     }
 
-    /// Makes a game session for a profile (section 8). Repeated only where the vendor
+    /// Makes a game session for a profile. Repeated only where the vendor
     /// surely did not make one: no connection, 429 and 503.
     ///
     /// # Errors
@@ -239,7 +239,7 @@ impl Vendor {
         self.0.ask(&call, |reply| reply.read(|_| Some(()))).await
     }
 
-    /// The keys that an issuer publishes (section 9). Those of a shape that we do not
+    /// The keys that an issuer publishes. Those of a shape that we do not
     /// know are left out; at most 64 are read.
     ///
     /// # Errors

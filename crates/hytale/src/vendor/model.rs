@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// A device flow that has begun (section 4).
+/// A device flow that has begun.
 #[derive(Clone)]
 pub struct DeviceCode {
     /// What is polled with. Nobody but us may know it.
@@ -36,7 +36,7 @@ impl fmt::Debug for DeviceCode {
     }
 }
 
-/// What one poll of a device flow brought (section 5).
+/// What one poll of a device flow brought.
 #[derive(Debug, Clone)]
 pub enum Poll {
     /// The human approved. These tokens are answered once.
@@ -47,7 +47,7 @@ pub enum Poll {
     SlowDown,
 }
 
-/// Tokens of an account (sections 5 and 6). `Debug` shows none of them.
+/// Tokens of an account. `Debug` shows none of them.
 #[derive(Debug, Clone)]
 pub struct TokenSet {
     /// For account data and new game sessions. Opaque.
@@ -65,7 +65,7 @@ pub struct TokenSet {
     pub id_token: Option<SecretString>,
 }
 
-/// The profiles of an account (section 7).
+/// The profiles of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Profiles {
     /// The account; no profile's id.
@@ -88,7 +88,7 @@ fn null_is_empty<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Profil
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// A game session's pair of tokens (section 8). `Debug` shows neither. Not verified
+/// A game session's pair of tokens. `Debug` shows neither. Not verified
 /// yet: see `verify`.
 #[derive(Debug, Clone)]
 pub struct SessionTokens {
@@ -100,7 +100,7 @@ pub struct SessionTokens {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Whose keys are meant (section 9).
+/// Whose keys are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Issuer {
     /// The session service: Ed25519.

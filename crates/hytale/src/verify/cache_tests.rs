@@ -1,8 +1,6 @@
 use super::*;
 use crate::vendor::{NotSent, VendorError};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::SigningKey;
+use crate::verify::key::tests::okp;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
@@ -27,17 +25,7 @@ impl KeySource for Hand {
 }
 
 fn jwk(id: &str, seed: u8) -> Jwk {
-    let point = SigningKey::from_bytes(&[seed; 32]).verifying_key();
-    Jwk {
-        kty: "OKP".into(),
-        kid: Some(id.into()),
-        alg: Some("EdDSA".into()),
-        purpose: Some("sig".into()),
-        crv: Some("Ed25519".into()),
-        x: Some(URL_SAFE_NO_PAD.encode(point.as_bytes())),
-        n: None,
-        e: None,
-    }
+    okp(Some(id), seed)
 }
 
 fn cache_of(answer: Result<Vec<Jwk>, ()>, gate: Option<Semaphore>) -> (Arc<Hand>, KeyCache) {
@@ -61,14 +49,11 @@ impl Hand {
 
     /// Waits for a renewal beside, which no caller waits for.
     async fn fetched(&self, fetches: usize) {
-        let all = async {
-            while self.fetches() < fetches {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(10), all)
-            .await
-            .expect("fetched in time");
+        testkit::wait_for("a fetch", Duration::from_secs(10), async || {
+            let seen = self.fetches();
+            (seen >= fetches).then_some(()).ok_or(seen)
+        })
+        .await;
     }
 }
 

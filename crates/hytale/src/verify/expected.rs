@@ -1,4 +1,4 @@
-//! What a token's claims must say, by the kind of token (section 9).
+//! What a token's claims must say, by the kind of token.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};

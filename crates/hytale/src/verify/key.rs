@@ -179,4 +179,4 @@ impl KeySet {
 
 #[cfg(test)]
 #[path = "key_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -1,7 +1,8 @@
 use super::*;
 use ed25519_dalek::{Signer, SigningKey};
 
-fn okp(id: Option<&str>, seed: u8) -> Jwk {
+/// The Ed25519 key of a seed, as it is published.
+pub(in crate::verify) fn okp(id: Option<&str>, seed: u8) -> Jwk {
     let point = SigningKey::from_bytes(&[seed; 32]).verifying_key();
     Jwk {
         kty: "OKP".into(),

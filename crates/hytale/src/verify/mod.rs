@@ -1,4 +1,4 @@
-//! Whether a token is the vendor's, and says what it must (section 9).
+//! Whether a token is the vendor's, and says what it must.
 //!
 //! From the outside in: [`Verifier`] holds one [`KeyCache`] for each issuer; `token`
 //! takes a compact JWS apart and proves its signature; [`Expected`] is what its claims

@@ -6,7 +6,7 @@ use chrono::DateTime;
 use common::types::hytale::HytaleEnvironment;
 use ed25519_dalek::{Signer, SigningKey};
 use hytale::Hosts;
-use hytale::vendor::{Issuer, Jwk};
+use hytale::vendor::Issuer;
 use hytale::verify::{Audience, Expected, KeySet, verify_with};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -32,17 +32,11 @@ pub fn signing_key() -> SigningKey {
 
 pub fn keys() -> KeySet {
     let point = signing_key().verifying_key();
-    let jwk = Jwk {
-        kty: "OKP".into(),
-        kid: Some(KEY_ID.into()),
-        alg: Some("EdDSA".into()),
-        purpose: Some("sig".into()),
-        crv: Some("Ed25519".into()),
-        x: Some(URL_SAFE_NO_PAD.encode(point.as_bytes())),
-        n: None,
-        e: None,
-    };
-    KeySet::of(&[jwk], Issuer::Sessions)
+    let x = URL_SAFE_NO_PAD.encode(point.as_bytes());
+    let jwk = json!({
+        "kty": "OKP", "kid": KEY_ID, "alg": "EdDSA", "use": "sig", "crv": "Ed25519", "x": x,
+    });
+    KeySet::of(&[serde_json::from_value(jwk).unwrap()], Issuer::Sessions)
 }
 
 pub fn sign(header: &Value, claims: &Value) -> String {

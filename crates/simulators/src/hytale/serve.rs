@@ -1,7 +1,6 @@
 //! The vendor on the wire.
 
 use std::{
-    any::Any,
     io,
     net::TcpListener,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -9,14 +8,14 @@ use std::{
 };
 
 use actix_web::{
-    App, HttpRequest, HttpResponse, HttpServer,
-    dev::{Extensions, ServerHandle},
+    HttpRequest, HttpResponse,
+    dev::ServerHandle,
     http::{StatusCode, header},
     web::{self, Bytes},
 };
-use tokio::sync::oneshot;
 
 use super::{control, faults::Effect, form::Asked, reply::Reply, world::World};
+use crate::serve::{self, header_text};
 
 /// What the vendor's handle and its server share.
 pub struct Shared {
@@ -38,59 +37,18 @@ impl Shared {
     }
 }
 
-/// A second handle to a client's connection, to close it.
-struct Connection(std::net::TcpStream);
-
-impl Connection {
-    fn keep(connection: &dyn Any, extensions: &mut Extensions) {
-        use std::os::fd::AsFd as _;
-        let stream = connection.downcast_ref::<actix_web::rt::net::TcpStream>();
-        if let Some(Ok(descriptor)) = stream.map(|stream| stream.as_fd().try_clone_to_owned()) {
-            extensions.insert(Self(descriptor.into()));
-        }
-    }
-}
-
-/// Serves the vendor on a thread with a runtime of its own, until the handle stops it.
+/// Serves the vendor, until the handle stops it.
 ///
 /// # Errors
 /// The thread or its server did not start.
 pub async fn start(listener: TcpListener, shared: Arc<Shared>) -> io::Result<ServerHandle> {
-    let (started, starting) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("hytale".to_owned())
-        .spawn(move || {
-            actix_web::rt::System::new().block_on(async move {
-                let shared = web::Data::from(shared);
-                let app = move || {
-                    App::new()
-                        .app_data(shared.clone())
-                        .service(web::scope("/__simulator").configure(control::routes))
-                        .default_service(web::to(answer))
-                };
-                let server = HttpServer::new(app)
-                    .on_connect(Connection::keep)
-                    .workers(1)
-                    .keep_alive(KEEP_ALIVE)
-                    .h1_allow_half_closed(false)
-                    .disable_signals()
-                    .shutdown_timeout(0)
-                    .listen(listener);
-                match server.map(HttpServer::run) {
-                    Ok(server) => {
-                        if started.send(Ok(server.handle())).is_ok() {
-                            // How it ended no longer matters: whoever held the handle has let go of it.
-                            let _ = server.await;
-                        }
-                    }
-                    Err(error) => {
-                        // Nobody waits any more when this cannot be said.
-                        let _ = started.send(Err(error));
-                    }
-                }
-            });
-        })?;
-    starting.await.map_err(io::Error::other)?
+    let shared = web::Data::from(shared);
+    serve::start("hytale", listener, KEEP_ALIVE, move |app| {
+        app.app_data(shared.clone())
+            .service(web::scope("/__simulator").configure(control::routes))
+            .default_service(web::to(answer));
+    })
+    .await
 }
 
 /// Longer than clients keep an idle connection, so that none breaks in their hands.
@@ -114,13 +72,7 @@ async fn answer(request: HttpRequest, body: Bytes, shared: web::Data<Shared>) ->
 }
 
 fn asked(request: &HttpRequest, body: &Bytes) -> Asked {
-    let text = |name| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
+    let text = |name| header_text(request, name);
     Asked {
         method: request.method().as_str().to_owned(),
         path: request.uri().path().to_owned(),
@@ -141,7 +93,7 @@ async fn deliver(request: &HttpRequest, reply: Reply, effect: Option<Effect>) ->
     } = reply;
     match effect {
         Some(Effect::Hang | Effect::ResponseHangs) => std::future::pending().await,
-        Some(Effect::Closed | Effect::ResponseLost) => return closed(request),
+        Some(Effect::Closed | Effect::ResponseLost) => return serve::closed(request),
         Some(Effect::Late { seconds }) => {
             tokio::time::sleep(Duration::from_secs_f64(seconds.max(0.0))).await;
         }
@@ -162,15 +114,4 @@ async fn deliver(request: &HttpRequest, reply: Reply, effect: Option<Effect>) ->
         response.insert_header((name, value));
     }
     response.body(body)
-}
-
-fn closed(request: &HttpRequest) -> HttpResponse {
-    let closed = request
-        .conn_data::<Connection>()
-        .map(|connection| connection.0.shutdown(std::net::Shutdown::Both));
-    match closed {
-        Some(Ok(())) => HttpResponse::new(StatusCode::OK),
-        // A test that expects a closed connection sees from this answer that it was not.
-        _ => HttpResponse::new(StatusCode::NOT_IMPLEMENTED),
-    }
 }

@@ -1,7 +1,6 @@
 //! The panel on the wire.
 
 use std::{
-    any::Any,
     io,
     net::TcpListener,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -9,15 +8,13 @@ use std::{
 };
 
 use actix_web::{
-    App, HttpRequest, HttpResponse, HttpServer,
+    HttpRequest, HttpResponse,
     body::SizedStream,
-    dev::{Extensions, ServerHandle},
-    http::{StatusCode, header},
+    dev::ServerHandle,
+    http::header,
     web::{self, Bytes},
 };
 use futures_util::{Stream, StreamExt, stream};
-use socket2::SockRef;
-use tokio::sync::oneshot;
 
 use super::{
     control,
@@ -26,6 +23,7 @@ use super::{
     reply::Reply,
     world::{Asked, Decision, Delivery, World},
 };
+use crate::serve::{self, header_text};
 
 /// What the panel's handle and its server share.
 pub struct Shared {
@@ -54,66 +52,18 @@ impl Shared {
     }
 }
 
-/// A second handle to a client's connection, to reset it.
-struct Connection(std::net::TcpStream);
-
-impl Connection {
-    fn keep(connection: &dyn Any, extensions: &mut Extensions) {
-        use std::os::fd::AsFd as _;
-        let stream = connection.downcast_ref::<actix_web::rt::net::TcpStream>();
-        if let Some(Ok(descriptor)) = stream.map(|stream| stream.as_fd().try_clone_to_owned()) {
-            extensions.insert(Self(descriptor.into()));
-        }
-    }
-
-    fn reset(&self) -> io::Result<()> {
-        // Without lingering, closing sends RST instead of FIN.
-        SockRef::from(&self.0).set_linger(Some(Duration::ZERO))?;
-        self.0.shutdown(std::net::Shutdown::Both)
-    }
-}
-
-/// Serves the panel on a thread with a runtime of its own, until the handle stops it.
+/// Serves the panel, until the handle stops it.
 ///
 /// # Errors
 /// The thread or its server did not start.
 pub async fn start(listener: TcpListener, shared: Arc<Shared>) -> io::Result<ServerHandle> {
-    let (started, starting) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("panel".to_owned())
-        .spawn(move || {
-            actix_web::rt::System::new().block_on(async move {
-                let shared = web::Data::from(shared);
-                let app = move || {
-                    App::new()
-                        .app_data(shared.clone())
-                        .service(web::scope("/__simulator").configure(control::routes))
-                        .default_service(web::to(answer))
-                };
-                let server = HttpServer::new(app)
-                    .on_connect(Connection::keep)
-                    .workers(1)
-                    .keep_alive(KEEP_ALIVE)
-                    // A client that hangs up is seen at once, and nobody works for it any longer.
-                    .h1_allow_half_closed(false)
-                    .disable_signals()
-                    .shutdown_timeout(0)
-                    .listen(listener);
-                match server.map(HttpServer::run) {
-                    Ok(server) => {
-                        if started.send(Ok(server.handle())).is_ok() {
-                            // How it ended no longer matters: whoever held the handle has let go of it.
-                            let _ = server.await;
-                        }
-                    }
-                    Err(error) => {
-                        // Nobody waits any more when this cannot be said.
-                        let _ = started.send(Err(error));
-                    }
-                }
-            });
-        })?;
-    starting.await.map_err(io::Error::other)?
+    let shared = web::Data::from(shared);
+    serve::start("panel", listener, KEEP_ALIVE, move |app| {
+        app.app_data(shared.clone())
+            .service(web::scope("/__simulator").configure(control::routes))
+            .default_service(web::to(answer));
+    })
+    .await
 }
 
 /// As long as the web server before a real panel keeps an idle connection, so that none breaks in a client's hands.
@@ -132,13 +82,7 @@ async fn answer(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse
 }
 
 fn asked(request: &HttpRequest) -> Asked {
-    let text = |name| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
+    let text = |name| header_text(request, name);
     let accept = text(header::ACCEPT)
         .unwrap_or_default()
         .to_ascii_lowercase();
@@ -197,14 +141,7 @@ async fn deliver(request: &HttpRequest, decision: Decision) -> HttpResponse {
         Delivery::ResetMidBody => {
             response.body(SizedStream::new(body.len() as u64, in_halves(body, None)))
         }
-        Delivery::Reset => {
-            let reset = request.conn_data::<Connection>().map(Connection::reset);
-            match reset {
-                Some(Ok(())) => HttpResponse::new(status),
-                // A test that expects a reset sees from this answer that there was none.
-                _ => HttpResponse::new(StatusCode::NOT_IMPLEMENTED),
-            }
-        }
+        Delivery::Reset => serve::reset(request),
     }
 }
 

@@ -74,6 +74,11 @@ impl State {
         }
     }
 
+    fn drop_servers_where(&mut self, is_doomed: impl Fn(&Server) -> bool) {
+        let doomed = self.servers.values().filter(|row| is_doomed(row));
+        self.drop_servers(&doomed.map(|row| row.id).collect());
+    }
+
     /// Adds a server on the first free allocation, modelled on the server with the lowest id: same node preferred,
     /// same egg and limits, no values, subusers or databases. Returns its id, or `None` where nothing is free or
     /// there is no server to follow.
@@ -134,13 +139,7 @@ impl State {
 
     /// Removes a node with its servers and allocations. Says whether there was one.
     pub fn remove_node(&mut self, id: Id) -> bool {
-        let servers = self
-            .servers
-            .values()
-            .filter(|row| row.node == id)
-            .map(|row| row.id)
-            .collect();
-        self.drop_servers(&servers);
+        self.drop_servers_where(|row| row.node == id);
         self.allocations
             .retain(|_, allocation| allocation.node_id != id);
         self.nodes.remove(&id).is_some()
@@ -162,13 +161,7 @@ impl State {
 
     /// Removes an egg with its variables and servers. Says whether there was one.
     pub fn remove_egg(&mut self, id: Id) -> bool {
-        let servers = self
-            .servers
-            .values()
-            .filter(|row| row.egg == id)
-            .map(|row| row.id)
-            .collect();
-        self.drop_servers(&servers);
+        self.drop_servers_where(|row| row.egg == id);
         self.egg_variables
             .retain(|_, variable| variable.egg_id != id);
         self.eggs.remove(&id).is_some()
@@ -190,13 +183,7 @@ impl State {
 
     /// Removes a user with the servers owned and the places as subuser. Says whether there was one.
     pub fn remove_user(&mut self, id: Id) -> bool {
-        let servers = self
-            .servers
-            .values()
-            .filter(|row| row.user == id)
-            .map(|row| row.id)
-            .collect();
-        self.drop_servers(&servers);
+        self.drop_servers_where(|row| row.user == id);
         self.subusers.retain(|_, subuser| subuser.user_id != id);
         self.users.remove(&id).is_some()
     }

@@ -7,6 +7,7 @@ use crate::pool::Store;
 use chrono::{DateTime, Utc};
 use common::types::caller::{Origin, Principal};
 use common::types::hytale::{HytaleAccount, HytaleAuditEvent, HytaleEnvironment};
+use diesel::OptionalExtension;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{
@@ -90,16 +91,15 @@ impl Store {
     /// [`StoreError::NotFound`] when there is none.
     pub async fn hytale_account(&self, account: HytaleAccount) -> Result<AccountRow, StoreError> {
         let mut conn = self.conn().await?;
-        let rows: Vec<AccountRow> = sql_query(format!(
+        sql_query(format!(
             "SELECT {COLUMNS} FROM hytale_accounts a WHERE a.environment = $1 AND a.account_id = $2"
         ))
         .bind::<Text, _>(account.environment.as_str())
         .bind::<SqlUuid, _>(account.id)
-        .load(&mut conn)
-        .await?;
-        rows.into_iter()
-            .next()
-            .ok_or(StoreError::NotFound("account"))
+        .get_result(&mut conn)
+        .await
+        .optional()?
+        .ok_or(StoreError::NotFound("account"))
     }
 
     /// Accounts in the order of their ids, beginning behind `after`; those that all of
@@ -142,16 +142,16 @@ impl Store {
         name: &str,
     ) -> Result<Option<NamedAccount>, StoreError> {
         let mut conn = self.conn().await?;
-        let rows: Vec<NamedAccount> = sql_query(
+        Ok(sql_query(
             "SELECT account_id FROM hytale_account_names \
              WHERE environment = $1 AND principal = $2 AND name = $3",
         )
         .bind::<Text, _>(environment.as_str())
         .bind::<Text, _>(principal.to_string())
         .bind::<Text, _>(name)
-        .load(&mut conn)
-        .await?;
-        Ok(rows.into_iter().next())
+        .get_result(&mut conn)
+        .await
+        .optional()?)
     }
 
     /// Remembers which profiles an account has; a chosen one that is gone is
@@ -256,11 +256,9 @@ impl Store {
             .bind::<SqlUuid, _>(account.id)
             .load(conn)
             .await?;
-            for row in left {
-                let details = json!({ "outcome": "abandoned" });
-                let event = HytaleAuditEvent::SessionDeleted;
-                sessions::record(conn, event, &[row], details, &origin).await?;
-            }
+            let details = json!({ "outcome": "abandoned" });
+            let event = HytaleAuditEvent::SessionDeleted;
+            sessions::record(conn, event, &left, &details, &origin).await?;
             sql_query("DELETE FROM hytale_accounts WHERE environment = $1 AND account_id = $2")
                 .bind::<Text, _>(account.environment.as_str())
                 .bind::<SqlUuid, _>(account.id)

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use common::types::caller::{Origin, Principal};
 use common::types::hytale::{HytaleAuditEvent, HytaleEnvironment};
 use common::types::id::FlowId;
+use diesel::OptionalExtension;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{Binary, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -138,14 +139,15 @@ impl Store {
         code_hash: &[u8; 32],
     ) -> Result<FlowRow, StoreError> {
         let mut conn = self.conn().await?;
-        let rows: Vec<FlowRow> = sql_query(format!(
+        sql_query(format!(
             "SELECT {COLUMNS} FROM hytale_device_flows WHERE environment = $1 AND code_hash = $2"
         ))
         .bind::<Text, _>(environment.as_str())
         .bind::<Binary, _>(code_hash.as_slice())
-        .load(&mut conn)
-        .await?;
-        rows.into_iter().next().ok_or(StoreError::NotFound("login"))
+        .get_result(&mut conn)
+        .await
+        .optional()?
+        .ok_or(StoreError::NotFound("login"))
     }
 
     /// Claims the one poll that the flow's interval allows, also of one that has brought

@@ -10,6 +10,7 @@ use common::types::caller::Origin;
 use common::types::event::{Event, EventType};
 use common::types::hytale::{HytaleAccount, HytaleAuditEvent};
 use common::types::id::FlowId;
+use diesel::OptionalExtension;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -123,13 +124,13 @@ impl Store {
 
 /// The flow, if it still waits for its end. Logins of one account take turns.
 async fn lock_flow(conn: &mut Connection, flow: FlowId) -> Result<Option<FlowRow>, StoreError> {
-    let rows: Vec<FlowRow> = sql_query(format!(
+    Ok(sql_query(format!(
         "SELECT {COLUMNS} FROM hytale_device_flows WHERE id = $1 AND state = 'exchanged' FOR UPDATE"
     ))
     .bind::<SqlUuid, _>(flow.0)
-    .load(conn)
-    .await?;
-    Ok(rows.into_iter().next())
+    .get_result(conn)
+    .await
+    .optional()?)
 }
 
 async fn standing(

@@ -1,6 +1,6 @@
 //! Game sessions that change: new tokens, and their end.
 
-use super::sessions::{COLUMNS, SessionRow, SessionTokens, holds, record};
+use super::sessions::{COLUMNS, SessionRow, SessionTokens, record, record_pair};
 use crate::error::StoreError;
 use crate::pool::Store;
 use chrono::{DateTime, Utc};
@@ -21,30 +21,13 @@ struct Claimed {
 }
 
 impl Store {
-    /// As [`hytale_session_lease`](Self::hytale_session_lease), for who does not give
-    /// the claim back. `false`: there is none.
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be asked.
-    pub async fn hytale_session_claim(
-        &self,
-        session: SessionId,
-        generation: i64,
-        lease: Duration,
-    ) -> Result<bool, StoreError> {
-        let until = self
-            .hytale_session_lease(session, generation, lease)
-            .await?;
-        Ok(until.is_some())
-    }
-
     /// Claims a session's pair of `generation`, to renew or to end it. `None`:
     /// somebody else is at it, or that pair is not the session's any more. A claim ends
     /// after `lease` in any case, at the time that is answered, and with every new pair.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
-    pub async fn hytale_session_lease(
+    pub async fn hytale_session_claim(
         &self,
         session: SessionId,
         generation: i64,
@@ -116,11 +99,8 @@ impl Store {
             .bind::<Timestamptz, _>(tokens.expires_at)
             .load(conn)
             .await?;
-            let details = json!({ "outcome": "active", "expires_at": tokens.expires_at });
-            if rows.is_empty() {
-                return holds(conn, session, &tokens).await;
-            }
-            record(conn, HytaleAuditEvent::SessionRefreshed, &rows, details, &origin).await
+            let event = HytaleAuditEvent::SessionRefreshed;
+            record_pair(conn, event, session, &rows, &tokens, &origin).await
         })
         .await
     }
@@ -182,7 +162,8 @@ impl Store {
             .bind::<BigInt, _>(generation)
             .load(conn)
             .await?;
-            record(conn, HytaleAuditEvent::SessionDeleted, &rows, details, &origin).await
+            let event = HytaleAuditEvent::SessionDeleted;
+            Ok(record(conn, event, &rows, &details, &origin).await? == 1)
         })
         .await
     }

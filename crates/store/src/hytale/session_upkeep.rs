@@ -11,7 +11,7 @@ use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Double, Text, Timestamptz};
 use diesel_async::{AsyncConnection, RunQueryDsl};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 
 /// An active session that its server does not need.
@@ -55,7 +55,8 @@ impl Store {
             .load(conn)
             .await?;
             let details = json!({ "outcome": "lapsed" });
-            record_all(conn, HytaleAuditEvent::SessionDeleted, &rows, &details).await
+            let event = HytaleAuditEvent::SessionDeleted;
+            record(conn, event, &rows, &details, &Origin::default()).await
         })
         .await
     }
@@ -89,7 +90,8 @@ impl Store {
             .load(conn)
             .await?;
             let details = json!({ "outcome": "failed", "reason": "abandoned", "lost": true });
-            record_all(conn, HytaleAuditEvent::SessionCreated, &rows, &details).await
+            let event = HytaleAuditEvent::SessionCreated;
+            record(conn, event, &rows, &details, &Origin::default()).await
         })
         .await
     }
@@ -127,17 +129,4 @@ impl Store {
         .load(&mut conn)
         .await?)
     }
-}
-
-async fn record_all(
-    conn: &mut crate::pool::Connection,
-    event: HytaleAuditEvent,
-    rows: &[SessionRow],
-    details: &Value,
-) -> Result<usize, StoreError> {
-    for row in rows {
-        let changed = std::slice::from_ref(row);
-        record(conn, event, changed, details.clone(), &Origin::default()).await?;
-    }
-    Ok(rows.len())
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use common::types::caller::{Origin, Principal};
 use common::types::hytale::{HytaleAccount, HytaleAuditEvent, HytaleEnvironment};
 use common::types::id::SessionId;
+use diesel::OptionalExtension;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -117,7 +118,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<SessionRow>, StoreError> {
         let mut conn = self.conn().await?;
-        let rows: Vec<SessionRow> = sql_query(format!(
+        Ok(sql_query(format!(
             "SELECT {COLUMNS} FROM hytale_sessions \
              WHERE environment = $1 AND account_id = $2 AND principal = $3 AND idempotency_key = $4 \
                AND (state = 'created' OR (state = 'active' AND expires_at > $5))"
@@ -127,9 +128,9 @@ impl Store {
         .bind::<Text, _>(principal.to_string())
         .bind::<Text, _>(key)
         .bind::<Timestamptz, _>(now)
-        .load(&mut conn)
-        .await?;
-        Ok(rows.into_iter().next())
+        .get_result(&mut conn)
+        .await
+        .optional()?)
     }
 
     /// Commits the intent to begin a session. The key of one that has ended, or run
@@ -179,7 +180,7 @@ impl Store {
         if inserted == 1 {
             return Ok(SessionClaim::New);
         }
-        let rows: Vec<SessionRow> = sql_query(format!(
+        sql_query(format!(
             "SELECT {COLUMNS} FROM hytale_sessions \
              WHERE environment = $1 AND account_id = $2 AND principal = $3 AND idempotency_key = $4"
         ))
@@ -187,12 +188,11 @@ impl Store {
         .bind::<SqlUuid, _>(new.account.id)
         .bind::<Text, _>(new.principal.to_string())
         .bind::<Nullable<Text>, _>(new.idempotency_key.as_deref())
-        .load(&mut conn)
-        .await?;
-        rows.into_iter()
-            .next()
-            .map(SessionClaim::Repeated)
-            .ok_or(StoreError::NotFound("session"))
+        .get_result(&mut conn)
+        .await
+        .optional()?
+        .map(SessionClaim::Repeated)
+        .ok_or(StoreError::NotFound("session"))
     }
 
     /// Stores the tokens of a session that Hytale made, with the trail's line; also of
@@ -222,11 +222,8 @@ impl Store {
             .bind::<Timestamptz, _>(tokens.expires_at)
             .load(conn)
             .await?;
-            let details = json!({ "outcome": "active", "expires_at": tokens.expires_at });
-            if rows.is_empty() {
-                return holds(conn, session, &tokens).await;
-            }
-            record(conn, HytaleAuditEvent::SessionCreated, &rows, details, &origin).await
+            let event = HytaleAuditEvent::SessionCreated;
+            record_pair(conn, event, session, &rows, &tokens, &origin).await
         })
         .await
     }
@@ -256,17 +253,11 @@ impl Store {
             .load(conn)
             .await?;
             let details = json!({ "outcome": "failed", "reason": reason, "lost": lost });
-            record(
-                conn,
-                HytaleAuditEvent::SessionCreated,
-                &rows,
-                details,
-                &origin,
-            )
-            .await
+            let event = HytaleAuditEvent::SessionCreated;
+            record(conn, event, &rows, &details, &origin).await?;
+            Ok(())
         })
         .await
-        .map(|_recorded: bool| ())
     }
 
     /// A session of an account.
@@ -279,17 +270,16 @@ impl Store {
         session: SessionId,
     ) -> Result<SessionRow, StoreError> {
         let mut conn = self.conn().await?;
-        let rows: Vec<SessionRow> = sql_query(format!(
+        sql_query(format!(
             "SELECT {COLUMNS} FROM hytale_sessions WHERE id = $1 AND environment = $2 AND account_id = $3"
         ))
         .bind::<SqlUuid, _>(session.0)
         .bind::<Text, _>(account.environment.as_str())
         .bind::<SqlUuid, _>(account.id)
-        .load(&mut conn)
-        .await?;
-        rows.into_iter()
-            .next()
-            .ok_or(StoreError::NotFound("session"))
+        .get_result(&mut conn)
+        .await
+        .optional()?
+        .ok_or(StoreError::NotFound("session"))
     }
 
     /// Active sessions of an account, newest first; of one profile and one server
@@ -321,12 +311,21 @@ impl Store {
     }
 }
 
-/// Whether the tokens are the session's already: the answer to storing them was lost.
-pub(super) async fn holds(
+/// Appends the line of a session that was changed to hold this pair, and answers
+/// whether it holds it. One that did not change may hold it already: the answer to
+/// storing it was lost.
+pub(super) async fn record_pair(
     conn: &mut Connection,
+    event: HytaleAuditEvent,
     session: SessionId,
+    changed: &[SessionRow],
     tokens: &SessionTokens,
+    origin: &Origin,
 ) -> Result<bool, StoreError> {
+    let details = json!({ "outcome": "active", "expires_at": tokens.expires_at });
+    if record(conn, event, changed, &details, origin).await? > 0 {
+        return Ok(true);
+    }
     let same = sql_query(
         "SELECT 1 FROM hytale_sessions WHERE id = $1 AND state = 'active' AND session_token = $2",
     )
@@ -337,30 +336,29 @@ pub(super) async fn holds(
     Ok(same == 1)
 }
 
-/// Appends the line of a changed session; `false` where none has changed.
+/// Appends a line for each changed session; answers how many there are.
 pub(super) async fn record(
     conn: &mut Connection,
     event: HytaleAuditEvent,
     changed: &[SessionRow],
-    details: Value,
+    details: &Value,
     origin: &Origin,
-) -> Result<bool, StoreError> {
-    let Some(row) = changed.first() else {
-        return Ok(false);
-    };
-    let environment: HytaleEnvironment = row
-        .environment
-        .parse()
-        .map_err(|unknown| StoreError::Corrupt(format!("{unknown}")))?;
-    let account = HytaleAccount {
-        environment,
-        id: row.account_id,
-    };
-    let line = NewAuditLine {
-        profile: Some(row.profile_id),
-        session: Some(row.session_id()),
-        ..NewAuditLine::of_account(event, account)
-    };
-    audit::append(conn, &line.with(details), origin).await?;
-    Ok(true)
+) -> Result<usize, StoreError> {
+    for row in changed {
+        let environment: HytaleEnvironment = row
+            .environment
+            .parse()
+            .map_err(|unknown| StoreError::Corrupt(format!("{unknown}")))?;
+        let account = HytaleAccount {
+            environment,
+            id: row.account_id,
+        };
+        let line = NewAuditLine {
+            profile: Some(row.profile_id),
+            session: Some(row.session_id()),
+            ..NewAuditLine::of_account(event, account)
+        };
+        audit::append(conn, &line.with(details.clone()), origin).await?;
+    }
+    Ok(changed.len())
 }

@@ -4,6 +4,7 @@ use super::announce::{AllocationCounts, Announcements};
 use super::children::{Whole, note_missing};
 use super::merge::{Change, Touched, merge, merge_counted};
 use super::rows::{PageRows, ServerParts};
+use super::table::Batch;
 use super::tables;
 use crate::error::StoreError;
 use crate::outbox::Outgoing;
@@ -27,34 +28,16 @@ pub(super) async fn merge_rows(
     let panel = lease.panel_id.0;
     match rows {
         PageRows::Locations(rows) => {
-            let touched = merge(
-                conn,
-                panel,
-                tables::locations(rows),
-                lease.announces(Kind::Locations),
-            )
-            .await?;
-            outcome.touched(lease, Kind::Locations, "location", "locations", &touched);
+            let batch = tables::locations(rows);
+            merge_told(conn, lease, Kind::Locations, "location", batch, outcome).await?;
         }
         PageRows::Nodes(rows) => {
-            let touched = merge(
-                conn,
-                panel,
-                tables::nodes(rows),
-                lease.announces(Kind::Nodes),
-            )
-            .await?;
-            outcome.touched(lease, Kind::Nodes, "node", "nodes", &touched);
+            let batch = tables::nodes(rows);
+            merge_told(conn, lease, Kind::Nodes, "node", batch, outcome).await?;
         }
         PageRows::Users(rows) => {
-            let touched = merge(
-                conn,
-                panel,
-                tables::panel_users(rows),
-                lease.announces(Kind::Users),
-            )
-            .await?;
-            outcome.touched(lease, Kind::Users, "user", "panel_users", &touched);
+            let batch = tables::panel_users(rows);
+            merge_told(conn, lease, Kind::Users, "user", batch, outcome).await?;
         }
         PageRows::Allocations { node, rows } => {
             let batch = tables::allocations(*node, rows);
@@ -73,6 +56,26 @@ pub(super) async fn merge_rows(
     Ok(())
 }
 
+/// Merges rows whose changes are told, in events that begin with `stem`.
+async fn merge_told(
+    conn: &mut Connection,
+    lease: &TaskLease,
+    kind: Kind,
+    stem: &'static str,
+    batch: Batch<'_>,
+    outcome: &mut Outcome,
+) -> Result<Vec<Touched>, StoreError> {
+    let (table, told) = (batch.table.name, lease.announces(kind));
+    let touched = merge(conn, lease.panel_id.0, batch, told).await?;
+    for row in touched.iter().filter(|row| row.change == Change::Replaced) {
+        outcome.replaced.push((table, row.id, row.remote_id));
+    }
+    if told {
+        outcome.announcements.rows(stem, &touched);
+    }
+    Ok(touched)
+}
+
 async fn merge_nests(
     conn: &mut Connection,
     lease: &TaskLease,
@@ -80,14 +83,8 @@ async fn merge_nests(
     outcome: &mut Outcome,
 ) -> Result<(), StoreError> {
     let (panel, run) = (lease.panel_id.0, lease.run_id.0);
-    let nests = merge(
-        conn,
-        panel,
-        tables::nests(rows),
-        lease.announces(Kind::Nests),
-    )
-    .await?;
-    outcome.touched(lease, Kind::Nests, "nest", "nests", &nests);
+    let batch = tables::nests(rows);
+    let nests = merge_told(conn, lease, Kind::Nests, "nest", batch, outcome).await?;
     let replaced = ids_of_replaced(&nests);
     let kept: Vec<&Nest> = rows
         .iter()
@@ -98,8 +95,7 @@ async fn merge_nests(
     let nest_ids: Vec<i64> = kept.iter().map(|nest| nest.id).collect();
     let batch = tables::eggs(&eggs);
     let whole = Whole::of(&batch, "nest_remote_id", &nest_ids);
-    let touched = merge(conn, panel, batch, lease.announces(Kind::Nests)).await?;
-    outcome.touched(lease, Kind::Nests, "egg", "eggs", &touched);
+    let touched = merge_told(conn, lease, Kind::Nests, "egg", batch, outcome).await?;
     note_missing(conn, panel, run, whole).await?;
 
     let replaced = ids_of_replaced(&touched);
@@ -132,14 +128,8 @@ async fn merge_servers(
     let panel = lease.panel_id.0;
     let mut kept: Vec<&Server> = rows.iter().collect();
     if parts.servers {
-        let servers = merge(
-            conn,
-            panel,
-            tables::servers(rows),
-            lease.announces(Kind::Servers),
-        )
-        .await?;
-        outcome.touched(lease, Kind::Servers, "server", "servers", &servers);
+        let batch = tables::servers(rows);
+        let servers = merge_told(conn, lease, Kind::Servers, "server", batch, outcome).await?;
         let replaced = ids_of_replaced(&servers);
         kept.retain(|server| !replaced.contains(&server.id));
         merge_server_parts(conn, lease, &kept, outcome).await?;
@@ -230,14 +220,7 @@ async fn merge_databases(
     merge(conn, panel, tables::database_hosts(&hosts), false).await?;
     let batch = tables::server_databases(&databases);
     let whole = Whole::of(&batch, "server_remote_id", &owners);
-    let touched = merge(conn, panel, batch, lease.announces(Kind::Databases)).await?;
-    outcome.touched(
-        lease,
-        Kind::Databases,
-        "database",
-        "server_databases",
-        &touched,
-    );
+    merge_told(conn, lease, Kind::Databases, "database", batch, outcome).await?;
     note_missing(conn, panel, run, whole).await
 }
 
@@ -296,21 +279,5 @@ impl Outcome {
                 .map(|counts| counts.into_event(lease.panel_id, now)),
         );
         events.into_iter().map(Outgoing::event).collect()
-    }
-
-    fn touched(
-        &mut self,
-        lease: &TaskLease,
-        kind: Kind,
-        stem: &'static str,
-        table: &'static str,
-        touched: &[Touched],
-    ) {
-        for row in touched.iter().filter(|row| row.change == Change::Replaced) {
-            self.replaced.push((table, row.id, row.remote_id));
-        }
-        if lease.announces(kind) {
-            self.announcements.rows(stem, touched);
-        }
     }
 }

@@ -109,17 +109,7 @@ impl Store {
         run: RunId,
         resource: Resource,
     ) -> Result<Vec<Candidate>, StoreError> {
-        let mut conn = self.conn().await?;
-        Ok(sql_query(format!(
-            "SELECT {columns} FROM sync_missing n JOIN {table} m ON m.id = n.row_id \
-             WHERE n.run_id = $1 AND n.resource = $2 AND m.removed_at IS NULL ORDER BY m.id",
-            columns = candidate_columns(resource),
-            table = resource.table(),
-        ))
-        .bind::<SqlUuid, _>(run.0)
-        .bind::<Text, _>(resource.table())
-        .load(&mut conn)
-        .await?)
+        self.noted("sync_missing", run, resource).await
     }
 
     /// Live rows under whose id the panel shows another uuid.
@@ -131,9 +121,19 @@ impl Store {
         run: RunId,
         resource: Resource,
     ) -> Result<Vec<Candidate>, StoreError> {
+        self.noted("sync_replaced", run, resource).await
+    }
+
+    /// Live rows that a run has noted in `notes`.
+    async fn noted(
+        &self,
+        notes: &str,
+        run: RunId,
+        resource: Resource,
+    ) -> Result<Vec<Candidate>, StoreError> {
         let mut conn = self.conn().await?;
         Ok(sql_query(format!(
-            "SELECT {columns} FROM sync_replaced n JOIN {table} m ON m.id = n.row_id \
+            "SELECT {columns} FROM {notes} n JOIN {table} m ON m.id = n.row_id \
              WHERE n.run_id = $1 AND n.resource = $2 AND m.removed_at IS NULL ORDER BY m.id",
             columns = candidate_columns(resource),
             table = resource.table(),

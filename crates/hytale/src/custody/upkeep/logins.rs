@@ -2,7 +2,7 @@
 
 use super::BATCH;
 use crate::custody::progress::{LONGEST_POLLING, REPEATS};
-use crate::custody::reasons::EXPIRED;
+use crate::custody::reasons::{EXPIRED, TOKENS_KEPT};
 use crate::custody::{Custody, CustodyError};
 use common::types::caller::Origin;
 use common::types::id::FlowId;
@@ -13,9 +13,8 @@ use slog::warn;
 use std::time::Duration;
 use store::FlowRow;
 
-/// Ended logins are deleted after this time; what a login brought that cannot be
-/// finished is given up after it.
-const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Ended logins are deleted after this time.
+const ENDED_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 impl Custody {
     /// Ends what is over, erases what need not be repeated, deletes what is old.
@@ -30,7 +29,9 @@ impl Custody {
         }
         ended += self.finish_logins(concurrency).await?;
         store.hytale_flows_erase(environment, REPEATS).await?;
-        store.hytale_flows_delete(environment, KEPT, BATCH).await?;
+        store
+            .hytale_flows_delete(environment, ENDED_KEPT, BATCH)
+            .await?;
         Ok(ended)
     }
 
@@ -58,7 +59,7 @@ impl Custody {
         let (custody, id) = (self.clone(), flow.id.to_string());
         let finished = self.detach(async move {
             let origin = Origin::default();
-            if custody.now() >= flow.expires_at + KEPT {
+            if custody.now() >= flow.expires_at + TOKENS_KEPT {
                 return custody.fail(FlowId(flow.id), EXPIRED, &origin).await;
             }
             custody.finish(&flow, &origin).await.map(|_answer| ())

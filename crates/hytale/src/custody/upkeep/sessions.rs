@@ -95,7 +95,7 @@ impl Custody {
             .store()
             .hytale_session_claim(session, generation, self.claim())
             .await?;
-        if !claimed {
+        if claimed.is_none() {
             return Ok(false);
         }
         self.end_at_vendor(row).await?;

@@ -1,5 +1,4 @@
 use super::stage::Stage;
-use common::types::caller::{Origin, Principal};
 use hytale::custody::CustodyError;
 use simulators::hytale::{Effect, Endpoint, Fault};
 
@@ -9,12 +8,7 @@ const FLOWS: &str = "SELECT concat_ws(' ', state, failure, \
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_nobody_polls_any_more_expires_and_is_gone_a_day_later() {
     let stage = Stage::new().await;
-    let owner = Some(Principal::Service);
-    let begun = stage
-        .custody
-        .begin_login(owner.clone(), None)
-        .await
-        .unwrap();
+    let begun = stage.begin().await;
     assert_eq!(stage.upkeep().await.logins_ended, 0);
     stage
         .execute("UPDATE hytale_device_flows SET first_polled_at = now() - interval '15 minutes'")
@@ -23,10 +17,7 @@ async fn a_login_that_nobody_polls_any_more_expires_and_is_gone_a_day_later() {
     assert_eq!(stage.upkeep().await.logins_ended, 0);
     assert_eq!(stage.texts(FLOWS).await, ["failed expired true"]);
     assert_eq!(stage.trail().await, ["AUTH_FAILED"]);
-    let polled = stage
-        .custody
-        .poll_login(owner.as_ref(), &begun.device_code, &Origin::default())
-        .await;
+    let polled = stage.poll(&begun).await;
     assert!(
         matches!(polled, Err(CustodyError::LoginExpired)),
         "{polled:?}"
@@ -68,12 +59,7 @@ async fn what_a_success_answers_again_is_erased_after_two_minutes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_whose_caller_did_not_come_back_for_them_come_into_custody_all_the_same() {
     let stage = Stage::new().await;
-    let owner = Some(Principal::Service);
-    let begun = stage
-        .custody
-        .begin_login(owner.clone(), None)
-        .await
-        .unwrap();
+    let begun = stage.begin().await;
     assert!(stage.hytale.approve(&begun.user_code, "one"));
     let effect = Effect::Status {
         status: 500,
@@ -82,11 +68,7 @@ async fn tokens_whose_caller_did_not_come_back_for_them_come_into_custody_all_th
     stage
         .hytale
         .faults(|faults| faults.add(Fault::new(effect).on(Endpoint::Profiles)));
-    stage
-        .custody
-        .poll_login(owner.as_ref(), &begun.device_code, &Origin::default())
-        .await
-        .unwrap();
+    stage.poll(&begun).await.unwrap();
     assert_eq!(stage.texts(FLOWS).await, ["exchanged false"]);
     stage.hytale.faults(|faults| faults.clear());
     stage

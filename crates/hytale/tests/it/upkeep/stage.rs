@@ -3,7 +3,8 @@
 use common::types::caller::{Origin, Principal};
 use common::types::hytale::{HytaleAccount, HytaleEnvironment};
 use hytale::custody::{
-    Caller, Custody, GameSession, LoginAnswer, SessionRequest, UpkeepReport, UpkeepSettings,
+    BegunLogin, Caller, Custody, CustodyError, GameSession, LoginAnswer, SessionRequest,
+    UpkeepReport, UpkeepSettings,
 };
 use runtime::config::{Config, Sources};
 use simulators::hytale::{Account, Endpoint, Hytale, Options};
@@ -59,23 +60,24 @@ impl Stage {
         report
     }
 
+    /// A login that has begun.
+    pub async fn begin(&self) -> BegunLogin {
+        let owner = Some(Principal::Service);
+        self.custody.begin_login(owner, None).await.unwrap()
+    }
+
+    pub async fn poll(&self, begun: &BegunLogin) -> Result<LoginAnswer, CustodyError> {
+        let owner = Some(&Principal::Service);
+        self.custody
+            .poll_login(owner, &begun.device_code, &Origin::default())
+            .await
+    }
+
     /// Brings an account of the simulator into custody.
     pub async fn login(&self, account: &str) -> HytaleAccount {
-        let begun = self
-            .custody
-            .begin_login(Some(Principal::Service), None)
-            .await
-            .unwrap();
+        let begun = self.begin().await;
         assert!(self.hytale.approve(&begun.user_code, account));
-        let answer = self
-            .custody
-            .poll_login(
-                Some(&Principal::Service),
-                &begun.device_code,
-                &Origin::default(),
-            )
-            .await
-            .unwrap();
+        let answer = self.poll(&begun).await.unwrap();
         let LoginAnswer::Tokens { account: id, .. } = answer else {
             panic!("{answer:?}");
         };

@@ -183,9 +183,7 @@ async fn tokens_that_a_login_brings_meanwhile_are_not_erased_with_those_given_up
     let path = format!("{ACCOUNTS}/host");
     let given_up = stage.send(Method::DELETE, &path, json!({}));
     let login = async {
-        while stage.asked(Endpoint::Revoke) == 0 {
-            tokio::task::yield_now().await;
-        }
+        stage.wait_until_asked(Endpoint::Revoke, 1).await;
         stage.host().await
     };
     let ((status, body), _) = tokio::join!(given_up, login);

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use simulators::hytale::{Effect, Endpoint, Fault};
@@ -247,8 +245,6 @@ async fn no_code_and_no_token_can_be_read_in_the_database() {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// Lets a poll's tokens come only after `meanwhile` has been done to its login.
 async fn poll_while(stage: &Stage, begun: &Begun, meanwhile: impl Future<Output = ()>) -> Value {
     stage.fail(Endpoint::DeviceToken, Effect::Late { seconds: 1.5 });
@@ -258,10 +254,7 @@ async fn poll_while(stage: &Stage, begun: &Begun, meanwhile: impl Future<Output 
         body
     };
     let deed = async {
-        testkit::wait_for("the poll to be under way", PATIENCE, async || {
-            (stage.asked(Endpoint::DeviceToken) > 0).then_some(())
-        })
-        .await;
+        stage.wait_until_asked(Endpoint::DeviceToken, 1).await;
         meanwhile.await;
     };
     tokio::join!(slow, deed).0
@@ -321,17 +314,8 @@ async fn a_refused_poll_does_not_erase_the_tokens_of_another() {
     });
     let first = stage.poll(&begun);
     let second = async {
-        testkit::wait_for("the poll to be under way", PATIENCE, async || {
-            (stage.asked(Endpoint::DeviceToken) > 0).then_some(())
-        })
-        .await;
-        // The first one's claim has run out.
-        stage
-            .execute(
-                "UPDATE hytale_device_flows SET polling_until = now() - interval '1 second', \
-                 next_poll_at = now() - interval '1 second'",
-            )
-            .await;
+        stage.wait_until_asked(Endpoint::DeviceToken, 1).await;
+        stage.pass_claim().await;
         stage.poll(&begun).await
     };
     let ((status, body), (refused, _)) = tokio::join!(first, second);
@@ -351,16 +335,8 @@ async fn of_two_polls_that_finish_a_login_the_slower_finds_what_the_faster_found
         faults.add(late.on(Endpoint::Profiles).times(1));
     });
     let faster = async {
-        while stage.asked(Endpoint::Profiles) == 0 {
-            tokio::task::yield_now().await;
-        }
-        // The slower one's claim has run out.
-        stage
-            .execute(
-                "UPDATE hytale_device_flows SET polling_until = now() - interval '1 second', \
-                 next_poll_at = now() - interval '1 second'",
-            )
-            .await;
+        stage.wait_until_asked(Endpoint::Profiles, 1).await;
+        stage.pass_claim().await;
         stage.poll(&begun).await
     };
     let ((slow, one), (fast, two)) = tokio::join!(stage.poll(&begun), faster);

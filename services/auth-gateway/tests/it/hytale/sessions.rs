@@ -256,9 +256,7 @@ async fn meanwhile<A, B>(
     });
     let before = stage.asked(endpoint);
     let deed = async {
-        while stage.asked(endpoint) == before {
-            tokio::task::yield_now().await;
-        }
+        stage.wait_until_asked(endpoint, before + 1).await;
         deed.await
     };
     tokio::join!(request, deed)

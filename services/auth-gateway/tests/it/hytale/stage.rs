@@ -1,5 +1,7 @@
 //! A gateway whose Hytale is simulated.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use simulators::hytale::{Effect, Endpoint, Fault, Hytale, Options};
@@ -100,6 +102,16 @@ impl Stage {
             .count()
     }
 
+    /// Waits until an endpoint has been asked so often.
+    pub async fn wait_until_asked(&self, endpoint: Endpoint, times: usize) {
+        let what = format!("request {times} to {endpoint:?}");
+        testkit::wait_for(&what, Duration::from_secs(20), async || {
+            let asked = self.asked(endpoint);
+            (asked >= times).then_some(()).ok_or(asked)
+        })
+        .await;
+    }
+
     /// Event types of the audit trail, oldest first.
     pub async fn trail(&self) -> Vec<String> {
         let rows = self
@@ -122,6 +134,13 @@ impl Stage {
     pub async fn age_access_token(&self) {
         self.execute("UPDATE hytale_accounts SET access_expires_at = now() + interval '4 minutes'")
             .await;
+    }
+
+    /// Lets the claim of a poll that is under way run out.
+    pub async fn pass_claim(&self) {
+        self.execute("UPDATE hytale_device_flows SET polling_until = now() - interval '1 second'")
+            .await;
+        self.pass_interval().await;
     }
 
     /// Lets the pause after a poll be over.

@@ -1,4 +1,6 @@
-use reqwest::StatusCode;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use simulators::hytale::{Effect, Endpoint};
 
@@ -146,18 +148,24 @@ async fn a_revoked_account_is_marked_once_and_asks_for_a_login() {
     assert_eq!(status, StatusCode::OK, "{body}");
 }
 
+/// A caller asks for a refresh, which Hytale takes so many seconds for, and does not
+/// wait for the answer.
+async fn hang_up_during_a_refresh(stage: &Stage, seconds: f64) {
+    stage.fail(Endpoint::RefreshToken, Effect::Slow { seconds });
+    let request = stage
+        .gateway
+        .request(Method::POST, REFRESH)
+        .json(&json!({ "account_id": "host" }))
+        .timeout(Duration::from_millis(300));
+    assert!(request.send().await.unwrap_err().is_timeout());
+}
+
 #[tokio::test]
 async fn a_caller_that_hangs_up_loses_no_token() {
     let stage = Stage::new().await;
     stage.host().await;
-    stage.fail(Endpoint::RefreshToken, Effect::Slow { seconds: 1.0 });
-    let request = stage
-        .gateway
-        .request(reqwest::Method::POST, REFRESH)
-        .json(&json!({ "account_id": "host" }))
-        .timeout(std::time::Duration::from_millis(300));
-    assert!(request.send().await.unwrap_err().is_timeout());
-    let patience = std::time::Duration::from_secs(20);
+    hang_up_during_a_refresh(&stage, 1.0).await;
+    let patience = Duration::from_secs(20);
     testkit::wait_for("the new token to be stored", patience, async || {
         let trail = stage.trail().await;
         (trail == ["TOKEN_CREATED", "TOKEN_REFRESHED"])
@@ -214,16 +222,10 @@ async fn profiles_are_listed_and_one_is_selected() {
 async fn a_gateway_that_stops_stores_the_answer_that_nobody_waits_for_any_more() {
     let stage = Stage::new().await;
     stage.host().await;
-    stage.fail(Endpoint::RefreshToken, Effect::Slow { seconds: 2.0 });
-    let request = stage
-        .gateway
-        .request(reqwest::Method::POST, REFRESH)
-        .json(&json!({ "account_id": "host" }))
-        .timeout(std::time::Duration::from_millis(300));
-    assert!(request.send().await.unwrap_err().is_timeout());
+    hang_up_during_a_refresh(&stage, 2.0).await;
     let Stage { gateway, hytale } = stage;
     gateway.shutdown.request();
-    let patience = std::time::Duration::from_secs(30);
+    let patience = Duration::from_secs(30);
     tokio::time::timeout(patience, gateway.serving)
         .await
         .expect("it stops")
