@@ -226,11 +226,13 @@ impl Store {
             .ok_or(StoreError::NotFound("server"))
     }
 
-    /// Our id of a live server, which `id` may be itself, or the panel's uuid of it.
+    /// Our id of a live server, which `id` may be itself, or the panel's uuid of it. With
+    /// an owner, only of a server of that user's, as the panel and the links of accounts
+    /// have it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is none.
-    pub async fn server_id(&self, id: Uuid) -> Result<Uuid, StoreError> {
+    pub async fn server_id(&self, id: Uuid, owner: Option<&str>) -> Result<Uuid, StoreError> {
         #[derive(QueryableByName)]
         struct Known {
             #[diesel(sql_type = SqlUuid)]
@@ -238,10 +240,14 @@ impl Store {
         }
         let mut conn = self.conn().await?;
         let rows: Vec<Known> = sql_query(
-            "SELECT id FROM servers WHERE (id = $1 OR uuid = $1) AND removed_at IS NULL \
-             ORDER BY (id = $1) DESC LIMIT 1",
+            "SELECT s.id FROM servers s WHERE (s.id = $1 OR s.uuid = $1) AND s.removed_at IS NULL \
+               AND ($2::text IS NULL OR EXISTS (SELECT 1 FROM user_links l \
+                 JOIN panel_users p ON p.id = l.panel_user_id AND p.removed_at IS NULL \
+                 WHERE l.user_id = $2 AND p.id = s.owner_id)) \
+             ORDER BY (s.id = $1) DESC LIMIT 1",
         )
         .bind::<SqlUuid, _>(id)
+        .bind::<Nullable<Text>, _>(owner)
         .load(&mut conn)
         .await?;
         let known = rows.into_iter().next();

@@ -75,6 +75,11 @@ impl Breaker {
         })
     }
 
+    /// Whether requests are turned away, or all but one; for the metrics.
+    pub fn is_open(&self) -> bool {
+        self.change(|state| !matches!(state, State::Closed { .. }))
+    }
+
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

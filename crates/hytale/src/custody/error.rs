@@ -74,6 +74,9 @@ pub enum CustodyError {
     /// Several sessions fit; one must be named.
     #[error("several sessions fit")]
     SeveralSessions(Vec<Uuid>),
+    /// The idempotency key came with a request for something else before.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// The same was asked for a moment ago and is still under way.
     #[error("the same is under way")]
     UnderWay,

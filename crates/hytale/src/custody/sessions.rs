@@ -6,13 +6,14 @@ use super::tokens::{Column, of_session};
 use super::{Custody, CustodyError, SESSION_WINDOW};
 use crate::vendor::{Refusal, SessionTokens, VendorError};
 use chrono::{DateTime, Utc};
-use common::types::caller::Origin;
+use common::types::caller::{Origin, Principal};
 use common::types::hytale::HytaleAccount;
 use common::types::id::SessionId;
 use reach::vault::Vault;
 use runtime::error_chain::ErrorChain;
 use secrecy::SecretString;
 use slog::warn;
+use std::time::Duration;
 use store::{NewSession, SessionClaim, SessionRow, StoreError};
 use uuid::Uuid;
 
@@ -69,6 +70,14 @@ impl Custody {
         request: SessionRequest,
     ) -> Result<GameSession, CustodyError> {
         let row = self.account_row(account).await?;
+        let server = match request.server {
+            Some(server) => Some(self.known_server(server, caller).await?),
+            None => None,
+        };
+        let wish = Wish {
+            profile: request.profile,
+            server,
+        };
         // What was given before is given again whatever the vendor does now.
         if let Some(key) = &request.idempotency_key
             && let Some(repeated) = self
@@ -76,7 +85,7 @@ impl Custody {
                 .hytale_session_of_key(account, &caller.principal, key, self.now())
                 .await?
         {
-            return self.repeat(&repeated).await;
+            return self.repeat(&repeated, &wish).await;
         }
         let profile = match request.profile.or(row.selected_profile) {
             Some(profile) => {
@@ -88,10 +97,6 @@ impl Custody {
                 [only] => only.uuid,
                 _ => return Err(CustodyError::ProfileNeeded),
             },
-        };
-        let server = match request.server {
-            Some(server) => Some(self.known_server(server).await?),
-            None => None,
         };
         let access = self.access_token(account, &caller.origin).await?;
         let new = NewSession {
@@ -108,14 +113,17 @@ impl Custody {
         self.detach(async move {
             let (store, now) = (custody.store(), custody.now());
             match store.hytale_session_begin(&new, now, &origin).await? {
-                SessionClaim::Repeated(row) => custody.repeat(&row).await,
+                SessionClaim::Repeated(row) => custody.repeat(&row, &wish).await,
                 SessionClaim::New => custody.make(new, access, &origin).await,
             }
         })
         .await
     }
 
-    async fn repeat(&self, row: &SessionRow) -> Result<GameSession, CustodyError> {
+    async fn repeat(&self, row: &SessionRow, wish: &Wish) -> Result<GameSession, CustodyError> {
+        if !wish.is_for(row) {
+            return Err(CustodyError::KeyReused);
+        }
         if row.state == "created" {
             return Err(CustodyError::UnderWay);
         }
@@ -235,6 +243,13 @@ impl Custody {
             Err(VendorError::Refused(Refusal::Unauthorized | Refusal::Forbidden, _)) => {
                 match self.vendor().profiles(&access.token).await {
                     Ok(_the_token_is_good) => return Err(CustodyError::SessionLimit),
+                    Err(error) if !is_about_the_token(&error) => {
+                        warn!(self.log(), "why Hytale refuses a session cannot be told";
+                            "account" => new.account.to_string(), "error" => ErrorChain(&error));
+                        return Err(CustodyError::NotNow {
+                            retry_after: REFUSED_PAUSE,
+                        });
+                    }
                     Err(_) => {
                         let access = self.refresh(new.account, origin).await?;
                         self.vendor().session_new(&access.token, new.profile).await
@@ -334,11 +349,40 @@ impl Custody {
         })
     }
 
-    async fn known_server(&self, server: Uuid) -> Result<Uuid, CustodyError> {
-        match self.store().server_id(server).await {
+    /// A server that sessions of the caller may be linked to: a user's own; services know
+    /// every server.
+    async fn known_server(&self, server: Uuid, caller: &Caller) -> Result<Uuid, CustodyError> {
+        let owner = match &caller.principal {
+            Principal::User(user) => Some(user.as_str()),
+            Principal::Service | Principal::Client(_) => None,
+        };
+        match self.store().server_id(server, owner).await {
             Err(StoreError::NotFound(_)) => Err(CustodyError::UnknownServer),
             other => Ok(other?),
         }
+    }
+}
+
+/// When it is worth asking again where a refusal could not be told apart.
+const REFUSED_PAUSE: Duration = Duration::from_secs(5);
+
+fn is_about_the_token(error: &VendorError) -> bool {
+    matches!(
+        error.refusal(),
+        Some(Refusal::Unauthorized | Refusal::Forbidden)
+    )
+}
+
+/// What a request says of the session that it wants.
+struct Wish {
+    profile: Option<Uuid>,
+    server: Option<Uuid>,
+}
+
+impl Wish {
+    /// Whether the session may be the answer, if the request repeats an earlier one.
+    fn is_for(&self, row: &SessionRow) -> bool {
+        self.profile.is_none_or(|profile| profile == row.profile_id) && self.server == row.server_id
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::time::Duration;
 use url::Url;
 
-use super::model::{DeviceCode, Jwk, SessionTokens, TokenSet};
+use super::model::{DeviceCode, Jwk, SessionTokens, TokenSet, without_nul};
 
 /// Life of a device code that does not say, in seconds: as the vendor was seen to say. Its
 /// guide has 900.
@@ -59,7 +59,7 @@ pub(super) fn token_set(body: &[u8]) -> Option<TokenSet> {
         access_token: present(dto.access_token)?,
         refresh_token: dto.refresh_token.and_then(present),
         expires_in: seconds(dto.expires_in, DEFAULT_TOKEN_LIFE),
-        scope: dto.scope.unwrap_or_default(),
+        scope: dto.scope.map(without_nul).unwrap_or_default(),
         token_type: dto.token_type.unwrap_or_else(|| "bearer".into()),
         id_token: dto.id_token.and_then(present),
     })

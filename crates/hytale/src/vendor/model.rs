@@ -81,7 +81,20 @@ pub struct Profile {
     /// Its id.
     pub uuid: Uuid,
     /// The player's name.
+    #[serde(deserialize_with = "storable")]
     pub username: String,
+}
+
+/// PostgreSQL cannot hold U+0000; nobody misses it.
+pub(super) fn without_nul(text: String) -> String {
+    match text.contains('\0') {
+        true => text.replace('\0', ""),
+        false => text,
+    }
+}
+
+fn storable<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    String::deserialize(from).map(without_nul)
 }
 
 fn null_is_empty<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Profile>, D::Error> {

@@ -30,6 +30,7 @@ pub(super) struct Wire {
 
 /// A host and how it is doing.
 struct Line {
+    name: &'static str,
     base: Url,
     breaker: Breaker,
 }
@@ -63,6 +64,7 @@ impl Wire {
         let line = |name, base: Url| {
             upstream::check_base(&base).map_err(|why| SettingsError::Address { name, why })?;
             Ok(Line {
+                name,
                 base,
                 breaker: Breaker::default(),
             })
@@ -128,6 +130,9 @@ impl Wire {
             Ok(answer) => answer.outcome(),
             Err(error) => error.outcome(),
         };
+        let line = self.line(call.operation.host());
+        metrics::gauge!("hytale_breaker_open", "host" => line.name)
+            .set(f64::from(u8::from(line.breaker.is_open())));
         metrics::counter!("hytale_requests_total", "operation" => operation, "outcome" => outcome)
             .increment(1);
         if outcome != "breaker_open" {

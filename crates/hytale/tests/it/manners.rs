@@ -24,6 +24,9 @@ async fn we_say_who_we_are() {
 
 #[tokio::test]
 async fn a_host_that_is_away_is_left_alone_and_the_others_are_not() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    // The test's runtime has no other thread.
+    let _recording = metrics::set_default_local_recorder(&recorder);
     let stage = stage().await;
     let access = stage.access_token("one");
     stage.strike(Endpoint::Profiles, status(503));
@@ -41,6 +44,11 @@ async fn a_host_that_is_away_is_left_alone_and_the_others_are_not() {
     stage.vendor.ready(Host::AccountData).unwrap_err();
     stage.vendor.ready(Host::OAuth).unwrap();
     stage.vendor.device_code().await.unwrap();
+    let shown = recorder.handle().render();
+    for (host, open) in [("account data", 1), ("oauth", 0)] {
+        let line = format!(r#"hytale_breaker_open{{host="{host}"}} {open}"#);
+        assert!(shown.contains(&line), "{line} in {shown}");
+    }
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ impl ApiError {
             StatusCode::BAD_REQUEST => ("BAD_REQUEST", "The request cannot be understood"),
             StatusCode::UNAUTHORIZED => ("UNAUTHORIZED", "Credentials are required"),
             StatusCode::FORBIDDEN => ("FORBIDDEN", "This is not allowed"),
-            StatusCode::NOT_FOUND => ("NOT_FOUND", "There is nothing at this address"),
+            StatusCode::NOT_FOUND => ("ENDPOINT_NOT_FOUND", "There is nothing at this address"),
             StatusCode::METHOD_NOT_ALLOWED => (
                 "METHOD_NOT_ALLOWED",
                 "This address does not take that method",

@@ -88,7 +88,8 @@ pub fn query_config() -> QueryConfig {
 #[must_use]
 pub fn path_config() -> PathConfig {
     PathConfig::default().error_handler(|_: PathError, _: &HttpRequest| {
-        ApiError::of_status(StatusCode::NOT_FOUND).into()
+        // The address is one of ours; what it names is not there.
+        ApiError::not_found("There is nothing of this id").into()
     })
 }
 

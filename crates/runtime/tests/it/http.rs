@@ -150,7 +150,7 @@ async fn an_unknown_address_is_a_json_404_and_a_wrong_method_a_json_405() {
     Api::error(
         api.get("/nothing/here").await,
         StatusCode::NOT_FOUND,
-        "NOT_FOUND",
+        "ENDPOINT_NOT_FOUND",
     )
     .await;
     // A route of its own, and resources.

@@ -20,7 +20,7 @@ async fn unknown_addresses_and_methods_are_json() {
     ] {
         let (status, body) = gateway.get(path).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
-        assert_eq!(error_code(status, &body), "NOT_FOUND");
+        assert_eq!(error_code(status, &body), "ENDPOINT_NOT_FOUND");
     }
     for (method, path) in [
         (Method::GET, "/api/v1/sync/full"),

@@ -62,7 +62,7 @@ impl Place {
 }
 
 /// Puts a server into the mirror.
-async fn mirror(gateway: &Gateway, uuid: Uuid) -> Uuid {
+pub async fn mirror(gateway: &Gateway, uuid: Uuid) -> Uuid {
     let id = Uuid::now_v7();
     let row = "INSERT INTO servers (id, panel_id, remote_id, uuid, identifier, name, description, suspended, \
         memory, swap, disk, io, cpu, oom_disabled, backup_limit, owner_remote_id, node_remote_id, \

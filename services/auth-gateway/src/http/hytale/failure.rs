@@ -101,6 +101,9 @@ fn of_account(error: CustodyError) -> ApiError {
             ApiError::conflict("Several sessions fit: `session_id` is required")
                 .with_details(json!({ "session_ids": ids }))
         }
+        CustodyError::KeyReused => {
+            ApiError::conflict("This Idempotency-Key came with another request before")
+        }
         CustodyError::SessionLimit => {
             ApiError::forbidden("The account has as many game sessions as Hytale allows it")
                 .with_code("SESSION_LIMIT_EXCEEDED")
