@@ -9,3 +9,4 @@ mod sessions;
 pub mod stage;
 mod strangers;
 mod tokens;
+mod trail;
