@@ -15,6 +15,7 @@ mod migrate;
 mod mirror;
 mod outbox;
 mod panels;
+mod partitions;
 mod pool;
 mod reconcile;
 mod runs;
@@ -28,10 +29,10 @@ pub use cleanup::{Cleaned, Retention};
 pub use config::{DataKeyRow, SettingRow};
 pub use error::StoreError;
 pub use hytale::{
-    AccountRow, AuditFilter, AuditPartitions, AuditRow, CustodyCounts, DueRefresh, FlowRow,
-    FlowTokens, LOST_SESSIONS_COUNT, Login, LoginOutcome, NamedAccount, NewAuditLine, NewFlow,
-    NewSession, Renewal, SessionClaim, SessionCount, SessionLimit, SessionRow, SessionTokens,
-    Spend, SpendStart, SurplusSession,
+    AccountRow, AuditFilter, AuditRow, CustodyCounts, DueRefresh, FlowRow, FlowTokens,
+    LOST_SESSIONS_COUNT, Login, LoginOutcome, NamedAccount, NewAuditLine, NewFlow, NewSession,
+    Renewal, SessionClaim, SessionCount, SessionLimit, SessionRow, SessionTokens, Spend,
+    SpendStart, SurplusSession,
 };
 pub use inbox::{InboxEntry, Receipt};
 pub use leases::Lease;
@@ -39,6 +40,7 @@ pub use migrate::MigrationReport;
 pub use mirror::{MirrorCounts, PageCommit, PageReport, PageRows, ServerParts};
 pub use outbox::{Outgoing, OutgoingRoute};
 pub use panels::{NewPanel, PanelRow, ServerAddress};
+pub use partitions::{MonthlyTable, Partitions};
 pub use pool::{Settings, Store};
 pub use reconcile::{Candidate, Listing, RemovalScope, Resource, ResourceCounts, Why};
 pub use runs::{

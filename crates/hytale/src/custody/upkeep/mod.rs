@@ -16,7 +16,7 @@ use super::{Custody, CustodyError};
 use runtime::config::HytaleConfig;
 use runtime::error_chain::ErrorChain;
 use slog::{info, warn};
-use store::{AuditPartitions, CustodyCounts};
+use store::{CustodyCounts, MonthlyTable, Partitions};
 
 /// Rows that one statement changes or reads at most.
 const BATCH: i64 = 200;
@@ -57,7 +57,7 @@ pub struct UpkeepReport {
     /// Logins that ended: expired, or finished without their caller.
     pub logins_ended: usize,
     /// What became of the trail's partitions.
-    pub partitions: AuditPartitions,
+    pub partitions: Partitions,
     /// How accounts and sessions stand afterwards; `None`: they could not be counted.
     pub counts: Option<CustodyCounts>,
     /// Steps that failed; the log says how.
@@ -96,9 +96,11 @@ impl Custody {
     /// waited for and stored ([`close`](Self::close)).
     pub async fn upkeep(&self, settings: &UpkeepSettings) -> UpkeepReport {
         let mut report = UpkeepReport::default();
-        let partitions = self
-            .store()
-            .hytale_audit_partitions(self.now(), settings.audit_retention_days);
+        let partitions = self.store().month_partitions(
+            MonthlyTable::HytaleAudit,
+            self.now(),
+            settings.audit_retention_days,
+        );
         // Lines of what follows go to their own month.
         let partitions = partitions.await.map_err(CustodyError::Store);
         let (refreshes, sessions, logins) = tokio::join!(
