@@ -55,6 +55,9 @@ diesel::table! {
         expires_at -> Nullable<Timestamptz>,
         last_used_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
+        all_servers -> Bool,
+        server_ids -> Array<Uuid>,
+        node_ids -> Array<Uuid>,
     }
 }
 

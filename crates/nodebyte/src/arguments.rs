@@ -17,7 +17,7 @@ Exit codes:
    1  failed or refused; a watched run ended FAILED
    2  a watched run ended CANCELLED
   64  the command line cannot be understood
-  66  there is no such run, panel, queue, dead letter or API key
+  66  there is no such run, panel, queue, dead letter, API key, server or node
   69  PostgreSQL or RabbitMQ does not answer
   78  the configuration cannot be used";
 
@@ -220,6 +220,21 @@ pub enum Keys {
     Generate,
 }
 
+/// Which servers a key with scope logs may write for. One of these is needed then.
+#[derive(Debug, Args)]
+pub struct KeyServers {
+    /// A server that a key with scope logs may write for, by our id or the panel's uuid;
+    /// may be repeated
+    #[arg(long = "server", value_name = "UUID", value_delimiter = ',')]
+    pub servers: Vec<Uuid>,
+    /// A node whose servers it may write for, likewise
+    #[arg(long = "node", value_name = "UUID", value_delimiter = ',')]
+    pub nodes: Vec<Uuid>,
+    /// It may write for every server, now and later
+    #[arg(long, conflicts_with_all = ["servers", "nodes"])]
+    pub all_servers: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum ApiKey {
     /// Make a key for a client, and the client if it is new
@@ -236,6 +251,8 @@ pub enum ApiKey {
         /// Days that it is valid; else until it is revoked
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
         expires: Option<u16>,
+        #[command(flatten)]
+        servers: KeyServers,
     },
     /// List the keys, those that are no longer valid included
     List,

@@ -24,7 +24,7 @@ mod wake;
 mod workers;
 
 pub use accounts::{LinkConflict, LinkReport, PanelIdentity};
-pub use api_keys::{ApiKeyOutcome, ApiKeyRow, KEYS_AT_ONCE, NewApiKey, ValidApiKey};
+pub use api_keys::{ApiKeyOutcome, ApiKeyRow, KEYS_AT_ONCE, NewApiKey, StoredLimits, ValidApiKey};
 pub use cleanup::{Cleaned, Retention};
 pub use config::{DataKeyRow, SettingRow};
 pub use error::StoreError;

@@ -229,23 +229,36 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is none.
     pub async fn server_id(&self, id: Uuid) -> Result<Uuid, StoreError> {
+        self.live_id("servers", id)
+            .await?
+            .ok_or(StoreError::NotFound("server"))
+    }
+
+    /// Our id of a live node, which `id` may be itself, or the panel's uuid of it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none.
+    pub async fn node_id(&self, id: Uuid) -> Result<Uuid, StoreError> {
+        self.live_id("nodes", id)
+            .await?
+            .ok_or(StoreError::NotFound("node"))
+    }
+
+    async fn live_id(&self, table: &str, id: Uuid) -> Result<Option<Uuid>, StoreError> {
         #[derive(QueryableByName)]
         struct Known {
             #[diesel(sql_type = SqlUuid)]
             id: Uuid,
         }
         let mut conn = self.conn().await?;
-        let rows: Vec<Known> = sql_query(
-            "SELECT id FROM servers WHERE (id = $1 OR uuid = $1) AND removed_at IS NULL \
-             ORDER BY (id = $1) DESC LIMIT 1",
-        )
+        let rows: Vec<Known> = sql_query(format!(
+            "SELECT id FROM {table} WHERE (id = $1 OR uuid = $1) AND removed_at IS NULL \
+             ORDER BY (id = $1) DESC LIMIT 1"
+        ))
         .bind::<SqlUuid, _>(id)
         .load(&mut conn)
         .await?;
-        let known = rows.into_iter().next();
-        known
-            .map(|row| row.id)
-            .ok_or(StoreError::NotFound("server"))
+        Ok(rows.into_iter().next().map(|row| row.id))
     }
 
     /// The panel's ids of the nodes that the mirror knows.

@@ -8,4 +8,5 @@ pub mod id;
 pub mod message;
 pub mod panel;
 pub mod scope;
+pub mod server_limits;
 pub mod sync;

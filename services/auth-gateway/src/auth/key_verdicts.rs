@@ -159,6 +159,7 @@ mod tests {
             id: Uuid::nil(),
             client: Uuid::nil(),
             scopes: Scopes::NONE,
+            servers: Arc::default(),
             use_unnoted: false,
         })
     }
