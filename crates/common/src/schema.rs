@@ -231,6 +231,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    hytale_server_log_calls (server_id, principal, idempotency_key) {
+        server_id -> Uuid,
+        principal -> Text,
+        idempotency_key -> Text,
+        lines -> Int8,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    hytale_server_log_counts (server_id, month) {
+        server_id -> Uuid,
+        month -> Date,
+        lines -> Int8,
+    }
+}
+
+diesel::table! {
+    hytale_server_logs (server_id, logged_at, id) {
+        server_id -> Uuid,
+        logged_at -> Timestamptz,
+        id -> Int8,
+        line -> Text,
+    }
+}
+
+diesel::table! {
     hytale_sessions (id) {
         id -> Uuid,
         environment -> Text,
@@ -664,6 +691,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     hytale_accounts,
     hytale_audit,
     hytale_device_flows,
+    hytale_server_log_calls,
+    hytale_server_log_counts,
+    hytale_server_logs,
     hytale_sessions,
     inbox,
     leases,

@@ -1,4 +1,4 @@
-//! Hytale accounts in custody. This crate stores sealed tokens and never opens one;
+//! Hytale accounts in custody, and what game servers say. This crate stores sealed tokens and never opens one;
 //! the `hytale` crate seals, opens and decides.
 //!
 //! Each operation is one transaction, together with the audit line and the events
@@ -11,6 +11,7 @@ mod due;
 mod flow_upkeep;
 mod flows;
 mod login;
+mod server_logs;
 mod session_changes;
 mod session_limit;
 mod session_upkeep;
@@ -22,6 +23,7 @@ pub use audit::{AuditFilter, AuditRow, NewAuditLine};
 pub use due::{CustodyCounts, DueRefresh};
 pub use flows::{FlowRow, FlowTokens, NewFlow};
 pub use login::{Login, LoginOutcome};
+pub use server_logs::{NewServerLogs, SavedLogs, ServerLogPage, ServerLogRow, ServerPlace};
 pub use session_limit::{LOST_SESSIONS_COUNT, SessionCount, SessionLimit};
 pub use session_upkeep::SurplusSession;
 pub use sessions::{NewSession, SessionClaim, SessionRow, SessionTokens};

@@ -17,6 +17,8 @@ use months::{Month, Plan, plan};
 pub enum MonthlyTable {
     /// The trail of what happened to Hytale accounts: append-only.
     HytaleAudit,
+    /// What game servers say.
+    HytaleServerLogs,
 }
 
 impl MonthlyTable {
@@ -25,6 +27,7 @@ impl MonthlyTable {
     pub const fn name(self) -> &'static str {
         match self {
             Self::HytaleAudit => "hytale_audit",
+            Self::HytaleServerLogs => "hytale_server_logs",
         }
     }
 
@@ -32,6 +35,7 @@ impl MonthlyTable {
     const fn time(self) -> &'static str {
         match self {
             Self::HytaleAudit => "created_at",
+            Self::HytaleServerLogs => "logged_at",
         }
     }
 
@@ -42,6 +46,18 @@ impl MonthlyTable {
             Self::HytaleAudit => format!(
                 "CREATE TRIGGER hytale_audit_no_truncate BEFORE TRUNCATE ON {partition} \
                    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();"
+            ),
+            Self::HytaleServerLogs => String::new(),
+        }
+    }
+
+    /// What goes with a partition.
+    fn clear(self, month: Month) -> String {
+        match self {
+            Self::HytaleAudit => String::new(),
+            Self::HytaleServerLogs => format!(
+                "DELETE FROM hytale_server_log_counts WHERE month = '{}';",
+                month.day()
             ),
         }
     }
@@ -176,7 +192,8 @@ async fn carry_out(
         .await?;
     }
     for month in &plan.drop {
-        conn.batch_execute(&format!("DROP TABLE {}", month.partition(name)))
+        let (partition, clear) = (month.partition(name), table.clear(*month));
+        conn.batch_execute(&format!("{clear} DROP TABLE {partition}"))
             .await?;
     }
     conn.batch_execute(&format!(

@@ -31,6 +31,11 @@ impl Month {
         format!("{table}_{:04}_{:02}", self.0.year(), self.0.month())
     }
 
+    /// Its first day.
+    pub(super) fn day(self) -> NaiveDate {
+        self.0
+    }
+
     /// Its first instant.
     pub(super) fn start(self) -> DateTime<Utc> {
         Utc.from_utc_datetime(&self.0.and_time(chrono::NaiveTime::MIN))
