@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use common::types::caller::Principal;
 use common::types::hytale::HytaleAuditEvent;
-use common::types::id::{MessageId, RunId};
+use common::types::id::{MessageId, RunId, SessionId};
 use common::types::scope::Scope;
 use common::types::sync::Target;
 use std::path::PathBuf;
@@ -172,9 +173,21 @@ pub struct AuditLines {
     /// Only of this type, for example TOKEN_REFRESHED
     #[arg(long)]
     pub event: Option<HytaleAuditEvent>,
+    /// Only of this profile
+    #[arg(long)]
+    pub profile: Option<Uuid>,
+    /// Only of this game session
+    #[arg(long)]
+    pub session: Option<SessionId>,
+    /// Only what this principal did: service, client:UUID or user:ID
+    #[arg(long)]
+    pub principal: Option<Principal>,
     /// Only from this moment on (RFC 3339)
     #[arg(long, value_name = "TIME")]
     pub since: Option<DateTime<Utc>>,
+    /// Only before this moment (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Subcommand)]
