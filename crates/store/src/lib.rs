@@ -29,10 +29,11 @@ pub use cleanup::{Cleaned, Retention};
 pub use config::{DataKeyRow, SettingRow};
 pub use error::StoreError;
 pub use hytale::{
-    AccountRow, AuditFilter, AuditRow, CustodyCounts, DueRefresh, FlowRow, FlowTokens,
-    LOST_SESSIONS_COUNT, Login, LoginOutcome, NamedAccount, NewAuditLine, NewFlow, NewServerLogs,
-    NewSession, Renewal, SavedLogs, ServerLogPage, ServerLogRow, ServerPlace, SessionClaim,
-    SessionCount, SessionLimit, SessionRow, SessionTokens, Spend, SpendStart, SurplusSession,
+    AccountRow, AuditFilter, AuditRow, CountedSession, CustodyCounts, DueRefresh, FlowRow,
+    FlowTokens, InventoryPage, LOST_SESSIONS_COUNT, Login, LoginOutcome, NamedAccount,
+    NewAuditLine, NewFlow, NewServerLogs, NewSession, Renewal, SavedLogs, ServerLogPage,
+    ServerLogRow, ServerPlace, SessionClaim, SessionCount, SessionLimit, SessionRow, SessionTokens,
+    Spend, SpendStart, SurplusSession,
 };
 pub use inbox::{InboxEntry, Receipt};
 pub use leases::Lease;
