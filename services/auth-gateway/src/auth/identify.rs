@@ -16,7 +16,7 @@ use crate::state::State;
 
 /// The header that carries a key. A query parameter is not read: it would end up in the
 /// logs of every proxy.
-const HEADER: &str = "x-api-key";
+pub(super) const HEADER: &str = "x-api-key";
 
 /// What is known of the sender.
 #[derive(Debug, Clone)]

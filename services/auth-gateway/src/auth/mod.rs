@@ -7,10 +7,18 @@
 
 mod caller;
 mod identify;
+mod key_limits;
 mod key_verdicts;
 mod needs;
 mod origin;
+mod server_logs;
 
+pub use caller::Caller;
 pub use identify::identify;
+pub use key_limits::KeyLimits;
 pub use key_verdicts::KeyVerdicts;
-pub use needs::{MayNeed, Needs, ReadServers, ReadSyncs, RunSyncs, UseHytale};
+pub use needs::{
+    Administer, MayNeed, Needs, ReadServerLogs, ReadServers, ReadSyncs, RunSyncs, UseHytale,
+    WriteServerLogs,
+};
+pub use server_logs::{may_read, may_write};

@@ -34,6 +34,12 @@ impl Gateway {
             .await
     }
 
+    /// A key that may write the logs of these servers.
+    pub async fn log_key(&self, client: &str, servers: ServerLimits) -> String {
+        let scopes = Scopes::NONE.with(Scope::Logs);
+        self.new_key(client, scopes, servers, None).await.0
+    }
+
     async fn new_key(
         &self,
         client: &str,
