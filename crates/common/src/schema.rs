@@ -65,6 +65,9 @@ diesel::table! {
         expires_at -> Nullable<Timestamptz>,
         last_used_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
+        all_servers -> Bool,
+        server_ids -> Array<Uuid>,
+        node_ids -> Array<Uuid>,
     }
 }
 
@@ -241,6 +244,33 @@ diesel::table! {
         failure -> Nullable<Text>,
         created_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    hytale_server_log_calls (server_id, principal, idempotency_key) {
+        server_id -> Uuid,
+        principal -> Text,
+        idempotency_key -> Text,
+        lines -> Int8,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    hytale_server_log_counts (server_id, month) {
+        server_id -> Uuid,
+        month -> Date,
+        lines -> Int8,
+    }
+}
+
+diesel::table! {
+    hytale_server_logs (server_id, logged_at, id) {
+        server_id -> Uuid,
+        logged_at -> Timestamptz,
+        id -> Int8,
+        line -> Text,
     }
 }
 
@@ -694,6 +724,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     hytale_accounts,
     hytale_audit,
     hytale_device_flows,
+    hytale_server_log_calls,
+    hytale_server_log_counts,
+    hytale_server_logs,
     hytale_sessions,
     inbox,
     leases,

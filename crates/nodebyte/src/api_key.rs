@@ -1,6 +1,6 @@
 //! `nodebyte api-key`.
 
-use crate::arguments::ApiKey;
+use crate::arguments::{ApiKey, KeyServers};
 use crate::failure::Failure;
 use crate::given;
 use crate::output::{Table, time};
@@ -8,6 +8,7 @@ use crate::session::{Session, actor};
 use chrono::{DateTime, Utc};
 use common::crypto::api_key;
 use common::types::scope::{Scope, Scopes};
+use common::types::server_limits::ServerLimits;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -27,6 +28,12 @@ struct View<'a> {
     client: &'a str,
     client_id: Uuid,
     scopes: &'a [String],
+    /// Whether it may write the logs of every server.
+    all_servers: bool,
+    /// Else of these, by our ids.
+    servers: Vec<Uuid>,
+    /// And of those on these nodes.
+    nodes: Vec<Uuid>,
     state: &'a str,
     created_at: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
@@ -36,6 +43,7 @@ struct View<'a> {
 
 impl<'a> View<'a> {
     fn of(row: &'a ApiKeyRow) -> Self {
+        let limits = limits(row);
         Self {
             id: row.id,
             key: None,
@@ -43,6 +51,9 @@ impl<'a> View<'a> {
             client: &row.client,
             client_id: row.client_id,
             scopes: &row.scopes,
+            all_servers: limits == ServerLimits::All,
+            servers: limits.servers().to_vec(),
+            nodes: limits.nodes().to_vec(),
             state: &row.state,
             created_at: row.created_at,
             expires_at: row.expires_at,
@@ -58,7 +69,11 @@ pub async fn run(session: &Session<'_>, command: &ApiKey) -> Result<ExitCode, Fa
             client,
             scopes,
             expires,
-        } => create(session, client, scopes, *expires).await,
+            servers,
+        } => {
+            let scopes = scopes.iter().copied().collect();
+            create(session, client, scopes, *expires, servers).await
+        }
         ApiKey::List => list(session).await,
         ApiKey::Revoke { key } => revoke(session, key).await,
     }
@@ -67,16 +82,19 @@ pub async fn run(session: &Session<'_>, command: &ApiKey) -> Result<ExitCode, Fa
 async fn create(
     session: &Session<'_>,
     client: &str,
-    scopes: &[Scope],
+    scopes: Scopes,
     expires: Option<u16>,
+    servers: &KeyServers,
 ) -> Result<ExitCode, Failure> {
     given::name("a client", client)?;
+    let servers = limits_of(session, scopes, servers).await?;
     let made = api_key::generate().map_err(Failure::Randomness)?;
     let new = NewApiKey {
         client: client.to_owned(),
         prefix: made.prefix,
         hash: made.hash,
-        scopes: scopes.iter().copied().collect::<Scopes>(),
+        scopes,
+        servers,
         lifetime: expires.map(|days| DAY * u32::from(days)),
     };
     let ApiKeyOutcome::Created(row) = session.store.api_key_create(&new, &actor()).await? else {
@@ -99,6 +117,52 @@ async fn create(
     })
 }
 
+/// What the arguments say, with our ids.
+async fn limits_of(
+    session: &Session<'_>,
+    scopes: Scopes,
+    given: &KeyServers,
+) -> Result<ServerLimits, Failure> {
+    let names_some = !given.servers.is_empty() || !given.nodes.is_empty();
+    match (scopes.has(Scope::Logs), given.all_servers || names_some) {
+        (true, false) => {
+            return Err(Failure::Usage(
+                "scope logs needs --server, --node or --all-servers: whose logs may be written"
+                    .to_owned(),
+            ));
+        }
+        (false, true) => {
+            return Err(Failure::Usage(
+                "--server, --node and --all-servers go with scope logs only".to_owned(),
+            ));
+        }
+        _ if given.all_servers => return Ok(ServerLimits::All),
+        _ => {}
+    }
+    let (mut servers, mut nodes) = (Vec::new(), Vec::new());
+    for id in &given.servers {
+        servers.push(known(*id, session.store.server_id(*id, None).await)?);
+    }
+    for id in &given.nodes {
+        nodes.push(known(*id, session.store.node_id(*id).await)?);
+    }
+    Ok(ServerLimits::Named { servers, nodes })
+}
+
+fn known(id: Uuid, found: Result<Uuid, StoreError>) -> Result<Uuid, Failure> {
+    found.map_err(|error| match error {
+        StoreError::NotFound(what) => Failure::NotFound {
+            what,
+            name: id.to_string(),
+        },
+        error => error.into(),
+    })
+}
+
+fn limits(row: &ApiKeyRow) -> ServerLimits {
+    row.servers.clone().into()
+}
+
 async fn list(session: &Session<'_>) -> Result<ExitCode, Failure> {
     let rows = session.store.api_keys().await?;
     let views: Vec<View<'_>> = rows.iter().map(View::of).collect();
@@ -108,6 +172,7 @@ async fn list(session: &Session<'_>) -> Result<ExitCode, Failure> {
             "PREFIX",
             "STATE",
             "SCOPES",
+            "WRITES LOGS OF",
             "EXPIRES",
             "LAST USED",
             "ID",
@@ -118,6 +183,7 @@ async fn list(session: &Session<'_>) -> Result<ExitCode, Failure> {
                 row.prefix.clone(),
                 row.state.clone(),
                 row.scopes.join(","),
+                limits(row).to_string(),
                 time(row.expires_at),
                 time(row.last_used_at),
                 row.id.to_string(),

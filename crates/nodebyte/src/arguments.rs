@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use common::types::caller::Principal;
 use common::types::hytale::HytaleAuditEvent;
-use common::types::id::{MessageId, RunId};
+use common::types::id::{MessageId, RunId, SessionId};
 use common::types::scope::Scope;
 use common::types::sync::Target;
 use common::types::user::Role;
@@ -18,7 +19,7 @@ Exit codes:
    1  failed or refused; a watched run ended FAILED
    2  a watched run ended CANCELLED
   64  the command line cannot be understood
-  66  there is no such run, panel, queue, dead letter, API key, user or token
+  66  there is no such run, panel, queue, dead letter, API key, server, node, user or token
   69  PostgreSQL or RabbitMQ does not answer
   78  the configuration cannot be used";
 
@@ -179,9 +180,21 @@ pub struct AuditLines {
     /// Only of this type, for example TOKEN_REFRESHED
     #[arg(long)]
     pub event: Option<HytaleAuditEvent>,
+    /// Only of this profile
+    #[arg(long)]
+    pub profile: Option<Uuid>,
+    /// Only of this game session
+    #[arg(long)]
+    pub session: Option<SessionId>,
+    /// Only what this principal did: service, client:UUID or user:ID
+    #[arg(long)]
+    pub principal: Option<Principal>,
     /// Only from this moment on (RFC 3339)
     #[arg(long, value_name = "TIME")]
     pub since: Option<DateTime<Utc>>,
+    /// Only before this moment (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -227,6 +240,21 @@ pub enum Keys {
     Generate,
 }
 
+/// Which servers a key with scope logs may write for. One of these is needed then.
+#[derive(Debug, Args)]
+pub struct KeyServers {
+    /// A server that a key with scope logs may write for, by our id or the panel's uuid;
+    /// may be repeated
+    #[arg(long = "server", value_name = "UUID", value_delimiter = ',')]
+    pub servers: Vec<Uuid>,
+    /// A node whose servers it may write for, likewise
+    #[arg(long = "node", value_name = "UUID", value_delimiter = ',')]
+    pub nodes: Vec<Uuid>,
+    /// It may write for every server, now and later
+    #[arg(long, conflicts_with_all = ["servers", "nodes"])]
+    pub all_servers: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum ApiKey {
     /// Make a key for a client, and the client if it is new
@@ -243,6 +271,8 @@ pub enum ApiKey {
         /// Days that it is valid; else until it is revoked
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
         expires: Option<u16>,
+        #[command(flatten)]
+        servers: KeyServers,
     },
     /// List the keys, those that are no longer valid included
     List,

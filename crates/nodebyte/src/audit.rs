@@ -23,7 +23,11 @@ fn filter(lines: &AuditLines, limit: i64) -> AuditFilter {
     AuditFilter {
         account: lines.account,
         event: lines.event,
+        profile: lines.profile,
+        session: lines.session,
+        principal: lines.principal.clone(),
         since: lines.since,
+        until: lines.until,
         before: None,
         limit,
     }

@@ -8,12 +8,14 @@ use common::crypto::api_key::KeyHash;
 use common::types::admin::AdminEvent;
 use common::types::caller::{Actor, Principal};
 use common::types::scope::Scopes;
+use common::types::server_limits::ServerLimits;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz};
 use diesel::sql_types::{Double, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -32,6 +34,8 @@ pub struct NewApiKey {
     pub hash: KeyHash,
     /// What it may be used for; at least one.
     pub scopes: Scopes,
+    /// Which servers it may write logs for.
+    pub servers: ServerLimits,
     /// How long it is valid; without it, until it is revoked.
     pub lifetime: Option<Duration>,
 }
@@ -54,6 +58,9 @@ pub struct ApiKeyRow {
     /// What it may be used for.
     #[diesel(sql_type = Array<Text>)]
     pub scopes: Vec<String>,
+    /// Which servers it may write logs for.
+    #[diesel(embed)]
+    pub servers: StoredLimits,
     /// `valid`, `expired` or `revoked`.
     #[diesel(sql_type = Text)]
     pub state: String,
@@ -71,11 +78,34 @@ pub struct ApiKeyRow {
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
+/// [`ServerLimits`] as they are stored.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct StoredLimits {
+    #[diesel(sql_type = Bool)]
+    all_servers: bool,
+    #[diesel(sql_type = Array<SqlUuid>)]
+    server_ids: Vec<Uuid>,
+    #[diesel(sql_type = Array<SqlUuid>)]
+    node_ids: Vec<Uuid>,
+}
+
+impl From<StoredLimits> for ServerLimits {
+    fn from(stored: StoredLimits) -> Self {
+        if stored.all_servers {
+            return Self::All;
+        }
+        Self::Named {
+            servers: stored.server_ids,
+            nodes: stored.node_ids,
+        }
+    }
+}
+
 /// What became of a wish for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiKeyOutcome {
     /// It is stored.
-    Created(ApiKeyRow),
+    Created(Box<ApiKeyRow>),
     /// The client has [`KEYS_AT_ONCE`] valid keys already.
     TooMany,
 }
@@ -89,6 +119,8 @@ pub struct ValidApiKey {
     pub client: Uuid,
     /// What it may be used for.
     pub scopes: Scopes,
+    /// Which servers it may write logs for.
+    pub servers: Arc<ServerLimits>,
     /// When it ends by itself.
     pub expires_at: Option<DateTime<Utc>>,
     /// Whether its last use is to be noted: the last note is a minute old.
@@ -96,7 +128,7 @@ pub struct ValidApiKey {
 }
 
 const SELECT: &str = "SELECT k.id, k.client_id, c.name AS client, k.prefix, k.scopes, k.created_at, \
-      k.expires_at, k.last_used_at, k.revoked_at, \
+      k.all_servers, k.server_ids, k.node_ids, k.expires_at, k.last_used_at, k.revoked_at, \
       CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked' \
            WHEN k.expires_at <= now() THEN 'expired' ELSE 'valid' END AS state \
     FROM api_keys k JOIN api_clients c ON c.id = k.client_id";
@@ -121,6 +153,8 @@ struct Valid {
     client_id: Uuid,
     #[diesel(sql_type = Array<Text>)]
     scopes: Vec<String>,
+    #[diesel(embed)]
+    servers: StoredLimits,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     expires_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Bool)]
@@ -153,8 +187,9 @@ impl Store {
             }
             let id = Uuid::now_v7();
             sql_query(
-                "INSERT INTO api_keys (id, client_id, prefix, hash, scopes, expires_at) \
-                 VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))",
+                "INSERT INTO api_keys (id, client_id, prefix, hash, scopes, expires_at, \
+                   all_servers, server_ids, node_ids) \
+                 VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7, $8, $9)",
             )
             .bind::<SqlUuid, _>(id)
             .bind::<SqlUuid, _>(client)
@@ -162,6 +197,9 @@ impl Store {
             .bind::<Binary, _>(new.hash.as_slice())
             .bind::<Array<Text>, _>(new.scopes.words())
             .bind::<Nullable<Double>, _>(new.lifetime.map(|it| it.as_secs_f64()))
+            .bind::<Bool, _>(new.servers == ServerLimits::All)
+            .bind::<Array<SqlUuid>, _>(new.servers.servers())
+            .bind::<Array<SqlUuid>, _>(new.servers.nodes())
             .execute(conn)
             .await?;
             let row: ApiKeyRow = sql_query(format!("{SELECT} WHERE k.id = $1"))
@@ -170,7 +208,7 @@ impl Store {
                 .await?;
             let line = line(AdminEvent::ApiKeyCreated, &row);
             admin_audit::append(conn, &line, &actor).await?;
-            Ok(ApiKeyOutcome::Created(row))
+            Ok(ApiKeyOutcome::Created(Box::new(row)))
         })
         .await
     }
@@ -228,7 +266,7 @@ impl Store {
     pub async fn api_key_valid(&self, hash: &KeyHash) -> Result<Option<ValidApiKey>, StoreError> {
         let mut conn = self.conn().await?;
         let rows: Vec<Valid> = sql_query(
-            "SELECT id, client_id, scopes, expires_at, \
+            "SELECT id, client_id, scopes, expires_at, all_servers, server_ids, node_ids, \
                coalesce(last_used_at < now() - interval '1 minute', true) AS use_unnoted \
              FROM api_keys WHERE hash = $1 \
                AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
@@ -240,6 +278,7 @@ impl Store {
             id: row.id,
             client: row.client_id,
             scopes: Scopes::of_words(&row.scopes),
+            servers: Arc::new(row.servers.into()),
             expires_at: row.expires_at,
             use_unnoted: row.use_unnoted,
         }))
@@ -297,6 +336,9 @@ fn line(event: AdminEvent, row: &ApiKeyRow) -> NewAdminLine {
             "client": row.client,
             "scopes": row.scopes,
             "expires_at": row.expires_at,
+            "all_servers": row.servers.all_servers,
+            "servers": row.servers.server_ids,
+            "nodes": row.servers.node_ids,
         }),
     }
 }

@@ -16,6 +16,7 @@ mod migrate;
 mod mirror;
 mod outbox;
 mod panels;
+mod partitions;
 mod pool;
 mod reconcile;
 mod runs;
@@ -28,14 +29,15 @@ pub use access_tokens::{
     AccessTokenRow, NewAccessToken, NewSigningKey, SigningKeyRow, TokenStanding,
 };
 pub use accounts::{LinkConflict, LinkReport, PanelIdentity};
-pub use api_keys::{ApiKeyOutcome, ApiKeyRow, KEYS_AT_ONCE, NewApiKey, ValidApiKey};
+pub use api_keys::{ApiKeyOutcome, ApiKeyRow, KEYS_AT_ONCE, NewApiKey, StoredLimits, ValidApiKey};
 pub use cleanup::{Cleaned, Retention};
 pub use config::{DataKeyRow, SettingRow};
 pub use error::StoreError;
 pub use hytale::{
-    AccountRow, AuditFilter, AuditPartitions, AuditRow, CustodyCounts, DueRefresh, FlowRow,
-    FlowTokens, LOST_SESSIONS_COUNT, Login, LoginOutcome, NamedAccount, NewAuditLine, NewFlow,
-    NewSession, Renewal, SessionClaim, SessionCount, SessionLimit, SessionRow, SessionTokens,
+    AccountRow, AuditFilter, AuditRow, CountedSession, CustodyCounts, DueRefresh, FlowRow,
+    FlowTokens, InventoryPage, LOST_SESSIONS_COUNT, Login, LoginOutcome, NamedAccount,
+    NewAuditLine, NewFlow, NewServerLogs, NewSession, Renewal, SavedLogs, ServerLogPage,
+    ServerLogRow, ServerPlace, SessionClaim, SessionCount, SessionLimit, SessionRow, SessionTokens,
     Spend, SpendStart, SurplusSession,
 };
 pub use inbox::{InboxEntry, Receipt};
@@ -44,6 +46,7 @@ pub use migrate::MigrationReport;
 pub use mirror::{MirrorCounts, PageCommit, PageReport, PageRows, ServerParts};
 pub use outbox::{Outgoing, OutgoingRoute};
 pub use panels::{NewPanel, PanelRow, ServerAddress};
+pub use partitions::{MonthlyTable, Partitions};
 pub use pool::{Settings, Store};
 pub use reconcile::{Candidate, Listing, RemovalScope, Resource, ResourceCounts, Why};
 pub use runs::{

@@ -83,6 +83,12 @@ struct KindRow {
     kind: String,
 }
 
+#[derive(QueryableByName)]
+struct Known {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
 impl Store {
     /// All panels, by name.
     ///
@@ -233,11 +239,6 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is none.
     pub async fn server_id(&self, id: Uuid, owner: Option<&str>) -> Result<Uuid, StoreError> {
-        #[derive(QueryableByName)]
-        struct Known {
-            #[diesel(sql_type = SqlUuid)]
-            id: Uuid,
-        }
         let mut conn = self.conn().await?;
         let rows: Vec<Known> = sql_query(
             "SELECT s.id FROM servers s WHERE (s.id = $1 OR s.uuid = $1) AND s.removed_at IS NULL \
@@ -250,10 +251,25 @@ impl Store {
         .bind::<Nullable<Text>, _>(owner)
         .load(&mut conn)
         .await?;
-        let known = rows.into_iter().next();
-        known
-            .map(|row| row.id)
-            .ok_or(StoreError::NotFound("server"))
+        let row = rows.into_iter().next();
+        Ok(row.ok_or(StoreError::NotFound("server"))?.id)
+    }
+
+    /// Our id of a live node, which `id` may be itself, or the panel's uuid of it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none.
+    pub async fn node_id(&self, id: Uuid) -> Result<Uuid, StoreError> {
+        let mut conn = self.conn().await?;
+        let rows: Vec<Known> = sql_query(
+            "SELECT id FROM nodes WHERE (id = $1 OR uuid = $1) AND removed_at IS NULL \
+             ORDER BY (id = $1) DESC LIMIT 1",
+        )
+        .bind::<SqlUuid, _>(id)
+        .load(&mut conn)
+        .await?;
+        let row = rows.into_iter().next();
+        Ok(row.ok_or(StoreError::NotFound("node"))?.id)
     }
 
     /// The panel's ids of the nodes that the mirror knows.
@@ -262,12 +278,12 @@ impl Store {
     /// When PostgreSQL cannot be asked.
     pub async fn known_nodes(&self, panel: PanelId) -> Result<BTreeSet<i64>, StoreError> {
         #[derive(QueryableByName)]
-        struct Known {
+        struct KnownNode {
             #[diesel(sql_type = BigInt)]
             remote_id: i64,
         }
         let mut conn = self.conn().await?;
-        let rows: Vec<Known> = sql_query(
+        let rows: Vec<KnownNode> = sql_query(
             "SELECT remote_id FROM nodes \
              WHERE panel_id = $1 AND removed_at IS NULL AND remote_id IS NOT NULL",
         )

@@ -5,11 +5,15 @@
 use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
+use actix_web::web::PayloadConfig;
 use paperclip::actix::web::{self, delete, get, patch, post, resource, scope};
 use runtime::health::{self, Health};
 
 use crate::auth::identify;
-use crate::http::hytale::{accounts, login, sessions, tokens, validate};
+use crate::http::hytale::log_lines::LARGEST_BODY;
+use crate::http::hytale::{
+    accounts, audit, inventory, login, server_logs, sessions, tokens, validate,
+};
 use crate::http::{jwks, servers, sync, sync_stream};
 use crate::openapi::{self, Document};
 
@@ -55,7 +59,16 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
                 resource("/accounts/{id}")
                     .route(get().to(accounts::get))
                     .route(delete().to(accounts::release)),
-            ),
+            )
+            .service(resource("/sessions").route(get().to(inventory::list)))
+            .service(resource("/logs").route(get().to(audit::list)))
+            .service(
+                resource("/server-logs")
+                    .app_data(PayloadConfig::new(LARGEST_BODY))
+                    .route(get().to(server_logs::list))
+                    .route(post().to(server_logs::append)),
+            )
+            .service(resource("/server-logs/count").route(get().to(server_logs::count))),
     );
     app.service(
         scope("/api/v1")

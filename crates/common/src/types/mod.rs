@@ -8,5 +8,6 @@ pub mod id;
 pub mod message;
 pub mod panel;
 pub mod scope;
+pub mod server_limits;
 pub mod sync;
 pub mod user;

@@ -19,6 +19,7 @@
 
 mod accounts;
 mod error;
+mod inventory;
 mod login;
 mod progress;
 mod reasons;
@@ -34,6 +35,7 @@ mod verdict;
 
 pub use accounts::Caller;
 pub use error::CustodyError;
+pub use inventory::Inventory;
 pub use login::{BegunLogin, LoginAnswer};
 pub use sessions::{GameSession, SessionChoice, SessionRequest};
 pub use spend::AccessToken;

@@ -7,7 +7,7 @@ use super::{Custody, CustodyError, SESSION_WINDOW};
 use crate::vendor::{Refusal, SessionTokens, VendorError};
 use chrono::{DateTime, Utc};
 use common::types::caller::{Origin, Principal};
-use common::types::hytale::HytaleAccount;
+use common::types::hytale::{HytaleAccount, HytaleAuditEvent};
 use common::types::id::SessionId;
 use reach::vault::Vault;
 use runtime::error_chain::ErrorChain;
@@ -281,7 +281,9 @@ impl Custody {
                 return Err(CustodyError::UnknownSession);
             }
             Err(error) => {
-                self.release_session(&row, claim).await;
+                let event = HytaleAuditEvent::SessionRefreshed;
+                self.release_session(&row, claim, event, &error, origin)
+                    .await;
                 return Err(error);
             }
         };

@@ -5,11 +5,12 @@ use super::{Custody, CustodyError};
 use crate::vendor::Refusal;
 use chrono::{DateTime, Utc};
 use common::types::caller::Origin;
-use common::types::hytale::HytaleAccount;
+use common::types::hytale::{HytaleAccount, HytaleAuditEvent};
 use runtime::error_chain::ErrorChain;
 use secrecy::SecretString;
+use serde_json::json;
 use slog::warn;
-use store::{SessionRow, StoreError};
+use store::{NewAuditLine, SessionRow, StoreError};
 
 impl Custody {
     /// Ends a session at the vendor and here. Ending one that has ended succeeds.
@@ -37,7 +38,9 @@ impl Custody {
         // Its pair may be renewed at this moment: what is ended then lives on.
         let claim = self.claim_session(&row).await?;
         if let Err(error) = self.end_at_vendor(&row).await {
-            self.release_session(&row, claim).await;
+            let event = HytaleAuditEvent::SessionDeleted;
+            self.release_session(&row, claim, event, &error, origin)
+                .await;
             return Err(error);
         }
         let ended = self
@@ -72,11 +75,35 @@ impl Custody {
             .ok_or(CustodyError::UnderWay)
     }
 
-    /// Gives such leave back. It ends by itself if PostgreSQL is away.
-    pub(super) async fn release_session(&self, row: &SessionRow, claim: DateTime<Utc>) {
+    /// Gives such leave back because what it was for has failed, which the trail tells.
+    pub(super) async fn release_session(
+        &self,
+        row: &SessionRow,
+        claim: DateTime<Utc>,
+        event: HytaleAuditEvent,
+        failure: &CustodyError,
+        origin: &Origin,
+    ) {
+        let account = HytaleAccount {
+            environment: self.environment(),
+            id: row.account_id,
+        };
+        let line = NewAuditLine {
+            profile: Some(row.profile_id),
+            session: Some(row.session_id()),
+            ..NewAuditLine::of_account(event, account)
+        };
+        let line = line.with(json!({ "outcome": "failed", "reason": failure.to_string() }));
         let released = self
-            .store()
-            .hytale_session_release(row.session_id(), row.generation, claim)
+            .persist("the failure of a session's change", || {
+                self.store().hytale_session_release(
+                    row.session_id(),
+                    row.generation,
+                    claim,
+                    &line,
+                    origin,
+                )
+            })
             .await;
         if let Err(error) = released {
             warn!(self.log(), "a session stays claimed for a while";

@@ -1,5 +1,9 @@
 use crate::cli::Installation;
 use common::crypto::api_key;
+use common::types::server_limits::ServerLimits;
+use uuid::Uuid;
+
+const SOMEWHERE: &str = "0197b1d2-0000-7000-8000-000000000000";
 
 fn create<'a>(client: &'a str, scopes: &'a str) -> [&'a str; 6] {
     ["api-key", "create", "--client", client, "--scopes", scopes]
@@ -105,6 +109,14 @@ async fn what_makes_no_key_ends_with_64_and_an_unknown_key_with_66() {
         &create("", "read"),
         &create("a\tb", "read"),
         &["api-key", "create", "--client", "website"],
+        &create("website", "read,logs"),
+        &[&create("website", "read")[..], &["--all-servers"]].concat(),
+        &[&create("website", "logs")[..], &["--server", "one"]].concat(),
+        &[
+            &create("website", "logs")[..],
+            &["--all-servers", "--node", SOMEWHERE],
+        ]
+        .concat(),
         &[&create("website", "read")[..], &["--expires", "0"]].concat(),
     ] {
         let answer = installation.cli.run(arguments).await;
@@ -120,4 +132,75 @@ async fn what_makes_no_key_ends_with_64_and_an_unknown_key_with_66() {
     let answer = installation.cli.run(&["api-key", "revoke", whole]).await;
     assert_eq!(answer.code, 66);
     assert!(!answer.stderr.contains(whole), "not said again");
+}
+
+/// A server and a node in the mirror: our ids of them.
+async fn mirror(installation: &Installation) -> (Uuid, Uuid) {
+    let panel = installation.store.panel_default("http://panel.test").await;
+    let panel = panel.unwrap().panel_id().0;
+    let (server, node) = (Uuid::now_v7(), Uuid::now_v7());
+    installation
+        .sql
+        .batch_execute(&format!(
+            "INSERT INTO nodes (id, panel_id, remote_id, uuid, name, location_remote_id, fqdn, scheme, \
+               behind_proxy, public, maintenance_mode, memory, memory_overallocate, disk, \
+               disk_overallocate, upload_size, daemon_listen, daemon_sftp, daemon_base) \
+             VALUES ('{node}', '{panel}', 1, gen_random_uuid(), 'n', 1, 'n.test', 'https', \
+               false, true, false, 1, 0, 1, 0, 1, 1, 1, ''); \
+             INSERT INTO servers (id, panel_id, remote_id, uuid, identifier, name, description, suspended, \
+               memory, swap, disk, io, cpu, oom_disabled, backup_limit, owner_remote_id, node_remote_id, \
+               nest_remote_id, egg_remote_id, startup_command, image, installed) \
+             VALUES ('{server}', '{panel}', 1, gen_random_uuid(), 'id', 'name', '', false, \
+               1, 0, 1, 500, 100, false, 0, 1, 1, 1, 1, '', '', true)"
+        ))
+        .await
+        .unwrap();
+    (server, node)
+}
+
+#[tokio::test]
+async fn a_key_that_writes_logs_is_limited_to_servers_and_nodes_by_our_ids() {
+    let installation = Installation::new().await;
+    let (server, node) = mirror(&installation).await;
+    let of_panel = async |table: &str| {
+        let query = format!("SELECT uuid::text FROM {table}");
+        installation.text(&query).await
+    };
+    let (server_uuid, node_uuid) = (of_panel("servers").await, of_panel("nodes").await);
+    let limits = ["--server", &server_uuid, "--node", &node_uuid];
+    let wish = [&create("wings", "logs")[..], &limits].concat();
+    let made = installation.cli.json(&wish).await;
+    assert_eq!(made["servers"], serde_json::json!([server]));
+    assert_eq!(made["nodes"], serde_json::json!([node]));
+    let hash = api_key::hash(made["key"].as_str().unwrap()).unwrap();
+    let valid = installation.store.api_key_valid(&hash).await.unwrap();
+    let named = ServerLimits::Named {
+        servers: vec![server],
+        nodes: vec![node],
+    };
+    assert_eq!(*valid.unwrap().servers, named);
+    let list = installation.cli.run(&["api-key", "list"]).await;
+    assert!(list.stdout.contains("1 server, 1 node"), "{}", list.stdout);
+    let told = "SELECT details::text FROM admin_audit WHERE event_type = 'API_KEY_CREATED'";
+    let told = installation.text(told).await;
+    assert!(told.contains(&server.to_string()) && told.contains(&node.to_string()));
+
+    for flag in ["--server", "--node"] {
+        let wish = [&create("wings", "logs")[..], &[flag, SOMEWHERE]].concat();
+        let answer = installation.cli.run(&wish).await;
+        assert_eq!(answer.code, 66, "{flag}: {}", answer.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_writes_the_logs_of_every_server_is_asked_for_by_name() {
+    let installation = Installation::new().await;
+    let wish = [&create("shipper", "logs")[..], &["--all-servers"]].concat();
+    let made = installation.cli.json(&wish).await;
+    assert_eq!(made["all_servers"], true);
+    let hash = api_key::hash(made["key"].as_str().unwrap()).unwrap();
+    let valid = installation.store.api_key_valid(&hash).await.unwrap();
+    assert_eq!(*valid.unwrap().servers, ServerLimits::All);
+    let other = installation.cli.json(&create("website", "read")).await;
+    assert_eq!(other["all_servers"], false);
 }

@@ -57,6 +57,17 @@ async fn the_trail_is_shown_newest_first_and_filtered() {
         .json(&["audit", "query", "--since", "2999-01-01T00:00:00Z"])
         .await;
     assert_eq!(future, serde_json::json!([]));
+    for (flag, value, lines) in [
+        ("--until", "2999-01-01T00:00:00Z", 3),
+        ("--until", "2001-01-01T00:00:00Z", 0),
+        ("--principal", "service", 3),
+        ("--principal", "user:nobody", 0),
+        ("--profile", account.as_str(), 0),
+        ("--session", account.as_str(), 0),
+    ] {
+        let found = cli.json(&["audit", "query", flag, value]).await;
+        assert_eq!(found.as_array().unwrap().len(), lines, "{flag} {value}");
+    }
 }
 
 #[tokio::test]

@@ -155,6 +155,10 @@ pub const KEYS: &[Key] = &[
     key("hytale.session_limit", Kind::Integer(0, 1_000_000)),
     key("hytale.session_warning_share", Kind::Share),
     key("hytale.audit_retention_days", Kind::Integer(1, 36_500)),
+    key(
+        "hytale.server_logs_retention_days",
+        Kind::Integer(1, 36_500),
+    ),
     key("sentry.dsn", Kind::SecretUrl(&["http", "https"])),
     key("sentry.traces_sample_rate", Kind::Share),
 ];

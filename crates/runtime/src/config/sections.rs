@@ -317,6 +317,8 @@ pub struct HytaleConfig {
     pub session_warning_share: f64,
     /// Days that lines of the audit trail are kept.
     pub audit_retention_days: u32,
+    /// Days that lines of game servers are kept.
+    pub server_logs_retention_days: u32,
 }
 
 impl HytaleConfig {

@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
 use chrono::{DateTime, Utc};
-use common::types::caller::Origin;
+use common::types::caller::{Origin, Principal};
 use common::types::hytale::{HytaleAccount, HytaleAuditEvent, HytaleEnvironment};
 use common::types::id::SessionId;
 use diesel::QueryableByName;
@@ -97,8 +97,16 @@ pub struct AuditFilter {
     pub account: Option<Uuid>,
     /// Only of this type.
     pub event: Option<HytaleAuditEvent>,
+    /// Only of this profile.
+    pub profile: Option<Uuid>,
+    /// Only of this game session.
+    pub session: Option<SessionId>,
+    /// Only what this principal did.
+    pub principal: Option<Principal>,
     /// Only from this moment on.
     pub since: Option<DateTime<Utc>>,
+    /// Only before this moment.
+    pub until: Option<DateTime<Utc>>,
     /// Only older than this line (its time and id): the next page.
     pub before: Option<(DateTime<Utc>, Uuid)>,
     /// At most this many.
@@ -164,6 +172,10 @@ impl Store {
                AND ($3::text IS NULL OR event_type = $3) \
                AND ($4::timestamptz IS NULL OR (created_at, id) < ($4, $5)) \
                AND ($6::timestamptz IS NULL OR created_at >= $6) \
+               AND ($8::timestamptz IS NULL OR created_at < $8) \
+               AND ($9::uuid IS NULL OR profile_id = $9) \
+               AND ($10::uuid IS NULL OR session_id = $10) \
+               AND ($11::text IS NULL OR principal = $11) \
              ORDER BY created_at DESC, id DESC LIMIT $7",
         )
         .bind::<Text, _>(environment.as_str())
@@ -173,6 +185,10 @@ impl Store {
         .bind::<Nullable<SqlUuid>, _>(before_id)
         .bind::<Nullable<Timestamptz>, _>(filter.since)
         .bind::<BigInt, _>(filter.limit)
+        .bind::<Nullable<Timestamptz>, _>(filter.until)
+        .bind::<Nullable<SqlUuid>, _>(filter.profile)
+        .bind::<Nullable<SqlUuid>, _>(filter.session.map(|session| session.0))
+        .bind::<Nullable<Text>, _>(filter.principal.as_ref().map(ToString::to_string))
         .load(&mut conn)
         .await?)
     }

@@ -1,4 +1,4 @@
-//! Hytale accounts in custody. This crate stores sealed tokens and never opens one;
+//! Hytale accounts in custody, and what game servers say. This crate stores sealed tokens and never opens one;
 //! the `hytale` crate seals, opens and decides.
 //!
 //! Each operation is one transaction, together with the audit line and the events
@@ -10,9 +10,9 @@ mod audit;
 mod due;
 mod flow_upkeep;
 mod flows;
+mod inventory;
 mod login;
-mod months;
-mod partitions;
+mod server_logs;
 mod session_changes;
 mod session_limit;
 mod session_upkeep;
@@ -23,8 +23,9 @@ pub use accounts::{AccountRow, NamedAccount};
 pub use audit::{AuditFilter, AuditRow, NewAuditLine};
 pub use due::{CustodyCounts, DueRefresh};
 pub use flows::{FlowRow, FlowTokens, NewFlow};
+pub use inventory::{CountedSession, InventoryPage};
 pub use login::{Login, LoginOutcome};
-pub use partitions::AuditPartitions;
+pub use server_logs::{NewServerLogs, SavedLogs, ServerLogPage, ServerLogRow, ServerPlace};
 pub use session_limit::{LOST_SESSIONS_COUNT, SessionCount, SessionLimit};
 pub use session_upkeep::SurplusSession;
 pub use sessions::{NewSession, SessionClaim, SessionRow, SessionTokens};

@@ -1,5 +1,6 @@
 //! Game sessions that change: new tokens, and their end.
 
+use super::audit::{self, NewAuditLine};
 use super::sessions::{COLUMNS, SessionRow, SessionTokens, record, record_pair};
 use crate::error::StoreError;
 use crate::pool::Store;
@@ -47,28 +48,35 @@ impl Store {
         Ok(claimed.into_iter().next().map(|row| row.claimed_until))
     }
 
-    /// Gives a claim back: the one that ends at `claimed_until`, not one that somebody
-    /// else has made since.
+    /// Gives a claim back after what it was made for has failed, with the trail's line
+    /// of that: the claim that ends at `claimed_until`, not one that somebody else has
+    /// made since. The line is appended in any case.
     ///
     /// # Errors
-    /// When PostgreSQL cannot be asked; it ends by itself then.
+    /// When PostgreSQL cannot be asked; ask again. The claim ends by itself.
     pub async fn hytale_session_release(
         &self,
         session: SessionId,
         generation: i64,
         claimed_until: DateTime<Utc>,
+        failure: &NewAuditLine,
+        origin: &Origin,
     ) -> Result<(), StoreError> {
+        let (failure, origin) = (failure.clone(), origin.clone());
         let mut conn = self.conn().await?;
-        sql_query(
-            "UPDATE hytale_sessions SET claimed_until = NULL \
-             WHERE id = $1 AND generation = $2 AND claimed_until = $3",
-        )
-        .bind::<SqlUuid, _>(session.0)
-        .bind::<BigInt, _>(generation)
-        .bind::<Timestamptz, _>(claimed_until)
-        .execute(&mut conn)
-        .await?;
-        Ok(())
+        conn.transaction(async move |conn| {
+            sql_query(
+                "UPDATE hytale_sessions SET claimed_until = NULL \
+                 WHERE id = $1 AND generation = $2 AND claimed_until = $3",
+            )
+            .bind::<SqlUuid, _>(session.0)
+            .bind::<BigInt, _>(generation)
+            .bind::<Timestamptz, _>(claimed_until)
+            .execute(conn)
+            .await?;
+            audit::append(conn, &failure, &origin).await
+        })
+        .await
     }
 
     /// Stores a session's new pair of tokens in place of the one of `generation`,

@@ -50,11 +50,17 @@ struct Crossing {
     near: bool,
 }
 
-const COUNTED: &str = "SELECT account_id, \
-      count(*) FILTER (WHERE state = 'active') AS active, count(*) FILTER (WHERE lost) AS lost \
-    FROM hytale_sessions WHERE environment = $1 AND ((state = 'active' AND expires_at > $2) \
-      OR (lost AND ended_at > now() - make_interval(secs => $3))) \
-    GROUP BY account_id";
+/// What a session is that counts.
+pub(super) const COUNTS: &str = "environment = $1 AND ((state = 'active' AND expires_at > $2) \
+      OR (lost AND ended_at > now() - make_interval(secs => $3)))";
+
+/// What is counted, account by account.
+pub(super) const COLUMNS: &str = "account_id, \
+    count(*) FILTER (WHERE state = 'active') AS active, count(*) FILTER (WHERE lost) AS lost";
+
+fn counted() -> String {
+    format!("SELECT {COLUMNS} FROM hytale_sessions WHERE {COUNTS} GROUP BY account_id")
+}
 
 impl Store {
     /// The accounts that have sessions, in the order of their ids.
@@ -67,7 +73,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionCount>, StoreError> {
         let mut conn = self.conn().await?;
-        Ok(sql_query(format!("{COUNTED} ORDER BY account_id"))
+        Ok(sql_query(format!("{} ORDER BY account_id", counted()))
             .bind::<Text, _>(environment.as_str())
             .bind::<Timestamptz, _>(now)
             .bind::<Double, _>(LOST_SESSIONS_COUNT.as_secs_f64())
@@ -93,11 +99,12 @@ impl Store {
                 "UPDATE hytale_accounts a SET near_session_limit = NOT a.near_session_limit \
                  FROM (SELECT b.account_id, coalesce(c.active, 0) AS active, coalesce(c.lost, 0) AS lost, \
                      coalesce(c.active + c.lost, 0) >= $4 AS near \
-                   FROM hytale_accounts b LEFT JOIN ({COUNTED}) c ON c.account_id = b.account_id \
+                   FROM hytale_accounts b LEFT JOIN ({}) c ON c.account_id = b.account_id \
                    WHERE b.environment = $1 AND (c.account_id IS NOT NULL OR b.near_session_limit)) counted \
                  WHERE a.environment = $1 AND a.account_id = counted.account_id \
                    AND a.near_session_limit <> counted.near \
-                 RETURNING a.account_id, counted.active, counted.lost, counted.near"
+                 RETURNING a.account_id, counted.active, counted.lost, counted.near",
+                counted()
             ))
             .bind::<Text, _>(environment.as_str())
             .bind::<Timestamptz, _>(now)

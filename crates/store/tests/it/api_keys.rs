@@ -4,6 +4,7 @@ use crate::stage::Stage;
 use common::crypto::api_key::{self, NewKey};
 use common::types::caller::{Actor, Origin, Principal};
 use common::types::scope::{Scope, Scopes};
+use common::types::server_limits::ServerLimits;
 use std::time::Duration;
 use store::{ApiKeyOutcome, ApiKeyRow, NewApiKey, StoreError};
 
@@ -17,13 +18,14 @@ fn wish(client: &str, key: &NewKey) -> NewApiKey {
         prefix: key.prefix.clone(),
         hash: key.hash,
         scopes: Scopes::NONE.with(Scope::Sync).with(Scope::Read),
+        servers: ServerLimits::NONE,
         lifetime: None,
     }
 }
 
 async fn created(stage: &Stage, wish: &NewApiKey) -> ApiKeyRow {
     match stage.store.api_key_create(wish, &tester()).await.unwrap() {
-        ApiKeyOutcome::Created(row) => row,
+        ApiKeyOutcome::Created(row) => *row,
         ApiKeyOutcome::TooMany => panic!("too many"),
     }
 }

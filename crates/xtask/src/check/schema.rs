@@ -99,6 +99,7 @@ fn diesel_type(udt: &str) -> Result<String> {
         "text" => "Text",
         "varchar" => "Varchar",
         "bool" => "Bool",
+        "date" => "Date",
         "timestamptz" => "Timestamptz",
         "jsonb" => "Jsonb",
         "bytea" => "Bytea",

@@ -16,7 +16,7 @@ use crate::state::State;
 
 /// The header that carries a key. A query parameter is not read: it would end up in the
 /// logs of every proxy.
-const KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(super) const KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The scheme of `Authorization` that carries a token (RFC 6750), and the blank behind.
 const BEARER: &str = "bearer ";

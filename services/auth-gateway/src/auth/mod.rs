@@ -10,14 +10,22 @@ mod bearers;
 mod caller;
 mod epoch;
 mod identify;
+mod key_limits;
 mod needs;
 mod origin;
+mod server_logs;
 mod signing_keys;
 mod verdicts;
 
 pub use api_keys::ApiKeys;
 pub use bearers::Bearers;
+pub use caller::Caller;
 pub use epoch::CredentialEpoch;
 pub use identify::identify;
-pub use needs::{MayNeed, Needs, ReadServers, ReadSyncs, RunSyncs, UseHytale};
+pub use key_limits::KeyLimits;
+pub use needs::{
+    Administer, MayNeed, Needs, ReadServerLogs, ReadServers, ReadSyncs, RunSyncs, UseHytale,
+    WriteServerLogs,
+};
+pub use server_logs::{may_read, may_write};
 pub use signing_keys::SigningKeys;

@@ -57,6 +57,27 @@ impl Requirement for UseHytale {
     const ANY_OF: &'static [Scope] = &[Scope::Hytale, Scope::HytaleAll];
 }
 
+/// Looking at what only administrators may see.
+pub enum Administer {}
+
+impl Requirement for Administer {
+    const ANY_OF: &'static [Scope] = &[Scope::Admin];
+}
+
+/// Writing the logs of servers; of which ones, the key's limits say.
+pub enum WriteServerLogs {}
+
+impl Requirement for WriteServerLogs {
+    const ANY_OF: &'static [Scope] = &[Scope::Logs];
+}
+
+/// Reading the logs of servers: of all, or with `hytale` alone those of a user's own.
+pub enum ReadServerLogs {}
+
+impl Requirement for ReadServerLogs {
+    const ANY_OF: &'static [Scope] = &[Scope::Read, Scope::Admin, Scope::Hytale];
+}
+
 /// The caller, who has what the route needs. A handler that takes this value, and takes
 /// it first, is closed to everybody else.
 pub struct Needs<R> {

@@ -126,13 +126,15 @@ fn complete_path(path: &str, item: &mut Value) {
         }
         for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
             if parameter["name"] == "limit" {
-                parameter["schema"]["minimum"] = json!(1);
-                parameter["schema"]["maximum"] = json!(100);
-                parameter["schema"]["default"] = json!(20);
+                let (usual, most) = page_sizes(path);
+                parameter["schema"] = number(1, Some(most), usual);
             }
             if parameter["name"] == "offset" {
-                parameter["schema"]["minimum"] = json!(0);
-                parameter["schema"]["default"] = json!(0);
+                let most = path.ends_with("/server-logs").then_some(100_000);
+                parameter["schema"] = number(0, most, 0);
+            }
+            if matches!(parameter["name"].as_str(), Some("from" | "to")) {
+                parameter["schema"]["format"] = json!("date-time");
             }
         }
     }
@@ -151,11 +153,33 @@ fn take_bearers(document: &mut Value) {
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
     for (_, operation) in operations {
-        if let Some(ways) = operation["security"].as_array_mut() {
+        if let Some(Value::Array(ways)) = operation.get_mut("security") {
             ways.insert(1, json!({ "Bearer": [] }));
             ways.insert(2, json!({ "ApiKey": [], "Bearer": [] }));
         }
     }
+}
+
+/// Rows of a page for which no number is given, and of the longest one.
+fn page_sizes(path: &str) -> (u32, u32) {
+    match path {
+        "/api/v1/sync/logs" => (20, 100),
+        "/api/v1/hytale/accounts" => (50, 200),
+        _ => (100, 1000),
+    }
+}
+
+fn number(least: u32, most: Option<u32>, usual: u32) -> Value {
+    let mut schema = json!({
+        "type": "integer",
+        "format": "int64",
+        "minimum": least,
+        "default": usual,
+    });
+    if let Some(most) = most {
+        schema["maximum"] = json!(most);
+    }
+    schema
 }
 
 /// Whatever an operation produces, its errors are JSON.

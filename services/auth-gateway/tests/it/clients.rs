@@ -5,6 +5,7 @@ use std::time::Duration;
 use common::crypto::api_key;
 use common::types::caller::Actor;
 use common::types::scope::{Scope, Scopes};
+use common::types::server_limits::ServerLimits;
 use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use store::{ApiKeyOutcome, ApiKeyRow, NewApiKey};
@@ -29,16 +30,34 @@ impl Gateway {
         scopes: Scopes,
         lifetime: Option<Duration>,
     ) -> (String, ApiKeyRow) {
+        self.new_key(client, scopes, ServerLimits::NONE, lifetime)
+            .await
+    }
+
+    /// A key that may write the logs of these servers.
+    pub async fn log_key(&self, client: &str, servers: ServerLimits) -> String {
+        let scopes = Scopes::NONE.with(Scope::Logs);
+        self.new_key(client, scopes, servers, None).await.0
+    }
+
+    async fn new_key(
+        &self,
+        client: &str,
+        scopes: Scopes,
+        servers: ServerLimits,
+        lifetime: Option<Duration>,
+    ) -> (String, ApiKeyRow) {
         let made = api_key::generate().unwrap();
         let new = NewApiKey {
             client: client.to_owned(),
             prefix: made.prefix,
             hash: made.hash,
             scopes,
+            servers,
             lifetime,
         };
         match self.store.api_key_create(&new, &operator()).await.unwrap() {
-            ApiKeyOutcome::Created(row) => (made.key.expose_secret().to_owned(), row),
+            ApiKeyOutcome::Created(row) => (made.key.expose_secret().to_owned(), *row),
             ApiKeyOutcome::TooMany => panic!("{client} has keys enough"),
         }
     }

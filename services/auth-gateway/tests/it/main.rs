@@ -18,6 +18,7 @@ mod gateway;
 mod hytale;
 mod lifecycle;
 mod openapi;
+mod server_logs;
 mod servers;
 mod stream;
 mod sync;

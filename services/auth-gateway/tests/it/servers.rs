@@ -67,7 +67,7 @@ pub async fn mirror(gateway: &Gateway, uuid: Uuid) -> Uuid {
     let row = "INSERT INTO servers (id, panel_id, remote_id, uuid, identifier, name, description, suspended, \
         memory, swap, disk, io, cpu, oom_disabled, backup_limit, owner_remote_id, node_remote_id, \
         nest_remote_id, egg_remote_id, startup_command, image, installed) \
-        VALUES ($1, $2, 1, $3, 'id', 'name', '', false, 1, 0, 1, 500, 100, false, 0, 1, 1, 1, 1, '', '', true)";
+        VALUES ($1, $2, (SELECT 1 + count(*) FROM servers), $3, 'id', 'name', '', false, 1, 0, 1, 500, 100, false, 0, 1, 1, 1, 1, '', '', true)";
     let database = gateway.database.connect().await;
     database
         .execute(row, &[&id, &gateway.panel().await.0, &uuid])

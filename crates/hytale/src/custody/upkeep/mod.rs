@@ -1,6 +1,6 @@
 //! What must happen though nobody asks: refresh tokens are spent before they end,
-//! what has run out is marked and erased, what nobody needs is ended, the trail's
-//! partitions are made and dropped.
+//! what has run out is marked and erased, what nobody needs is ended, partitions of the
+//! trail and of what game servers say are made and dropped.
 //!
 //! Any number of processes may do it at once: each thing is claimed or compared in
 //! PostgreSQL first, and doing it again changes nothing.
@@ -8,6 +8,7 @@
 mod due;
 mod logins;
 mod refreshes;
+mod server_logs;
 mod sessions;
 
 pub use due::REFRESH_WINDOW;
@@ -16,7 +17,7 @@ use super::{Custody, CustodyError};
 use runtime::config::HytaleConfig;
 use runtime::error_chain::ErrorChain;
 use slog::{info, warn};
-use store::{AuditPartitions, CustodyCounts};
+use store::{CustodyCounts, MonthlyTable, Partitions};
 
 /// Rows that one statement changes or reads at most.
 const BATCH: i64 = 200;
@@ -32,6 +33,8 @@ pub struct UpkeepSettings {
     pub session_warning_share: f64,
     /// Days that lines of the audit trail are kept.
     pub audit_retention_days: u32,
+    /// Days that lines of game servers are kept.
+    pub server_logs_retention_days: u32,
 }
 
 impl UpkeepSettings {
@@ -43,6 +46,7 @@ impl UpkeepSettings {
             session_limit: config.session_limit,
             session_warning_share: config.session_warning_share,
             audit_retention_days: config.audit_retention_days,
+            server_logs_retention_days: config.server_logs_retention_days,
         }
     }
 }
@@ -57,7 +61,9 @@ pub struct UpkeepReport {
     /// Logins that ended: expired, or finished without their caller.
     pub logins_ended: usize,
     /// What became of the trail's partitions.
-    pub partitions: AuditPartitions,
+    pub partitions: Partitions,
+    /// And of those of what game servers say.
+    pub server_log_partitions: Partitions,
     /// How accounts and sessions stand afterwards; `None`: they could not be counted.
     pub counts: Option<CustodyCounts>,
     /// Steps that failed; the log says how.
@@ -96,17 +102,21 @@ impl Custody {
     /// waited for and stored ([`close`](Self::close)).
     pub async fn upkeep(&self, settings: &UpkeepSettings) -> UpkeepReport {
         let mut report = UpkeepReport::default();
-        let partitions = self
-            .store()
-            .hytale_audit_partitions(self.now(), settings.audit_retention_days);
+        let partitions = self.store().month_partitions(
+            MonthlyTable::HytaleAudit,
+            self.now(),
+            settings.audit_retention_days,
+        );
         // Lines of what follows go to their own month.
         let partitions = partitions.await.map_err(CustodyError::Store);
-        let (refreshes, sessions, logins) = tokio::join!(
+        let (refreshes, sessions, logins, server_logs) = tokio::join!(
             self.spend_due(settings.concurrency),
             self.tend_sessions(settings),
             self.tend_logins(settings.concurrency),
+            self.tend_server_logs(settings.server_logs_retention_days),
         );
         report.partitions = self.step("partitions", partitions, &mut report.failed);
+        report.server_log_partitions = self.step("server logs", server_logs, &mut report.failed);
         report.refreshes = self.step("refreshes", refreshes, &mut report.failed);
         report.logins_ended = self.step("logins", logins, &mut report.failed);
         report.failed += sessions.failed;
@@ -151,6 +161,8 @@ impl Custody {
             "near_limit" => report.sessions.near_limit, "logins_ended" => report.logins_ended,
             "partitions_made" => report.partitions.created.join(" "),
             "partitions_dropped" => report.partitions.dropped.join(" "),
+            "server_log_partitions_made" => report.server_log_partitions.created.join(" "),
+            "server_log_partitions_dropped" => report.server_log_partitions.dropped.join(" "),
             "failed" => report.failed);
     }
 }

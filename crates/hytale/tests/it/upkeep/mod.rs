@@ -2,6 +2,7 @@
 
 mod logins;
 mod refreshes;
+mod server_logs;
 mod sessions;
 mod stage;
 mod trail;

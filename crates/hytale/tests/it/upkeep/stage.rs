@@ -17,6 +17,7 @@ pub const SETTINGS: UpkeepSettings = UpkeepSettings {
     session_limit: 10,
     session_warning_share: 0.3,
     audit_retention_days: 400,
+    server_logs_retention_days: 30,
 };
 
 pub struct Stage {

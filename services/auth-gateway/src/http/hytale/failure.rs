@@ -14,6 +14,7 @@ use paperclip::v2::schema::Apiv2Errors;
 use reach::vault::VaultError;
 use runtime::http::ApiError;
 use serde_json::json;
+use store::StoreError;
 
 use crate::http::failure::{describe, describe_body};
 
@@ -40,19 +41,17 @@ impl From<ApiError> for HytaleFailure {
 
 impl From<CustodyError> for HytaleFailure {
     fn from(error: CustodyError) -> Self {
-        Self(answer(error))
+        Self(of_custody(error))
     }
 }
 
-fn answer(error: CustodyError) -> ApiError {
+/// What custody could not do.
+pub fn of_custody(error: CustodyError) -> ApiError {
     match error {
-        CustodyError::Store(error) | CustodyError::Vault(VaultError::Store(error))
-            if error.is_transient() =>
-        {
-            ApiError::unavailable("The database does not answer now", error)
-                .with_code("SERVICE_ERROR")
+        CustodyError::Store(error) | CustodyError::Vault(VaultError::Store(error)) => {
+            of_store(error)
         }
-        CustodyError::Store(_) | CustodyError::Vault(_) | CustodyError::Broken(_) => {
+        CustodyError::Vault(_) | CustodyError::Broken(_) => {
             ApiError::internal(error).with_code("SERVICE_ERROR")
         }
         CustodyError::Vendor(error) => of_vendor(error),
@@ -61,6 +60,18 @@ fn answer(error: CustodyError) -> ApiError {
             ApiError::conflict("The same is under way for this account; ask again").after(A_MOMENT)
         }
         error => of_account(error),
+    }
+}
+
+/// What is not in the database, or what the database could not do.
+pub fn of_store(error: StoreError) -> ApiError {
+    match error {
+        StoreError::NotFound(what) => ApiError::not_found(format!("There is no such {what}")),
+        error if error.is_transient() => {
+            ApiError::unavailable("The database does not answer now", error)
+                .with_code("SERVICE_ERROR")
+        }
+        error => ApiError::internal(error).with_code("SERVICE_ERROR"),
     }
 }
 

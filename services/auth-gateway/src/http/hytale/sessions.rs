@@ -1,29 +1,21 @@
 //! Game sessions.
 
-use std::future::{Ready, ready};
-
-use actix_web::dev::Payload;
 use actix_web::web::{Data, Json};
-use actix_web::{FromRequest, HttpRequest};
 use chrono::SecondsFormat;
 use common::types::hytale::HytaleAccount;
 use common::types::id::SessionId;
 use hytale::custody::{Caller, GameSession, SessionChoice, SessionRequest};
-use paperclip::actix::{Apiv2Schema, OperationModifier, api_v2_operation};
-use paperclip::v2::schema::Apiv2Schema;
-use runtime::http::ApiError;
+use paperclip::actix::{Apiv2Schema, api_v2_operation};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::failure::{HytaleFailure, invalid};
+use super::failure::HytaleFailure;
 use super::given::{Given, required, uuid};
+use super::idempotency::IdempotencyKey;
 use super::tokens::Done;
 use crate::auth::{Needs, UseHytale};
 use crate::limits::Limit;
 use crate::state::State;
-
-/// Characters that an idempotency key may have.
-const LONGEST_KEY: usize = 200;
 
 /// What session is asked for.
 #[derive(Debug, Deserialize, Apiv2Schema)]
@@ -75,11 +67,6 @@ pub struct Session {
     /// When both end, RFC 3339.
     expires_at: String,
 }
-
-/// The `Idempotency-Key` header: a request repeated with the same key is answered
-/// the same session.
-#[derive(Debug)]
-pub struct IdempotencyKey(Option<String>);
 
 /// Makes a game session
 ///
@@ -179,25 +166,3 @@ impl From<GameSession> for SessionAnswer {
         }
     }
 }
-
-impl FromRequest for IdempotencyKey {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let Some(given) = request.headers().get("idempotency-key") else {
-            return ready(Ok(Self(None)));
-        };
-        let key = given
-            .to_str()
-            .ok()
-            .filter(|key| (1..=LONGEST_KEY).contains(&key.len()));
-        ready(
-            key.map(|key| Self(Some(key.to_owned())))
-                .ok_or_else(|| invalid("The Idempotency-Key must be 1 to 200 ASCII characters")),
-        )
-    }
-}
-
-impl Apiv2Schema for IdempotencyKey {}
-impl OperationModifier for IdempotencyKey {}

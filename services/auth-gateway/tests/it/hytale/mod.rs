@@ -2,6 +2,7 @@
 
 mod accounts;
 mod docs;
+mod inventory;
 mod limits;
 mod login;
 mod owners;
@@ -9,3 +10,4 @@ mod sessions;
 pub mod stage;
 mod strangers;
 mod tokens;
+mod trail;

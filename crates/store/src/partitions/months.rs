@@ -1,11 +1,8 @@
-//! Months of the audit trail, each a partition: which are to be made and which are
-//! old enough to go.
+//! Months of a table, each a partition: which are to be made and which are old enough
+//! to go.
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeZone, Utc};
 use std::collections::BTreeSet;
-
-/// Stands before the names of the partitions.
-const PREFIX: &str = "hytale_audit_";
 
 /// How many months are made ahead of the current one.
 const AHEAD: u32 = 2;
@@ -20,17 +17,23 @@ impl Month {
         Self(day.with_day(1).unwrap_or(day))
     }
 
-    /// The month of a partition of this name; `None`: it is not one of ours.
-    pub(super) fn of_partition(name: &str) -> Option<Self> {
-        let (year, month) = name.strip_prefix(PREFIX)?.split_once('_')?;
+    /// The month of a partition of `table` of this name; `None`: it is not one of ours.
+    pub(super) fn of_partition(table: &str, name: &str) -> Option<Self> {
+        let rest = name.strip_prefix(table)?.strip_prefix('_')?;
+        let (year, month) = rest.split_once('_')?;
         let first = NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, 1)?;
         let month = Self(first);
-        (month.partition() == name).then_some(month)
+        (month.partition(table) == name).then_some(month)
     }
 
-    /// Name of its partition.
-    pub(super) fn partition(self) -> String {
-        format!("{PREFIX}{:04}_{:02}", self.0.year(), self.0.month())
+    /// Name of its partition of `table`.
+    pub(super) fn partition(self, table: &str) -> String {
+        format!("{table}_{:04}_{:02}", self.0.year(), self.0.month())
+    }
+
+    /// Its first day.
+    pub(super) fn day(self) -> NaiveDate {
+        self.0
     }
 
     /// Its first instant.
@@ -53,7 +56,7 @@ impl Month {
 pub(super) struct Plan {
     /// Months without a partition that need one.
     pub(super) create: Vec<Month>,
-    /// Months all of whose lines are older than they are kept.
+    /// Months all of whose rows are older than they are kept.
     pub(super) drop: Vec<Month>,
 }
 
@@ -63,7 +66,7 @@ impl Plan {
     }
 }
 
-/// Decides from the months that have a partition and those of which lines lie in the
+/// Decides from the months that have a partition and those of which rows lie in the
 /// default one.
 pub(super) fn plan(
     now: DateTime<Utc>,
@@ -114,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_of_which_lines_lie_in_the_default_partition_is_made_too() {
+    fn a_month_of_which_rows_lie_in_the_default_partition_is_made_too() {
         let existing = months([(2026, 11), (2026, 12), (2027, 1)]);
         let plan = plan(
             at("2026-11-15T00:00:00Z"),
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_goes_when_its_last_line_is_old_enough() {
+    fn a_month_goes_when_its_last_row_is_old_enough() {
         let now = at("2026-11-15T00:00:00Z");
         let existing = months([(2026, 8), (2026, 9), (2026, 11)]);
         let days = |keep| plan(now, &existing, &months([]), keep).drop;
@@ -139,15 +142,18 @@ mod tests {
     #[test]
     fn only_names_of_ours_are_months() {
         let november = month(2026, 11);
-        assert_eq!(november.partition(), "hytale_audit_2026_11");
-        assert_eq!(Month::of_partition("hytale_audit_2026_11"), Some(november));
+        let of = |name| Month::of_partition("lines", name);
+        assert_eq!(november.partition("lines"), "lines_2026_11");
+        assert_eq!(of("lines_2026_11"), Some(november));
         for name in [
-            "hytale_audit_default",
-            "hytale_audit_2026_13",
-            "hytale_audit_2026_1",
+            "lines_default",
+            "lines_2026_13",
+            "lines_2026_1",
+            "lines2026_11",
+            "other_2026_11",
             "x",
         ] {
-            assert_eq!(Month::of_partition(name), None, "{name}");
+            assert_eq!(of(name), None, "{name}");
         }
         assert_eq!(november.end(), at("2026-12-01T00:00:00Z"));
     }

@@ -1,0 +1,1 @@
+DROP TABLE hytale_server_log_calls, hytale_server_log_counts, hytale_server_logs;
