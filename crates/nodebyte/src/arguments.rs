@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use common::types::hytale::HytaleAuditEvent;
 use common::types::id::{MessageId, RunId};
+use common::types::limit::Limit;
 use common::types::scope::Scope;
 use common::types::sync::Target;
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ Exit codes:
    1  failed or refused; a watched run ended FAILED
    2  a watched run ended CANCELLED
   64  the command line cannot be understood
-  66  there is no such run, panel, queue, dead letter or API key
+  66  there is no such run, panel, queue, dead letter, API key, client or limit
   69  PostgreSQL or RabbitMQ does not answer
   78  the configuration cannot be used";
 
@@ -64,6 +65,9 @@ pub enum Command {
     /// Keys that clients of the gateway call with
     #[command(subcommand)]
     ApiKey(ApiKey),
+    /// Rate limits that differ for one client, user, account or address
+    #[command(subcommand)]
+    Limit(Limits),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -244,4 +248,32 @@ pub enum ApiKey {
         /// How it begins (nbk_ and 8 characters), or its id
         key: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Limits {
+    /// Set a limit for somebody, above or below the configured one
+    Set {
+        #[command(flatten)]
+        choice: LimitChoice,
+        /// Requests in the limit's usual time
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        requests: u32,
+    },
+    /// List the limits that are set
+    List,
+    /// Let the configured limit hold again
+    Unset {
+        #[command(flatten)]
+        choice: LimitChoice,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct LimitChoice {
+    /// The limit: key, bearer, address, device-code, device-code-by-address, fast-polls,
+    /// refresh-token, game-session
+    pub limit: Limit,
+    /// Whose: service, client:NAME (or its id), user:ID, account:UUID or an IP address
+    pub subject: String,
 }

@@ -13,6 +13,7 @@ mod dead;
 mod failure;
 mod given;
 mod keys;
+mod limit;
 mod migrate;
 mod output;
 mod panel;
@@ -72,6 +73,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<ExitCode, Fai
         Command::Config(arguments::Config::Set { key }) => config::set(&open()?, key).await,
         Command::Keys(arguments::Keys::Generate) => keys::generate(output),
         Command::ApiKey(command) => api_key::run(&open()?, command).await,
+        Command::Limit(command) => limit::run(&open()?, command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "nodebyte", &mut script);

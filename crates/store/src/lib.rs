@@ -16,6 +16,7 @@ mod mirror;
 mod outbox;
 mod panels;
 mod pool;
+mod rate_limits;
 mod reconcile;
 mod runs;
 mod tasks;
@@ -40,6 +41,7 @@ pub use mirror::{MirrorCounts, PageCommit, PageReport, PageRows, ServerParts};
 pub use outbox::{Outgoing, OutgoingRoute};
 pub use panels::{NewPanel, PanelRow, ServerAddress};
 pub use pool::{Settings, Store};
+pub use rate_limits::RateLimitRow;
 pub use reconcile::{Candidate, Listing, RemovalScope, Resource, ResourceCounts, Why};
 pub use runs::{
     CancelOutcome, ConfirmOutcome, Ending, LogLine, NewRun, RunError, RunKind, RunRow, Triggered,

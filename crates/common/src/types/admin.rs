@@ -9,6 +9,10 @@ pub enum AdminEvent {
     ApiKeyCreated,
     /// A key was revoked.
     ApiKeyRevoked,
+    /// A rate limit was set for somebody.
+    RateLimitSet,
+    /// The usual limit holds for somebody again.
+    RateLimitUnset,
 }
 
 impl AdminEvent {
@@ -19,6 +23,8 @@ impl AdminEvent {
             Self::ApiClientCreated => "API_CLIENT_CREATED",
             Self::ApiKeyCreated => "API_KEY_CREATED",
             Self::ApiKeyRevoked => "API_KEY_REVOKED",
+            Self::RateLimitSet => "RATE_LIMIT_SET",
+            Self::RateLimitUnset => "RATE_LIMIT_UNSET",
         }
     }
 }
