@@ -1,6 +1,7 @@
 //! The map of all addresses, and the way to them: request id and real IP (`Observe`,
-//! around the app), whose key it is (`identify`), whether that may do what the route
-//! needs (`Needs`, the handler's first extractor), handler.
+//! around the app), whose key it is (`identify`), how often that may ask (`count_all`),
+//! whether it may do what the route needs (`Needs`, the handler's first extractor),
+//! handler. Of what is wrapped around a scope, the last one named comes first.
 
 use std::sync::Arc;
 
@@ -11,12 +12,14 @@ use runtime::health::{self, Health};
 use crate::auth::identify;
 use crate::http::hytale::{accounts, login, sessions, tokens, validate};
 use crate::http::{servers, sync, sync_stream};
+use crate::limits::count_all;
 use crate::openapi::{self, Document};
 
 /// Everything that the OpenAPI document describes.
 pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     app.service(
         scope("/api/hytale")
+            .wrap(from_fn(count_all))
             .wrap(from_fn(identify))
             .service(resource("/device-code").route(post().to(login::device_code)))
             .service(resource("/token-poll").route(post().to(login::token_poll)))
@@ -33,6 +36,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1/hytale/oauth")
+            .wrap(from_fn(count_all))
             .wrap(from_fn(identify))
             .service(resource("/device-code").route(post().to(login::device_code)))
             .service(resource("/token").route(post().to(login::token_poll)))
@@ -46,6 +50,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1/hytale")
+            .wrap(from_fn(count_all))
             .wrap(from_fn(identify))
             .service(resource("/accounts").route(get().to(accounts::list)))
             .service(
@@ -56,6 +61,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1")
+            .wrap(from_fn(count_all))
             .wrap(from_fn(identify))
             .service(resource("/sync/full").route(post().to(sync::trigger)))
             .service(resource("/sync/locations").route(post().to(sync::trigger)))

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::auth::KeyVerdicts;
 use crate::http::sync_log::SyncLog;
-use crate::limits::Limits;
+use crate::limits::{Granted, Limits};
 use crate::live_panels::LivePanels;
 use crate::run_feed::RunFeed;
 
@@ -63,6 +63,7 @@ impl State {
                     log,
                 ),
                 config.limits.clone(),
+                Granted::start(store.clone(), log),
             ),
             streams: Arc::new(Semaphore::new(config.http.event_streams)),
             config: Arc::clone(config),

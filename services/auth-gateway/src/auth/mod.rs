@@ -10,7 +10,9 @@ mod identify;
 mod key_verdicts;
 mod needs;
 mod origin;
+mod principal;
 
 pub use identify::identify;
 pub use key_verdicts::KeyVerdicts;
 pub use needs::{MayNeed, Needs, ReadServers, ReadSyncs, RunSyncs, UseHytale};
+pub use principal::principal;

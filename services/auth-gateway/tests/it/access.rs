@@ -11,10 +11,10 @@ use uuid::Uuid;
 use crate::gateway::{Differences, Gateway, KEY, answer, error_code};
 use crate::hytale::stage::Stage;
 
-struct Operation {
-    method: Method,
+pub struct Operation {
+    pub method: Method,
     /// With ids filled in.
-    path: String,
+    pub path: String,
     description: String,
     needs: &'static [Scope],
 }
@@ -46,7 +46,7 @@ fn needs(method: &Method, path: &str) -> &'static [Scope] {
 }
 
 /// Every documented operation that needs a key.
-fn closed_operations() -> Vec<Operation> {
+pub fn closed_operations() -> Vec<Operation> {
     let document = auth_gateway::openapi::document();
     let paths = document["paths"].as_object().unwrap();
     paths

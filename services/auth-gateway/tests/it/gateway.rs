@@ -82,6 +82,8 @@ impl Gateway {
             ("SHUTDOWN_SECONDS", "20".to_owned()),
             // The tests share the machine with each other.
             ("LIMITS_DECISION_MILLISECONDS", "10000".to_owned()),
+            // All strangers of a test have one address.
+            ("LIMITS_ADDRESS", "100000".to_owned()),
         ];
         variables.extend(differences.variables);
         let config = Arc::new(Config::load(&Sources::of_variables(variables)).unwrap());

@@ -16,6 +16,7 @@ mod events;
 mod gateway;
 mod hytale;
 mod lifecycle;
+mod limits;
 mod openapi;
 mod servers;
 mod stream;
