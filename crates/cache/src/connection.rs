@@ -4,11 +4,12 @@ use deadpool_redis::redis::aio::{MultiplexedConnection, PubSub};
 use deadpool_redis::redis::{
     AsyncConnectionConfig, Client, FromRedisValue, RedisError, ScriptInvocation, cmd,
 };
-use deadpool_redis::{BuildError, Manager, Pool, PoolError, Runtime};
+use deadpool_redis::{BuildError, Connection, Manager, Pool, PoolError, Runtime};
 use secrecy::{ExposeSecret, SecretString};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinError;
 use tokio::time::timeout;
 
 /// How to reach Redis, and how long to wait for it.
@@ -57,6 +58,9 @@ pub enum CacheError {
     /// Redis answered with an error, or the connection broke.
     #[error("Redis failed")]
     Command(#[source] RedisError),
+    /// The process is ending.
+    #[error("the connection to Redis was given up")]
+    Ended(#[source] JoinError),
 }
 
 /// A lazily connected pool; clones share it.
@@ -139,13 +143,15 @@ impl Cache {
                     .map_err(CacheError::Command)
             })
             .await;
-        let outcome = match &result {
-            Ok(_) => "ok",
-            Err(CacheError::Timeout) => "timeout",
-            Err(_) => "error",
-        };
-        metrics::counter!("nodebyte_cache_operations_total", "operation" => name, "outcome" => outcome).increment(1);
+        count(name, &result);
         result
+    }
+
+    /// A connection that no longer belongs to the pool.
+    pub(crate) async fn detached(&self) -> Result<MultiplexedConnection, CacheError> {
+        self.bounded(async { self.pool.get().await.map_err(CacheError::Connect) })
+            .await
+            .map(Connection::take)
     }
 
     /// A connection of its own that can subscribe to channels.
@@ -167,4 +173,15 @@ impl Cache {
             .await
             .unwrap_or(Err(CacheError::Timeout))
     }
+}
+
+/// Says in the figures how an operation ended.
+pub(crate) fn count<T>(name: &'static str, result: &Result<T, CacheError>) {
+    let outcome = match result {
+        Ok(_) => "ok",
+        Err(CacheError::Timeout) => "timeout",
+        Err(_) => "error",
+    };
+    metrics::counter!("nodebyte_cache_operations_total", "operation" => name, "outcome" => outcome)
+        .increment(1);
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here may matter when it is lost: Redis keeps no job, no lock and no
 //! truth. It counts what several processes share ([`RedisBudget`], the rate
-//! limits of [`Cache::take_token`]) and carries news that can be read elsewhere
+//! limits of [`RateLimiter`]) and carries news that can be read elsewhere
 //! ([`ProgressFeed`]). Every operation is bounded by a short timeout, and its
 //! failure tells the caller to do without.
 //!
@@ -11,6 +11,7 @@
 
 mod budget;
 mod connection;
+mod line;
 mod progress;
 mod rate_limit;
 

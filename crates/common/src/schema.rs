@@ -450,6 +450,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    rate_limits (limit_name, subject) {
+        limit_name -> Text,
+        subject -> Text,
+        requests -> Int8,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     server_databases (id) {
         id -> Uuid,
         panel_id -> Uuid,
@@ -738,6 +747,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     panel_kinds,
     panel_users,
     panels,
+    rate_limits,
     server_databases,
     server_subusers,
     server_variables,

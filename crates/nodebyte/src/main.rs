@@ -13,6 +13,7 @@ mod dead;
 mod failure;
 mod given;
 mod keys;
+mod limit;
 mod migrate;
 mod output;
 mod panel;
@@ -76,6 +77,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<ExitCode, Fai
         Command::ApiKey(command) => api_key::run(&open()?, command).await,
         Command::User(command) => user::run(&open()?, command).await,
         Command::Token(command) => token::run(&open()?, command).await,
+        Command::Limit(command) => limit::run(&open()?, command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "nodebyte", &mut script);

@@ -18,6 +18,7 @@ mod outbox;
 mod panels;
 mod partitions;
 mod pool;
+mod rate_limits;
 mod reconcile;
 mod runs;
 mod tasks;
@@ -48,6 +49,7 @@ pub use outbox::{Outgoing, OutgoingRoute};
 pub use panels::{NewPanel, PanelRow, ServerAddress};
 pub use partitions::{MonthlyTable, Partitions};
 pub use pool::{Settings, Store};
+pub use rate_limits::RateLimitRow;
 pub use reconcile::{Candidate, Listing, RemovalScope, Resource, ResourceCounts, Why};
 pub use runs::{
     CancelOutcome, ConfirmOutcome, Ending, LogLine, NewRun, RunError, RunKind, RunRow, Triggered,

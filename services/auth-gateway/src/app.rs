@@ -193,6 +193,8 @@ impl App {
             .finish();
         self.stop_relay.cancel();
         drain
+            .step("rate limits", self.state.limits.close())
+            .await
             .step("relay", async {
                 // It ends by returning; a panic has its own line.
                 let _ = relay.await;

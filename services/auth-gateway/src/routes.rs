@@ -1,6 +1,8 @@
 //! The map of all addresses, and the way to them: request id and real IP (`Observe`,
-//! around the app), whose credentials these are (`identify`), whether they may do what the route
-//! needs (`Needs`, the handler's first extractor), handler.
+//! around the app), whose credentials these are (`identify`, behind a
+//! ceiling on those of one address that are not good), how often that caller may ask
+//! (`count_all`), whether it may do what the route needs (`Needs`, the handler's first
+//! extractor), handler. Of what is wrapped around a scope, the last one named comes first.
 
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use crate::http::hytale::{
     accounts, audit, inventory, login, server_logs, sessions, tokens, validate,
 };
 use crate::http::{jwks, servers, sync, sync_stream};
+use crate::limits::count_all;
 use crate::openapi::{self, Document};
 
 /// Where the keys are that verify the gateway's tokens.
@@ -24,6 +27,7 @@ pub(crate) const JWKS: &str = "/.well-known/jwks.json";
 pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     app.service(
         scope("/api/hytale")
+            .wrap(from_fn(count_all))
             .wrap(from_fn(identify))
             .service(resource("/device-code").route(post().to(login::device_code)))
             .service(resource("/token-poll").route(post().to(login::token_poll)))
@@ -40,6 +44,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1/hytale/oauth")
+            .wrap(from_fn(count_all))
             .wrap(from_fn(identify))
             .service(resource("/device-code").route(post().to(login::device_code)))
             .service(resource("/token").route(post().to(login::token_poll)))
@@ -53,6 +58,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1/hytale")
+            .wrap(from_fn(count_all))
             .wrap(from_fn(identify))
             .service(resource("/accounts").route(get().to(accounts::list)))
             .service(
@@ -72,6 +78,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1")
+            .wrap(from_fn(count_all))
             .wrap(from_fn(identify))
             .service(resource("/sync/full").route(post().to(sync::trigger)))
             .service(resource("/sync/locations").route(post().to(sync::trigger)))

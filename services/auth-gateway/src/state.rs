@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::auth::{ApiKeys, Bearers, CredentialEpoch, SigningKeys};
 use crate::http::sync_log::SyncLog;
-use crate::limits::Limits;
+use crate::limits::{Granted, Limits};
 use crate::live_panels::LivePanels;
 use crate::run_feed::RunFeed;
 
@@ -78,6 +78,7 @@ impl State {
                     log,
                 ),
                 config.limits.clone(),
+                Granted::start(store.clone(), log),
             ),
             streams: Arc::new(Semaphore::new(config.http.event_streams)),
             config: Arc::clone(config),

@@ -1,23 +1,33 @@
 //! Rate limits with an answer in any case.
 //!
-//! While Redis answers, one bucket is shared by all processes and exact. What Redis
-//! does not decide in time is decided here: each process then holds its share of the
-//! limit. After a failure Redis is left alone for a while, so that its absence costs
-//! one request in a while the wait, and not each.
+//! While Redis answers, one bucket is shared by all processes: exact to the request
+//! ([`RateLimiter::take`]), or served from leases of tokens that are held here
+//! ([`RateLimiter::take_leased`]). What Redis does not decide in time is decided here:
+//! each process then holds its share of the limit.
 
+use super::breaker::Breaker;
 use super::bucket::Bucket;
-use super::{RateDecision, RateRule};
-use crate::connection::{Cache, CacheError};
+use super::lease::largest;
+use super::leases::{Leases, Rest, Taken};
+use super::{Answer, RateDecision, RateRule, Told, wish};
+use crate::connection::Cache;
+use crate::line::Line;
+use futures_util::{StreamExt, stream};
 use moka::sync::Cache as Buckets;
 use slog::{Logger, info, warn};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
-
-/// How long Redis is left alone after a failure.
-const PAUSE: Duration = Duration::from_secs(1);
+use tokio::runtime::Handle;
+use tokio::time::{MissedTickBehavior, interval};
 
 /// Buckets that a process remembers while it counts for itself.
 const MOST_BUCKETS: u64 = 100_000;
+
+/// Between two looks for leases that lie idle.
+const SWEEP: Duration = Duration::from_millis(250);
+
+/// Leases that are given back at once; they share a connection.
+const GIVEN_BACK_AT_ONCE: usize = 64;
 
 /// A decision, and who made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,100 +44,180 @@ pub struct RateLimiter(Arc<Inner>);
 
 struct Inner {
     cache: Cache,
+    line: Line,
     sharers: u32,
-    patience: Duration,
     local: Buckets<String, Arc<Mutex<Bucket>>>,
-    /// Redis is not asked before.
-    away_until: Mutex<Option<Instant>>,
+    leases: Leases,
+    breaker: Breaker,
+    /// Where leases are asked for, whichever thread needs them.
+    home: Handle,
     log: Logger,
 }
 
 impl RateLimiter {
     /// `sharers` (at least 1) processes are taken to share a limit while they cannot
-    /// count together; Redis has `patience` for each decision.
+    /// count together; Redis has `patience` for each decision. Leases are looked after on
+    /// the runtime that this is called on.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
     #[must_use]
     pub fn new(cache: Cache, sharers: u32, patience: Duration, log: &Logger) -> Self {
-        Self(Arc::new(Inner {
+        let (home, now) = (Handle::current(), Instant::now());
+        let inner = Arc::new(Inner {
+            line: Line::new(&cache, patience, home.clone()),
             cache,
             sharers: sharers.max(1),
-            patience,
             local: Buckets::new(MOST_BUCKETS),
-            away_until: Mutex::default(),
+            leases: Leases::new(sharers.saturating_sub(1), now),
+            breaker: Breaker::new(now),
+            home,
             log: log.clone(),
-        }))
+        });
+        inner.home.spawn(sweep(Arc::downgrade(&inner)));
+        Self(inner)
     }
 
-    /// Takes one token from the bucket `name` under `rule`; see
+    /// Takes one token from the bucket `name` under `rule`, exactly; see
     /// [`Cache::take_token`].
     pub async fn take(&self, name: &str, rule: RateRule) -> Ruling {
-        if self.is_asked() {
-            let asked = self.0.cache.take_token(name, rule);
-            let asked = tokio::time::timeout(self.0.patience, asked).await;
-            match asked.unwrap_or(Err(CacheError::Timeout)) {
-                Ok(decision) => {
-                    self.is_back();
-                    return Ruling {
-                        decision,
-                        shared: true,
-                    };
-                }
-                Err(error) => self.is_away(&error),
-            }
-        }
-        Ruling {
-            decision: self.take_here(name, rule),
-            shared: false,
+        match self.0.ask(name, rule, 1).await {
+            Some(answer) => Ruling {
+                decision: answer.of_one(),
+                shared: true,
+            },
+            None => self.0.alone(name, rule),
         }
     }
 
-    fn take_here(&self, name: &str, rule: RateRule) -> RateDecision {
+    /// Gives one token back that [`take`](Self::take) has given. If Redis does not hear of
+    /// it, it comes back by itself, as if it had been used.
+    pub async fn give_back(&self, name: &str, rule: RateRule) {
+        self.0.ask(name, rule, -1).await;
+    }
+
+    /// Takes one token as [`take`](Self::take) does, but from a lease if one is held: at
+    /// most 20 tokens, or a hundredth of the limit, which were taken from the shared bucket
+    /// together. They are renewed in the background before they run out, and given back
+    /// when nobody takes one for a second. So within any time the limit is exceeded by no
+    /// more than one lease a process, and no more than that lies unused; what remains is
+    /// then a lower bound. Of a limit below 200, where a lease is one token, each is taken
+    /// exactly.
+    pub async fn take_leased(&self, name: &str, rule: RateRule) -> Ruling {
+        if largest(rule) <= 1 {
+            return self.take(name, rule).await;
+        }
+        let now = Instant::now();
+        let may_ask = self.0.breaker.allows(now);
+        let (taken, ask) = self.0.leases.take(name, rule, may_ask, now);
+        if let Some(name) = ask {
+            self.0.home.spawn(renew(Arc::clone(&self.0), name));
+        }
+        let decision = match taken {
+            Taken::Decided(decision) => decision,
+            Taken::Wait(decided) => match decided.await {
+                Ok(decision) => decision,
+                // Redis did not answer in time.
+                Err(_) => return self.0.alone(name, rule),
+            },
+            Taken::Alone => return self.0.alone(name, rule),
+            Taken::Single => return self.take(name, rule).await,
+        };
+        Ruling {
+            decision,
+            shared: true,
+        }
+    }
+
+    /// Gives all leases back, because this process ends.
+    pub async fn close(&self) {
+        let rests = self.0.leases.end_all();
+        self.0.give_back(rests).await;
+    }
+}
+
+/// Asks the shared bucket on behalf of all who wait for it here.
+async fn renew(inner: Arc<Inner>, name: Arc<str>) {
+    loop {
+        let Some((rule, wanted)) = inner.leases.wish(&name) else {
+            return;
+        };
+        let answer = inner.ask(&name, rule, i64::from(wanted)).await;
+        let settled = inner.leases.settle(&name, wanted, answer, Instant::now());
+        if let Some(surplus) = settled.surplus {
+            inner.give_back(vec![surplus]).await;
+        }
+        if !settled.again {
+            return;
+        }
+    }
+}
+
+/// Makes ready, and gives idle leases back for as long as there is a limiter.
+async fn sweep(inner: Weak<Inner>) {
+    if let Some(line) = inner.upgrade().map(|inner| inner.line.clone()) {
+        line.open_ahead().await;
+    }
+    let mut ticks = interval(SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(inner) = inner.upgrade() else {
+            return;
+        };
+        let rests = inner.leases.end_idle(Instant::now());
+        inner.give_back(rests).await;
+    }
+}
+
+impl Inner {
+    /// What the shared bucket says, if Redis says it in time.
+    async fn ask(&self, name: &str, rule: RateRule, wanted: i64) -> Option<Answer> {
+        if !self.breaker.enter(Instant::now()) {
+            return None;
+        }
+        let wish = wish(&self.cache, name, rule, wanted);
+        match self.line.script::<Told>("rate_limit", &wish).await {
+            Ok(told) => {
+                if self.breaker.answered() {
+                    info!(self.log, "Redis is back: rate limits are shared");
+                }
+                Some(Answer::of(told))
+            }
+            Err(error) => {
+                if self.breaker.failed(Instant::now()) {
+                    warn!(self.log, "Redis is away: each process holds its share of the rate limits";
+                        "error" => %error);
+                }
+                None
+            }
+        }
+    }
+
+    /// What Redis does not take back comes back by itself, as if it had been used.
+    async fn give_back(&self, rests: Vec<Rest>) {
+        stream::iter(rests)
+            .for_each_concurrent(GIVEN_BACK_AT_ONCE, async |rest| {
+                let tokens = -i64::from(rest.tokens);
+                self.ask(&rest.name, rest.rule, tokens).await;
+            })
+            .await;
+    }
+
+    /// This process' share of the limit decides.
+    fn alone(&self, name: &str, rule: RateRule) -> Ruling {
         let share = RateRule {
-            capacity: (rule.capacity / self.0.sharers).max(1),
-            per_second: rule.per_second / f64::from(self.0.sharers),
+            capacity: (rule.capacity / self.sharers).max(1),
+            per_second: rule.per_second / f64::from(self.sharers),
         };
         let now = Instant::now();
         let bucket = self
-            .0
             .local
-            .get_with_by_ref(name, || Arc::new(Mutex::new(Bucket::full(share, now))));
+            .get_with_by_ref(name, || Arc::new(Mutex::new(Bucket::full(now))));
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.take(share, now)
-    }
-
-    fn is_asked(&self) -> bool {
-        self.away_until()
-            .is_none_or(|until| Instant::now() >= until)
-    }
-
-    fn is_away(&self, error: &CacheError) {
-        let before = self.set_away_until(Some(Instant::now() + PAUSE));
-        if before.is_none() {
-            warn!(self.0.log, "Redis is away: each process holds its share of the rate limits";
-                "error" => %error);
+        Ruling {
+            decision: bucket.take(share, 1, now).of_one(),
+            shared: false,
         }
-    }
-
-    fn is_back(&self) {
-        // The usual case takes no lock to write.
-        if self.away_until().is_some() && self.set_away_until(None).is_some() {
-            info!(self.0.log, "Redis is back: rate limits are shared");
-        }
-    }
-
-    fn away_until(&self) -> Option<Instant> {
-        *self
-            .0
-            .away_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_away_until(&self, until: Option<Instant>) -> Option<Instant> {
-        let mut away_until = self
-            .0
-            .away_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *away_until, until)
     }
 }

@@ -1,15 +1,27 @@
 //! Rate limits of our own API, shared by all its processes.
 //!
-//! [`Cache::take_token`] counts in Redis and nowhere else; [`RateLimiter`] asks it and
-//! has an answer also while Redis is away.
+//! [`Cache::take_token`] counts in Redis and nowhere else; [`RateLimiter`] has an answer
+//! also while Redis is away, and can serve a generous limit from small leases of tokens,
+//! so that few of its requests cost a way to Redis.
+//!
+//! `bucket` is the arithmetic, the same as in `bucket.lua`; `lease` decides about the
+//! tokens that are held here, without a clock or I/O; `leases` keeps many of them, of
+//! those who came a moment ago (`recent`);
+//! `breaker` says when to leave Redis alone; `limiter` joins them.
 
+mod breaker;
 mod bucket;
+mod lease;
+mod leases;
 mod limiter;
+mod recent;
+#[cfg(test)]
+mod simulation;
 
 pub use limiter::{RateLimiter, Ruling};
 
 use crate::connection::{Cache, CacheError};
-use deadpool_redis::redis::Script;
+use deadpool_redis::redis::{Script, ScriptInvocation};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -29,12 +41,59 @@ pub struct RateRule {
 pub struct RateDecision {
     /// Whether it may go on; it has been counted then.
     pub allowed: bool,
-    /// Requests that could follow at once.
+    /// Requests that could follow at once; from a lease, perhaps more.
     pub remaining: u32,
     /// When the next one is allowed; zero if it is now.
     pub retry_after: Duration,
     /// When the bucket is full again.
     pub reset_after: Duration,
+}
+
+/// What a bucket says to a wish for tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Answer {
+    /// Tokens of those that were wanted.
+    granted: u32,
+    /// Whole tokens that are left.
+    left: u32,
+    /// Until the next token; zero if one is left.
+    next: Duration,
+    /// Until it is full.
+    full: Duration,
+}
+
+/// As the script returns it.
+type Told = (i64, u32, u64, u64);
+
+impl Answer {
+    fn of((granted, left, next, full): Told) -> Self {
+        Self {
+            granted: u32::try_from(granted).unwrap_or(0),
+            left,
+            next: Duration::from_millis(next),
+            full: Duration::from_millis(full),
+        }
+    }
+
+    /// What it means for a request that wanted one token.
+    fn of_one(self) -> RateDecision {
+        RateDecision {
+            allowed: self.granted >= 1,
+            remaining: self.left,
+            retry_after: self.next,
+            reset_after: self.full,
+        }
+    }
+}
+
+/// Asks the bucket `name` for `wanted` tokens, or gives some back.
+fn wish(cache: &Cache, name: &str, rule: RateRule, wanted: i64) -> ScriptInvocation<'static> {
+    let mut invocation = SCRIPT.key(cache.key(&format!("rate:{name}")));
+    invocation
+        .arg(rule.capacity.max(1))
+        .arg(rule.per_second)
+        .arg(wanted);
+    invocation
 }
 
 impl Cache {
@@ -44,15 +103,9 @@ impl Cache {
     /// # Errors
     /// When Redis is no help; the caller decides whether to let the request by.
     pub async fn take_token(&self, name: &str, rule: RateRule) -> Result<RateDecision, CacheError> {
-        let mut invocation = SCRIPT.key(self.key(&format!("rate:{name}")));
-        invocation.arg(rule.capacity.max(1)).arg(rule.per_second);
-        let (granted, remaining, next, full): (u8, u32, u64, u64) =
-            self.script("rate_limit", &invocation).await?;
-        Ok(RateDecision {
-            allowed: granted == 1,
-            remaining,
-            retry_after: Duration::from_millis(next),
-            reset_after: Duration::from_millis(full),
-        })
+        let told: Told = self
+            .script("rate_limit", &wish(self, name, rule, 1))
+            .await?;
+        Ok(Answer::of(told).of_one())
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod budget;
+mod leases;
 mod outage;
 mod progress;
 mod properties;

@@ -27,6 +27,10 @@ pub enum AdminEvent {
     SigningKeyCreated,
     /// A key was dropped, and all tokens that it signed with it.
     SigningKeyDropped,
+    /// A rate limit was set for somebody.
+    RateLimitSet,
+    /// The usual limit holds for somebody again.
+    RateLimitUnset,
 }
 
 impl AdminEvent {
@@ -46,6 +50,8 @@ impl AdminEvent {
             Self::TokenRevoked => "TOKEN_REVOKED",
             Self::SigningKeyCreated => "SIGNING_KEY_CREATED",
             Self::SigningKeyDropped => "SIGNING_KEY_DROPPED",
+            Self::RateLimitSet => "RATE_LIMIT_SET",
+            Self::RateLimitUnset => "RATE_LIMIT_UNSET",
         }
     }
 }

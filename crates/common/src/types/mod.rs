@@ -5,6 +5,7 @@ pub mod caller;
 pub mod event;
 pub mod hytale;
 pub mod id;
+pub mod limit;
 pub mod message;
 pub mod panel;
 pub mod scope;

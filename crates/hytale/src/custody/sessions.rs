@@ -1,12 +1,13 @@
 //! Game sessions: making and prolonging them.
 
 use super::accounts::{Caller, stored_profiles};
+use super::session_wish::{SessionRequest, Wish};
 use super::spend::AccessToken;
 use super::tokens::{Column, of_session};
 use super::{Custody, CustodyError, SESSION_WINDOW};
 use crate::vendor::{Refusal, SessionTokens, VendorError};
 use chrono::{DateTime, Utc};
-use common::types::caller::{Origin, Principal};
+use common::types::caller::Origin;
 use common::types::hytale::{HytaleAccount, HytaleAuditEvent};
 use common::types::id::SessionId;
 use reach::vault::Vault;
@@ -14,19 +15,8 @@ use runtime::error_chain::ErrorChain;
 use secrecy::SecretString;
 use slog::warn;
 use std::time::Duration;
-use store::{NewSession, SessionClaim, SessionRow, StoreError};
+use store::{NewSession, SessionClaim, SessionRow};
 use uuid::Uuid;
-
-/// What session is asked for.
-#[derive(Debug, Clone, Default)]
-pub struct SessionRequest {
-    /// For which profile; without it the selected one, or the only one.
-    pub profile: Option<Uuid>,
-    /// For which of our servers.
-    pub server: Option<Uuid>,
-    /// Asking again with the same key means the same session.
-    pub idempotency_key: Option<String>,
-}
 
 /// Which session is meant: by id, or the one that fits.
 #[derive(Debug, Clone, Copy, Default)]
@@ -350,19 +340,6 @@ impl Custody {
             expires_at,
         })
     }
-
-    /// A server that sessions of the caller may be linked to: a user's own; services know
-    /// every server.
-    async fn known_server(&self, server: Uuid, caller: &Caller) -> Result<Uuid, CustodyError> {
-        let owner = match &caller.principal {
-            Principal::User(user) => Some(user.as_str()),
-            Principal::Service | Principal::Client(_) => None,
-        };
-        match self.store().server_id(server, owner).await {
-            Err(StoreError::NotFound(_)) => Err(CustodyError::UnknownServer),
-            other => Ok(other?),
-        }
-    }
 }
 
 /// When it is worth asking again where a refusal could not be told apart.
@@ -373,19 +350,6 @@ fn is_about_the_token(error: &VendorError) -> bool {
         error.refusal(),
         Some(Refusal::Unauthorized | Refusal::Forbidden)
     )
-}
-
-/// What a request says of the session that it wants.
-struct Wish {
-    profile: Option<Uuid>,
-    server: Option<Uuid>,
-}
-
-impl Wish {
-    /// Whether the session may be the answer, if the request repeats an earlier one.
-    fn is_for(&self, row: &SessionRow) -> bool {
-        self.profile.is_none_or(|profile| profile == row.profile_id) && self.server == row.server_id
-    }
 }
 
 fn seal(

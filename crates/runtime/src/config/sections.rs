@@ -342,8 +342,18 @@ impl HytaleConfig {
 /// Section `limits`: requests that the gateway takes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LimitsConfig {
+    /// Requests with one client's keys in a minute.
+    pub key: u32,
+    /// Requests with one user's bearer tokens in a minute.
+    pub bearer: u32,
+    /// Requests of one address without good credentials in a minute.
+    pub address: u32,
+    /// Credentials that one address tries in 15 minutes and that are not good.
+    pub failed_credentials: u32,
     /// Logins that one principal begins in 15 minutes.
     pub device_code: u32,
+    /// Logins that one address begins without credentials in 15 minutes.
+    pub device_code_by_address: u32,
     /// Polls of one login faster than its interval, in 5 minutes.
     pub fast_polls: u32,
     /// Refresh tokens of one account spent on request in an hour.

@@ -18,6 +18,7 @@ mod links;
 mod messaging;
 mod migrate;
 mod mirror;
+mod rate_limits;
 mod runs;
 mod stage;
 mod tasks;

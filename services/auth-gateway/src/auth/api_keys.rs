@@ -26,6 +26,11 @@ impl ApiKeys {
         }
     }
 
+    /// The key of this hash, if it is known to be good.
+    pub fn known(&self, hash: &KeyHash) -> Option<ValidApiKey> {
+        self.verdicts.known(hash)
+    }
+
     /// The key of this hash, if it is good.
     ///
     /// # Errors

@@ -1,17 +1,20 @@
 //! Whose credentials a request carries.
 
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, ResponseError};
 use common::crypto::api_key;
 use common::types::caller::Principal;
 use common::types::scope::{Scope, Scopes};
-use runtime::http::client_key;
+use runtime::http::{ApiError, client_key};
+use store::ValidApiKey;
 
+use super::bearers::Bearer;
 use super::verdicts::{NoVerdict, Refused};
+use crate::limits;
 use crate::state::State;
 
 /// The header that carries a key. A query parameter is not read: it would end up in the
@@ -53,19 +56,45 @@ pub(super) struct Credentials {
     authorization: Option<HeaderValue>,
 }
 
-/// Finds out who sent the request and keeps it with it.
+/// Finds out who sent the request and keeps it with it. Refuses only whose address has
+/// tried too many credentials that were not good, unless these are known to be good.
 pub async fn identify(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
     let credentials = Credentials::of(request.headers());
-    let identity = match request.app_data::<Data<State>>().cloned() {
-        Some(state) => credentials.identity(&state).await,
-        None => Identity::Refused(Refused::Key),
+    let identity = match request.app_data::<Data<State>>() {
+        Some(state) => try_out(&credentials, state, &request).await,
+        None => Ok(Identity::Refused(Refused::Key)),
     };
-    request.extensions_mut().insert(identity);
-    request.extensions_mut().insert(credentials);
-    next.call(request).await
+    match identity {
+        Ok(identity) => {
+            request.extensions_mut().insert(identity);
+            request.extensions_mut().insert(credentials);
+            Ok(next.call(request).await?.map_into_left_body())
+        }
+        // An answer, not an error: it passes all that answers pass.
+        Err(refusal) => Ok(request
+            .into_response(refusal.error_response())
+            .map_into_right_body()),
+    }
+}
+
+async fn try_out(
+    credentials: &Credentials,
+    state: &State,
+    request: &ServiceRequest,
+) -> Result<Identity, ApiError> {
+    if let Some(identity) = credentials.at_hand(state) {
+        return Ok(identity);
+    }
+    let address = limits::address(request);
+    state.limits.attempt(&address).await?;
+    let identity = credentials.identity(state).await;
+    if !matches!(identity, Identity::Refused(_)) {
+        state.limits.attempt_did_not_fail(&address).await;
+    }
+    Ok(identity)
 }
 
 impl Credentials {
@@ -82,8 +111,24 @@ impl Credentials {
         }
     }
 
+    /// Whom they stand for, if that is known without asking anybody: none, or good ones.
+    fn at_hand(&self, state: &State) -> Option<Identity> {
+        Some(match (&self.key, &self.authorization) {
+            (None, None) => Identity::Nobody,
+            (Some(key), None) => key_at_hand(state, key)?,
+            (None, Some(authorization)) => bearer_at_hand(state, authorization)?,
+            (Some(key), Some(authorization)) => both(
+                key_at_hand(state, key)?,
+                bearer_at_hand(state, authorization)?,
+            ),
+        })
+    }
+
     /// Whom they stand for now. Both, where both came along, must be good.
     pub(super) async fn identity(&self, state: &State) -> Identity {
+        if let Some(identity) = self.at_hand(state) {
+            return identity;
+        }
         match (&self.key, &self.authorization) {
             (None, None) => Identity::Nobody,
             (Some(key), None) => of_key(state, key).await,
@@ -114,29 +159,37 @@ fn both(key: Identity, bearer: Identity) -> Identity {
     }
 }
 
-async fn of_key(state: &State, given: &HeaderValue) -> Identity {
-    let Ok(given) = given.to_str() else {
-        return Identity::Refused(Refused::Key);
-    };
-    let known = |principal, scopes| {
-        Identity::Known(Known {
-            principal,
-            and: None,
-            scopes,
-        })
-    };
+fn key_at_hand(state: &State, given: &HeaderValue) -> Option<Identity> {
+    let given = given.to_str().ok()?;
     let installation = state.config.security.backend_api_key.as_ref();
     if installation.is_some_and(|expected| client_key::matches(expected, given)) {
-        return known(Principal::Service, Scopes::all().without(Scope::Admin));
+        let scopes = Scopes::all().without(Scope::Admin);
+        return Some(known(Principal::Service, scopes));
     }
-    let Some(hash) = api_key::hash(given) else {
+    state.keys.known(&api_key::hash(given)?).map(of_client)
+}
+
+async fn of_key(state: &State, given: &HeaderValue) -> Identity {
+    if let Some(identity) = key_at_hand(state, given) {
+        return identity;
+    }
+    let Some(hash) = given.to_str().ok().and_then(api_key::hash) else {
         return Identity::Refused(Refused::Key);
     };
     match state.keys.of(hash).await {
-        Ok(Ok(key)) => known(Principal::Client(key.value.client), key.value.scopes),
+        Ok(Ok(key)) => of_client(key.value),
         Ok(Err(refused)) => Identity::Refused(refused),
         Err(error) => Identity::Unchecked(error),
     }
+}
+
+fn of_client(key: ValidApiKey) -> Identity {
+    known(Principal::Client(key.client), key.scopes)
+}
+
+fn bearer_at_hand(state: &State, given: &HeaderValue) -> Option<Identity> {
+    let token = given.to_str().ok().and_then(token)?;
+    state.bearers.known(token).map(of_user)
 }
 
 async fn of_bearer(state: &State, given: &HeaderValue) -> Identity {
@@ -144,14 +197,22 @@ async fn of_bearer(state: &State, given: &HeaderValue) -> Identity {
         return Identity::Refused(Refused::Token);
     };
     match state.bearers.of(token).await {
-        Ok(Ok(bearer)) => Identity::Known(Known {
-            principal: Principal::User(bearer.value.user),
-            and: None,
-            scopes: bearer.value.scopes,
-        }),
+        Ok(Ok(bearer)) => of_user(bearer.value),
         Ok(Err(refused)) => Identity::Refused(refused),
         Err(error) => Identity::Unchecked(error),
     }
+}
+
+fn of_user(bearer: Bearer) -> Identity {
+    known(Principal::User(bearer.user), bearer.scopes)
+}
+
+fn known(principal: Principal, scopes: Scopes) -> Identity {
+    Identity::Known(Known {
+        principal,
+        and: None,
+        scopes,
+    })
 }
 
 /// The token of `Authorization`; schemes are written in any case.
@@ -166,14 +227,6 @@ fn token(value: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use uuid::Uuid;
-
-    fn known(principal: Principal, scopes: Scopes) -> Identity {
-        Identity::Known(Known {
-            principal,
-            and: None,
-            scopes,
-        })
-    }
 
     fn user(scopes: Scopes) -> Identity {
         known(Principal::User("anna".to_owned()), scopes)

@@ -13,6 +13,7 @@ mod identify;
 mod key_limits;
 mod needs;
 mod origin;
+mod principal;
 mod server_logs;
 mod signing_keys;
 mod verdicts;
@@ -27,5 +28,6 @@ pub use needs::{
     Administer, MayNeed, Needs, ReadServerLogs, ReadServers, ReadSyncs, RunSyncs, UseHytale,
     WriteServerLogs,
 };
+pub use principal::principal;
 pub use server_logs::{may_read, may_write};
 pub use signing_keys::SigningKeys;

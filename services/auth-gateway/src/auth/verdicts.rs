@@ -119,6 +119,19 @@ impl<T: Clone + Send + Sync + 'static> Verdicts<T> {
         }
     }
 
+    /// Whom the credential stands for, if it is known to be good.
+    pub fn known(&self, hash: &Hash) -> Option<T> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(hash)?;
+        if !entry.holds(|| self.epoch.now()) {
+            return None;
+        }
+        match &*entry.outcome.borrow() {
+            Some(Ok(Ok(good))) => Some(good.value.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether the credential is good: as is known, or as `look` finds out.
     ///
     /// # Errors

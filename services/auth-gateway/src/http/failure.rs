@@ -14,9 +14,9 @@ use store::StoreError;
 
 use super::sync_request::InvalidName;
 
-/// What any operation may answer: no good key, one without the scope, our fault,
-/// PostgreSQL away.
-const ALWAYS: [u16; 4] = [401, 403, 500, 503];
+/// What any operation may answer: no good key, one without the scope, too often, our
+/// fault, PostgreSQL away.
+const ALWAYS: [u16; 5] = [401, 403, 429, 500, 503];
 
 /// An error of an operation. The numbers are the statuses that it may answer
 /// beyond the usual ones, so that a handler's signature documents them.

@@ -1,20 +1,27 @@
 //! Rate limits of requests.
 //!
-//! A handler takes from a bucket ([`Limits::take`]) once it knows whose it is: an
-//! account's only after the caller's right to it is proven, so that nobody can use up
-//! what is another's. What the bucket said stands on the answer, whatever it is: the
-//! fields are kept for the request being answered and written by [`write_headers`].
+//! Every request is counted against the general limit of its caller ([`count_all`]). A
+//! handler of something dear takes from a strict one as well ([`Limits::take`]), once it
+//! knows whose it is: an account's only after the caller's right to it is proven, so that
+//! nobody can use up what is another's. What the buckets said stands on the answer,
+//! whatever it is: the fields are kept for the request being answered and written by
+//! [`write_headers`].
 
+mod general;
+mod granted;
 mod headers;
 mod policy;
 
 use cache::{RateLimiter, Ruling};
+use common::types::caller::Principal;
 use common::types::hytale::HytaleAccount;
 use runtime::config::LimitsConfig;
 use runtime::http::ApiError;
 
+pub use common::types::limit::Limit;
+pub use general::{address, count_all};
+pub use granted::Granted;
 pub use headers::{EXPOSED, write_headers};
-pub use policy::Limit;
 
 use policy::Quota;
 
@@ -22,12 +29,17 @@ use policy::Quota;
 pub struct Limits {
     limiter: RateLimiter,
     config: LimitsConfig,
+    granted: Granted,
 }
 
 impl Limits {
-    /// With the limits of the configuration.
-    pub fn new(limiter: RateLimiter, config: LimitsConfig) -> Self {
-        Self { limiter, config }
+    /// With the limits of the configuration, and those that are granted to somebody.
+    pub fn new(limiter: RateLimiter, config: LimitsConfig, granted: Granted) -> Self {
+        Self {
+            limiter,
+            config,
+            granted,
+        }
     }
 
     /// Takes one request from an account's bucket. The caller has proved its right to
@@ -35,19 +47,48 @@ impl Limits {
     ///
     /// # Errors
     /// As [`take`](Self::take).
-    pub async fn of_account(&self, limit: Limit, account: HytaleAccount) -> Result<(), ApiError> {
-        self.take(limit, &account.to_string()).await
+    pub async fn of_account(
+        &self,
+        limit: Limit,
+        account: HytaleAccount,
+        caller: &Principal,
+    ) -> Result<(), ApiError> {
+        // An operator names an account by Hytale's id, whichever world it is in.
+        let granted = self
+            .granted
+            .of(limit, &account.id.to_string(), Some(caller));
+        self.take_one(limit, &account.to_string(), granted).await
     }
 
     /// Takes one request from the bucket of `subject`: a principal, an account, a
-    /// login or the real address, never what an unauthenticated caller chose.
+    /// login or the real address, never what an unauthenticated caller chose. What the
+    /// `caller` was granted holds where the subject was granted nothing.
     ///
     /// # Errors
     /// 429 with the time after which one is left again.
-    pub async fn take(&self, limit: Limit, subject: &str) -> Result<(), ApiError> {
-        let quota = limit.quota(&self.config);
-        let bucket = format!("{}:{subject}", limit.name());
-        let ruling = self.limiter.take(&bucket, quota.rule()).await;
+    pub async fn take(
+        &self,
+        limit: Limit,
+        subject: &str,
+        caller: Option<&Principal>,
+    ) -> Result<(), ApiError> {
+        let granted = self.granted.of(limit, subject, caller);
+        self.take_one(limit, subject, granted).await
+    }
+
+    async fn take_one(
+        &self,
+        limit: Limit,
+        subject: &str,
+        granted: Option<u32>,
+    ) -> Result<(), ApiError> {
+        let quota = Quota::configured(limit, &self.config).or(granted);
+        let bucket = bucket(limit, subject);
+        let ruling = if policy::is_leased(limit) {
+            self.limiter.take_leased(&bucket, quota.rule()).await
+        } else {
+            self.limiter.take(&bucket, quota.rule()).await
+        };
         count(limit, quota, ruling);
         headers::keep(limit, quota, ruling.decision);
         if ruling.decision.allowed {
@@ -62,17 +103,56 @@ impl Limits {
             ruling.decision.retry_after,
         ))
     }
+
+    /// Counts credentials that an address tries, as if they were not good. Taken before
+    /// they are looked at, so that many at once are no more than one by one.
+    ///
+    /// # Errors
+    /// 429 where that address has tried too many that were not good.
+    pub async fn attempt(&self, address: &str) -> Result<(), ApiError> {
+        let (limit, quota) = self.attempts(address);
+        let ruling = self
+            .limiter
+            .take(&bucket(limit, address), quota.rule())
+            .await;
+        if ruling.decision.allowed {
+            return Ok(());
+        }
+        count(limit, quota, ruling);
+        headers::keep(limit, quota, ruling.decision);
+        Err(ApiError::rate_limited(
+            "Too many credentials from this address were not good",
+            ruling.decision.retry_after,
+        ))
+    }
+
+    /// The credentials of an [`attempt`](Self::attempt) were good, or nobody could tell.
+    pub async fn attempt_did_not_fail(&self, address: &str) {
+        let (limit, quota) = self.attempts(address);
+        self.limiter
+            .give_back(&bucket(limit, address), quota.rule())
+            .await;
+    }
+
+    fn attempts(&self, address: &str) -> (Limit, Quota) {
+        let limit = Limit::FailedCredentials;
+        let granted = self.granted.of(limit, address, None);
+        (limit, Quota::configured(limit, &self.config).or(granted))
+    }
+
+    /// Gives back what is held of the buckets, because the gateway ends.
+    pub async fn close(&self) {
+        self.limiter.close().await;
+    }
 }
 
-/// A fifth of the limit or less is near.
+fn bucket(limit: Limit, subject: &str) -> String {
+    format!("{}:{subject}", limit.name())
+}
+
 fn count(limit: Limit, quota: Quota, ruling: Ruling) {
-    let outcome = if !ruling.decision.allowed {
-        "limited"
-    } else if ruling.decision.remaining <= quota.requests / 5 {
-        "near_limit"
-    } else {
-        "ok"
-    };
+    let decision = ruling.decision;
+    let outcome = policy::outcome(quota, decision.allowed, decision.remaining);
     let counted = if ruling.shared { "shared" } else { "local" };
     metrics::counter!(
         "nodebyte_rate_limit_total",

@@ -1,55 +1,13 @@
-//! Which limits there are.
+//! How many requests each limit is.
 
 use std::time::Duration;
 
 use cache::RateRule;
+use common::types::limit::Limit;
 use runtime::config::LimitsConfig;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Logins that one address begins without credentials.
-const STRANGERS_LOGINS: u32 = 5;
-
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// What is limited. Each has buckets of its own, one a subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// Logins begun by one principal.
-    DeviceCode,
-    /// Logins begun from one address without credentials.
-    StrangersLogins,
-    /// Polls of one login that come faster than its interval.
-    FastPolls,
-    /// Refresh tokens of one account spent on request.
-    RefreshToken,
-    /// Profiles and game sessions of one account.
-    GameSession,
-}
-
-impl Limit {
-    /// Names buckets, and the policy in `RateLimit-Policy`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DeviceCode => "device-code",
-            Self::StrangersLogins => "device-code-by-address",
-            Self::FastPolls => "fast-polls",
-            Self::RefreshToken => "refresh-token",
-            Self::GameSession => "game-session",
-        }
-    }
-
-    /// How many requests in what time.
-    pub fn quota(self, config: &LimitsConfig) -> Quota {
-        let (requests, window) = match self {
-            Self::DeviceCode => (config.device_code, 15 * MINUTE),
-            Self::StrangersLogins => (STRANGERS_LOGINS, 15 * MINUTE),
-            Self::FastPolls => (config.fast_polls, 5 * MINUTE),
-            Self::RefreshToken => (config.refresh_token, HOUR),
-            Self::GameSession => (config.game_session, HOUR),
-        };
-        Quota { requests, window }
-    }
-}
 
 /// Requests in a window: at once, or spread over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +19,80 @@ pub struct Quota {
 }
 
 impl Quota {
+    /// The configured quota of a limit.
+    pub fn configured(limit: Limit, config: &LimitsConfig) -> Self {
+        let (requests, window) = match limit {
+            Limit::Key => (config.key, MINUTE),
+            Limit::Bearer => (config.bearer, MINUTE),
+            Limit::Address => (config.address, MINUTE),
+            Limit::FailedCredentials => (config.failed_credentials, 15 * MINUTE),
+            Limit::DeviceCode => (config.device_code, 15 * MINUTE),
+            Limit::StrangersLogins => (config.device_code_by_address, 15 * MINUTE),
+            Limit::FastPolls => (config.fast_polls, 5 * MINUTE),
+            Limit::RefreshToken => (config.refresh_token, HOUR),
+            Limit::GameSession => (config.game_session, HOUR),
+        };
+        Self { requests, window }
+    }
+
+    /// The same for somebody to whom another number was granted.
+    pub fn or(self, granted: Option<u32>) -> Self {
+        Self {
+            requests: granted.unwrap_or(self.requests),
+            ..self
+        }
+    }
+
     /// The bucket of it.
     pub fn rule(self) -> RateRule {
         RateRule {
             capacity: self.requests,
             per_second: f64::from(self.requests) / self.window.as_secs_f64(),
         }
+    }
+}
+
+/// Whether a limit may be served from leases. Those that stand for something dear, and
+/// the one that counts whoever tries credentials, are exact to the request.
+pub fn is_leased(limit: Limit) -> bool {
+    matches!(limit, Limit::Key | Limit::Bearer)
+}
+
+/// How a decision counts in the figures. A fifth of the limit or less is near.
+pub fn outcome(quota: Quota, allowed: bool, remaining: u32) -> &'static str {
+    if !allowed {
+        "limited"
+    } else if remaining <= quota.requests / 5 {
+        "near_limit"
+    } else {
+        "ok"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_granted_counts_in_the_usual_time() {
+        let usual = Quota {
+            requests: 20,
+            window: HOUR,
+        };
+        assert_eq!(usual.or(None), usual);
+        let raised = usual.or(Some(7_200)).rule();
+        assert_eq!(raised.capacity, 7_200);
+        assert!((raised.per_second - 2.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_fifth_that_is_left_is_near() {
+        let quota = Quota {
+            requests: 100,
+            window: HOUR,
+        };
+        assert_eq!(outcome(quota, true, 21), "ok");
+        assert_eq!(outcome(quota, true, 20), "near_limit");
+        assert_eq!(outcome(quota, false, 0), "limited");
     }
 }

@@ -2,6 +2,7 @@
 //! by an overlay for what paperclip cannot say, served as JSON and as a
 //! page that needs nothing from elsewhere.
 
+mod limits;
 mod overlay;
 mod page;
 

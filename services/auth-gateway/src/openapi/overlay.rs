@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::limits;
 use crate::routes;
 
 const DESCRIPTION: &str = "The gateway of a NodeByte installation. Every address below \
@@ -11,7 +12,8 @@ const DESCRIPTION: &str = "The gateway of a NodeByte installation. Every address
     that have one of the scopes named there, or says that it is open to callers without. A \
     call with both may do what both may. Successes are `{success, data, message}`, those of Hytale \
     `{success, …}`; errors are `{success, error, message, code, status}`. What is asked of \
-    Hytale may stand in the query, in the body, or in both.";
+    Hytale may stand in the query, in the body, or in both. Every caller has a general limit \
+    of requests a minute, and some operations a strict one beside it; each answer tells of them.";
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -30,6 +32,7 @@ pub(super) fn complete(mut document: Value) -> Value {
         { "name": "Tokens", "description": "Tokens of users" },
         { "name": "Health", "description": "For probes and monitors; no key needed" },
     ]);
+    document["components"]["headers"] = limits::components();
     rename_components(&mut document);
     join_lines(&mut document);
     allow_null(&mut document["components"]["schemas"]);
@@ -123,6 +126,7 @@ fn complete_path(path: &str, item: &mut Value) {
         operation["operationId"] = json!(operation_id(method, path));
         for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
             errors_are_json(status, response);
+            limits::describe(status, response);
         }
         for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
             if parameter["name"] == "limit" {

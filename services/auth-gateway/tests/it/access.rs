@@ -17,10 +17,10 @@ use crate::gateway::{Differences, Gateway, KEY, WEBSITE_SECRET, answer, error_co
 use crate::hytale::stage::Stage;
 use crate::users::{hs256, signed, website_token};
 
-struct Operation {
-    method: Method,
+pub struct Operation {
+    pub method: Method,
     /// With ids filled in.
-    path: String,
+    pub path: String,
     description: String,
     needs: &'static [Scope],
 }
@@ -63,7 +63,7 @@ fn needs(method: &Method, path: &str) -> &'static [Scope] {
 }
 
 /// Every documented operation that needs a key.
-fn closed_operations() -> Vec<Operation> {
+pub fn closed_operations() -> Vec<Operation> {
     let document = auth_gateway::openapi::document();
     let paths = document["paths"].as_object().unwrap();
     paths

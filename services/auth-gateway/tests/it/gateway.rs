@@ -102,6 +102,9 @@ impl Gateway {
             ("SHUTDOWN_SECONDS", "20".to_owned()),
             // The tests share the machine with each other.
             ("LIMITS_DECISION_MILLISECONDS", "10000".to_owned()),
+            // All strangers of a test have one address.
+            ("LIMITS_ADDRESS", "100000".to_owned()),
+            ("LIMITS_FAILED_CREDENTIALS", "100000".to_owned()),
         ];
         if let Some(address) = differences.database {
             let mut url = Url::parse(database.url()).unwrap();

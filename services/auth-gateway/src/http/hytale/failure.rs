@@ -170,7 +170,7 @@ impl ResponseError for HytaleFailure {
 }
 
 /// What any Hytale operation may answer beside success.
-const STATUSES: [u16; 6] = [400, 404, 409, 413, 429, 502];
+const STATUSES: [u16; 5] = [400, 404, 409, 413, 502];
 
 impl Apiv2Errors for HytaleFailure {
     fn update_error_definitions(operation: &mut DefaultOperationRaw) {

@@ -86,13 +86,16 @@ pub async fn device_code(
     match &principal {
         Some(principal) => {
             let subject = principal.to_string();
-            state.limits.take(Limit::DeviceCode, &subject).await?;
+            state.limits.take(Limit::DeviceCode, &subject, None).await?;
         }
         None => {
             // Without an address all share one bucket.
             let subject = asking.origin.ip.map(|ip| counted_as(ip).to_string());
             let subject = subject.as_deref().unwrap_or("unknown");
-            state.limits.take(Limit::StrangersLogins, subject).await?;
+            state
+                .limits
+                .take(Limit::StrangersLogins, subject, None)
+                .await?;
         }
     }
     let begun = state.custody.begin_login(principal, name).await?;
@@ -153,7 +156,7 @@ pub async fn token_poll(
         LoginAnswer::SlowDown { login, retry_after } => {
             state
                 .limits
-                .take(Limit::FastPolls, &login.to_string())
+                .take(Limit::FastPolls, &login.to_string(), principal.as_ref())
                 .await?;
             Err(pending(
                 StatusCode::BAD_REQUEST,

@@ -87,7 +87,10 @@ pub async fn create(
         idempotency_key,
     };
     let account = state.custody.resolve(&caller, &name).await?;
-    state.limits.of_account(Limit::GameSession, account).await?;
+    state
+        .limits
+        .of_account(Limit::GameSession, account, &caller.principal)
+        .await?;
     let session = state
         .custody
         .create_session(&caller, account, asked)
@@ -147,7 +150,10 @@ async fn meant(
         server: uuid("server_id", request.server_id.as_deref())?,
     };
     let account = state.custody.resolve(caller, &name).await?;
-    state.limits.of_account(Limit::GameSession, account).await?;
+    state
+        .limits
+        .of_account(Limit::GameSession, account, &caller.principal)
+        .await?;
     Ok((account, choice))
 }
 

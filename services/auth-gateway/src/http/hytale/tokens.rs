@@ -72,7 +72,7 @@ pub async fn refresh_token(
     let account = state.custody.resolve(&caller, &name).await?;
     state
         .limits
-        .of_account(Limit::RefreshToken, account)
+        .of_account(Limit::RefreshToken, account, &caller.principal)
         .await?;
     let access = state.custody.refresh(account, &caller.origin).await?;
     let left = (access.expires_at - Utc::now()).num_seconds();
@@ -96,7 +96,10 @@ pub async fn profiles(
     let caller = caller.custody();
     let name = required("account_id", request.account_id)?;
     let account = state.custody.resolve(&caller, &name).await?;
-    state.limits.of_account(Limit::GameSession, account).await?;
+    state
+        .limits
+        .of_account(Limit::GameSession, account, &caller.principal)
+        .await?;
     let profiles = state.custody.profiles(account, &caller.origin).await?;
     Ok(Json(Profiles {
         success: true,
@@ -124,7 +127,10 @@ pub async fn select_profile(
     let profile = required("profile_id", request.profile_id)?;
     let profile = uuid("profile_id", Some(&profile))?.unwrap_or_default();
     let account = state.custody.resolve(&caller, &name).await?;
-    state.limits.of_account(Limit::GameSession, account).await?;
+    state
+        .limits
+        .of_account(Limit::GameSession, account, &caller.principal)
+        .await?;
     state
         .custody
         .select_profile(account, profile, &caller.origin)

@@ -18,7 +18,10 @@ async fn an_account_is_refreshed_on_request_six_times_an_hour() {
         assert_eq!(field("x-ratelimit-limit"), "6");
         assert_eq!(field("x-ratelimit-remaining"), left.to_string());
         assert!(field("x-ratelimit-reset").parse::<u64>().unwrap() > 1_700_000_000);
-        assert_eq!(field("ratelimit-policy"), r#""refresh-token";q=6;w=3600"#);
+        assert_eq!(
+            field("ratelimit-policy"),
+            r#""refresh-token";q=6;w=3600, "key";q=6000;w=60"#
+        );
         assert!(field("ratelimit").starts_with(&format!(r#""refresh-token";r={left};t="#)));
     }
     let request = stage.gateway.request(Method::POST, path).json(&account);

@@ -6,6 +6,7 @@ mod inventory;
 mod limits;
 mod login;
 mod owners;
+mod session_wishes;
 mod sessions;
 pub mod stage;
 mod strangers;

@@ -1,15 +1,11 @@
-use common::types::user::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use simulators::hytale::{
-    Account, BodyStyle, Effect, Endpoint, Fault, Options, SignatureFlaw, TokenFlaw,
-};
-use uuid::Uuid;
+use simulators::hytale::{BodyStyle, Effect, Endpoint, Fault, Options, SignatureFlaw, TokenFlaw};
 
 use super::stage::{Stage, code};
 use crate::gateway::answer;
 
-const SESSION: &str = "/api/hytale/game-session";
+pub const SESSION: &str = "/api/hytale/game-session";
 
 async fn make(stage: &Stage) -> Value {
     let (status, body) = stage.post(SESSION, json!({ "account_id": "host" })).await;
@@ -17,7 +13,7 @@ async fn make(stage: &Stage) -> Value {
     body["session"].clone()
 }
 
-async fn ask_with_a_key(stage: &Stage) -> (StatusCode, Value) {
+pub async fn ask_with_a_key(stage: &Stage) -> (StatusCode, Value) {
     let request = stage.gateway.request(Method::POST, SESSION);
     let body = json!({ "account_id": "host" });
     answer(request.header("Idempotency-Key", "boot-17").json(&body)).await
@@ -79,92 +75,6 @@ async fn existing_clients_find_sessions_at_their_addresses() {
     assert_eq!(stage.asked(Endpoint::SessionRefresh), 0);
     let (status, body) = stage.post(&format!("{base}/delete"), which).await;
     assert_eq!(status, StatusCode::OK, "{body}");
-}
-
-#[tokio::test]
-async fn the_same_idempotency_key_means_the_same_session() {
-    let stage = Stage::new().await;
-    stage.host().await;
-    let (_, first) = ask_with_a_key(&stage).await;
-    let (status, second) = ask_with_a_key(&stage).await;
-    assert_eq!(status, StatusCode::OK, "{second}");
-    assert_eq!(first, second);
-    assert_eq!(stage.hytale.live_sessions("one"), 1);
-}
-
-#[tokio::test]
-async fn an_idempotency_key_is_for_one_request_and_no_other() {
-    let stage = Stage::new().await;
-    stage.login_as("many", "host").await;
-    let profile = |place| stage.profile("many", place);
-    let ask = async |body: Value| {
-        let request = stage.gateway.request(Method::POST, SESSION);
-        answer(request.header("Idempotency-Key", "boot-17").json(&body)).await
-    };
-    let first = json!({ "account_id": "host", "profile_id": profile(0) });
-    assert_eq!(ask(first.clone()).await.0, StatusCode::OK);
-    let other = json!({ "account_id": "host", "profile_id": profile(1) });
-    let (status, body) = ask(other).await;
-    assert_eq!(status, StatusCode::CONFLICT, "{body}");
-    assert_eq!(ask(first).await.0, StatusCode::OK);
-    assert_eq!(stage.asked(Endpoint::SessionNew), 1);
-}
-
-#[tokio::test]
-async fn a_user_links_sessions_to_servers_of_the_users_own_only() {
-    let stage = Stage::new().await;
-    let gateway = &stage.gateway;
-    gateway.user("anna", Role::Member).await;
-    let token = gateway.token("anna").await.text;
-    let as_anna = async |path: &str, body: Value| {
-        answer(gateway.as_user(&token, Method::POST, path).json(&body)).await
-    };
-    let (_, begun) = as_anna("/api/hytale/device-code", json!({ "account_id": "mine" })).await;
-    assert!(
-        stage
-            .hytale
-            .approve(begun["user_code"].as_str().unwrap(), "one")
-    );
-    let poll = json!({ "device_code": begun["device_code"] });
-    assert_eq!(
-        as_anna("/api/hytale/token-poll", poll).await.0,
-        StatusCode::OK
-    );
-
-    let panel = gateway.panel().await.0;
-    let own = crate::servers::mirror(gateway, Uuid::new_v4()).await;
-    let database = gateway.database.connect().await;
-    database
-        .batch_execute(&format!(
-            "INSERT INTO panel_users (id, panel_id, remote_id, uuid, username, email, language, root_admin, two_factor)
-               VALUES ('{own}', '{panel}', 1, gen_random_uuid(), 'anna', 'anna@users.example', 'en', false, false);
-             INSERT INTO user_links (panel_id, user_id, panel_user_id) VALUES ('{panel}', 'anna', '{own}')"
-        ))
-        .await
-        .unwrap();
-    let wish = json!({ "account_id": "mine", "server_id": own });
-    let (status, body) = as_anna(SESSION, wish.clone()).await;
-    assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
-    database
-        .batch_execute(&format!("UPDATE servers SET owner_id = '{own}'"))
-        .await
-        .unwrap();
-    let (status, body) = as_anna(SESSION, wish).await;
-    assert_eq!(status, StatusCode::OK, "{body}");
-}
-
-#[tokio::test]
-async fn a_name_that_no_database_can_hold_costs_no_token() {
-    let options = Options {
-        accounts: vec![Account::new("one", &["Ser\0ver"])],
-        ..Options::default()
-    };
-    let stage = Stage::with(options, Vec::new()).await;
-    stage.host().await;
-    let path = "/api/hytale/profiles";
-    let (status, body) = stage.post(path, json!({ "account_id": "host" })).await;
-    assert_eq!(status, StatusCode::OK, "{body}");
-    assert_eq!(body["profiles"][0]["username"], "Server");
 }
 
 #[tokio::test]
@@ -282,17 +192,6 @@ async fn an_account_with_several_profiles_needs_one_named_or_selected() {
     stage.post("/api/hytale/select-profile", choice).await;
     let made = make(&stage).await;
     assert_eq!(made["profile_id"], second);
-}
-
-#[tokio::test]
-async fn a_session_is_made_for_a_known_server_only() {
-    let stage = Stage::new().await;
-    stage.host().await;
-    let nowhere =
-        json!({ "account_id": "host", "server_id": "0197b1d2-0000-7000-8000-000000000000" });
-    let (status, body) = stage.post(SESSION, nowhere).await;
-    assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
-    assert_eq!(stage.asked(Endpoint::SessionNew), 0);
 }
 
 #[tokio::test]
