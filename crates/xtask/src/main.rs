@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo`, `up`, `test`, `check`, `ci`, `bench`.
+//! Developer commands: `cargo xtask demo`, `up`, `test`, `check`, `fuzz`, `ci`, `bench`.
 
 mod banned;
 mod bench;
@@ -6,6 +6,7 @@ mod check;
 mod ci;
 mod database;
 mod demo;
+mod fuzz;
 mod gateway;
 mod hytale;
 mod layers;
@@ -37,6 +38,8 @@ enum Command {
     Test(test::Arguments),
     /// Prove the layers, the absence of banned crates, the schema, the migrations and that OpenAPI is up to date.
     Check,
+    /// Ask the API what its description allows, and see whether it answers as it says.
+    Fuzz(fuzz::Arguments),
     /// Everything continuous integration does, in its order.
     Ci,
     /// Measure.
@@ -60,6 +63,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Up(arguments) => up::run(&arguments).await,
         Command::Test(arguments) => test::run(&arguments),
         Command::Check => check::run().await,
+        Command::Fuzz(arguments) => fuzz::run(&arguments).await,
         Command::Ci => ci::run().await,
         Command::Bench(arguments) => bench::run(&arguments).await,
     }

@@ -24,6 +24,11 @@ pub(crate) fn metadata() -> Result<Metadata> {
         .context("running cargo metadata")
 }
 
+/// Where everything goes that can be made anew.
+pub(crate) fn target() -> Result<PathBuf> {
+    Ok(metadata()?.target_directory.into())
+}
+
 /// Where `cargo build` puts the binaries of a profile (`debug`, `release`).
 pub(crate) fn binaries(profile: &str) -> Result<PathBuf> {
     Ok(metadata()?.target_directory.join(profile).into())

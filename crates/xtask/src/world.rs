@@ -26,6 +26,15 @@ impl World {
     /// Starts the servers, builds, migrates, starts the panel and the services, and waits until
     /// all of them are ready.
     pub(crate) async fn start(options: &Options, panel: &PanelSource) -> Result<Self> {
+        Self::start_with(options, panel, &[]).await
+    }
+
+    /// The same, with settings of its own.
+    pub(crate) async fn start_with(
+        options: &Options,
+        panel: &PanelSource,
+        settings: &[(&'static str, &str)],
+    ) -> Result<Self> {
         eprintln!("starting PostgreSQL, Redis and RabbitMQ");
         let stack = Stack::start(options)?;
         shell::run(shell::cargo(&["build", "--workspace", "--bins"]))?;
@@ -54,6 +63,11 @@ impl World {
             ("ENCRYPTION_KEY", secret("ENCRYPTION_KEY")?),
             ("BACKEND_API_KEY", backend_api_key.clone()),
         ]);
+        environment.extend(
+            settings
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
         let launcher = Launcher::new(&stack, shell::binaries("debug")?, environment);
 
         eprintln!("starting the panel and Hytale");

@@ -128,7 +128,7 @@ fn complete_path(path: &str, item: &mut Value) {
             errors_are_json(status, response);
             limits::describe(status, response);
         }
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        for parameter in parameters(operation) {
             if parameter["name"] == "limit" {
                 let (usual, most) = page_sizes(path);
                 parameter["schema"] = number(1, Some(most), usual);
@@ -184,6 +184,15 @@ fn number(least: u32, most: Option<u32>, usual: u32) -> Value {
         schema["maximum"] = json!(most);
     }
     schema
+}
+
+/// An operation's parameters; asked for by index, missing ones would come to be `null`.
+fn parameters(operation: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let parameters = operation.get_mut("parameters");
+    parameters
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
 }
 
 /// Whatever an operation produces, its errors are JSON.

@@ -124,6 +124,23 @@ fn declared(operation: &Value) -> BTreeSet<String> {
 }
 
 #[test]
+fn what_is_not_there_is_left_out_and_not_null() {
+    fn nulls(value: &Value, at: &str, into: &mut Vec<String>) {
+        match value {
+            Value::Null => into.push(at.to_owned()),
+            Value::Object(object) => object
+                .iter()
+                .for_each(|(name, value)| nulls(value, &format!("{at}/{name}"), into)),
+            Value::Array(items) => items.iter().for_each(|value| nulls(value, at, into)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    nulls(&openapi::document(), "", &mut found);
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
 fn component_names_are_names() {
     let document = openapi::document();
     let components = document["components"]["schemas"].as_object().unwrap();
