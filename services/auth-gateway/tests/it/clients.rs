@@ -40,6 +40,11 @@ impl Gateway {
         self.new_key(client, scopes, servers, None).await.0
     }
 
+    /// A key that writes logs for some servers and may more.
+    pub async fn key_with(&self, client: &str, scopes: Scopes, servers: ServerLimits) -> String {
+        self.new_key(client, scopes, servers, None).await.0
+    }
+
     async fn new_key(
         &self,
         client: &str,

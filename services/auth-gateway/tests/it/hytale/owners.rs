@@ -26,7 +26,7 @@ impl Stage {
     }
 
     /// Logs an account of the simulator in, for a client.
-    async fn login_of(&self, key: &str, account: &str, name: &str) -> (StatusCode, Value) {
+    pub async fn login_of(&self, key: &str, account: &str, name: &str) -> (StatusCode, Value) {
         let name = json!({ "account_id": name });
         let (_, begun) = self.ask(key, "POST", "device-code", &name).await;
         let user_code = begun["user_code"].as_str().unwrap();
