@@ -7,15 +7,17 @@
 //! Some libraries log what they carry: rows, messages, passwords. Those lines are
 //! left out at any level ([`for_libraries`]).
 //!
-//! Sentry's drain stands before the asynchronous one, because a report belongs to
-//! the thread, and so to the request, that logged.
+//! Sentry's drain, where reports are sent, stands before the asynchronous one, because a
+//! report belongs to the thread, and so to the request, that logged.
 
+use std::panic::UnwindSafe;
 use std::sync::{Mutex, PoisonError};
 
 use sentry_slog::{LevelFilter, SentryDrain};
-use slog::{Drain, FnValue, Level, Logger, PushFnValue, Record, o};
+use slog::{Drain, FnValue, Level, Logger, PushFnValue, Record, SendSyncRefUnwindSafeDrain, o};
 
 use crate::config::{Config, Environment, LogFormat, LogLevel};
+use crate::sentry;
 
 /// Lines that wait for the writer; more are dropped and counted, since a reader
 /// that stopped reading must not stop the service.
@@ -48,9 +50,13 @@ impl Logging {
                     .ignore_res(),
             )
         };
-        let drain = SentryDrain::new(drain).filter(report);
-        let drain = slog::LevelFilter::new(drain, slog_level(config.log.level)).ignore_res();
-        let root = Logger::root(drain, o!("service" => service));
+        let level = slog_level(config.log.level);
+        // It would make a crumb of each line, whether anybody picks them up or not.
+        let root = if sentry::is_on() {
+            root(SentryDrain::new(drain).filter(report), level, service)
+        } else {
+            root(drain, level, service)
+        };
         take_over_libraries(&root, config.log.library_level);
         Self {
             root,
@@ -67,6 +73,14 @@ impl Logging {
             .take();
         drop(writer);
     }
+}
+
+fn root<D>(drain: D, level: Level, service: &'static str) -> Logger
+where
+    D: SendSyncRefUnwindSafeDrain<Ok = (), Err = slog::Never> + UnwindSafe + 'static,
+{
+    let drain = slog::LevelFilter::new(drain, level).ignore_res();
+    Logger::root(drain, o!("service" => service))
 }
 
 /// A drain that writes one JSON object a line, with the level spelt out.
