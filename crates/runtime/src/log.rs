@@ -10,11 +10,15 @@
 //! Sentry's drain, where reports are sent, stands before the asynchronous one, because a
 //! report belongs to the thread, and so to the request, that logged.
 
+use std::io::BufWriter;
 use std::panic::UnwindSafe;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sentry_slog::{LevelFilter, SentryDrain};
-use slog::{Drain, FnValue, Level, Logger, PushFnValue, Record, SendSyncRefUnwindSafeDrain, o};
+use slog::{
+    Drain, FnValue, Level, Logger, OwnedKVList, PushFnValue, Record, SendSyncRefUnwindSafeDrain, o,
+};
 
 use crate::config::{Config, Environment, LogFormat, LogLevel};
 use crate::sentry;
@@ -40,7 +44,8 @@ impl Logging {
             LogFormat::Auto => config.environment == Environment::Production,
         };
         let (drain, writer) = if json {
-            asynchronous(json_lines(std::io::stdout()))
+            // A line goes out in one piece, and stdout is locked once for it.
+            asynchronous(json_lines(BufWriter::new(std::io::stdout())))
         } else {
             let terminal = slog_term::TermDecorator::new().stderr().build();
             asynchronous(
@@ -112,11 +117,40 @@ fn asynchronous<D>(
 where
     D: Drain<Ok = (), Err = slog::Never> + Send + 'static,
 {
+    let drain = Paced {
+        drain,
+        paused: Mutex::new(Instant::now()),
+    };
     let (drain, writer) = slog_async::Async::new(drain)
         .chan_size(WAITING_LINES)
         .overflow_strategy(slog_async::OverflowStrategy::DropAndReport)
         .build_with_guard();
     (drain.ignore_res(), writer)
+}
+
+/// Longest time that a line waits for others.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Sleeps now and then after a line, and then writes all that came meanwhile: else each
+/// line that is logged wakes the writer's thread, which costs more than to write it.
+struct Paced<D> {
+    drain: D,
+    paused: Mutex<Instant>,
+}
+
+impl<D: Drain> Drain for Paced<D> {
+    type Ok = D::Ok;
+    type Err = D::Err;
+
+    fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<D::Ok, D::Err> {
+        let written = self.drain.log(record, values)?;
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        if paused.elapsed() >= PAUSE {
+            std::thread::sleep(PAUSE);
+            *paused = Instant::now();
+        }
+        Ok(written)
+    }
 }
 
 /// What Sentry makes of a line: errors are reports, the rest tells what came
