@@ -91,7 +91,8 @@ impl Limits {
         let ruling = if policy::is_leased(limit) {
             self.limiter.take_leased(&bucket, quota.rule()).await
         } else {
-            self.limiter.take(&bucket, quota.rule()).await
+            // Boxed, so that all other requests do not carry what it needs along.
+            Box::pin(self.limiter.take(&bucket, quota.rule())).await
         };
         self.figures.count(limit, quota, ruling);
         headers::keep(limit, quota, ruling.decision);
