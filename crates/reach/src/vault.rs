@@ -124,7 +124,8 @@ impl Vault {
             wrapped: master.wrap(&key).map_err(VaultError::Randomness)?,
             active: true,
         };
-        store.data_key_add(&row).await.map_err(VaultError::Store)?;
+        let added = store.data_key_add_first(&row).await;
+        added.map_err(VaultError::Store)?;
         // Read anew: another process may have made its first key meanwhile.
         Self::open(store, Some(master)).await
     }

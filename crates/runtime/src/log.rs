@@ -7,15 +7,21 @@
 //! Some libraries log what they carry: rows, messages, passwords. Those lines are
 //! left out at any level ([`for_libraries`]).
 //!
-//! Sentry's drain stands before the asynchronous one, because a report belongs to
-//! the thread, and so to the request, that logged.
+//! Sentry's drain, where reports are sent, stands before the asynchronous one, because a
+//! report belongs to the thread, and so to the request, that logged.
 
+use std::io::BufWriter;
+use std::panic::UnwindSafe;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sentry_slog::{LevelFilter, SentryDrain};
-use slog::{Drain, FnValue, Level, Logger, PushFnValue, Record, o};
+use slog::{
+    Drain, FnValue, Level, Logger, OwnedKVList, PushFnValue, Record, SendSyncRefUnwindSafeDrain, o,
+};
 
 use crate::config::{Config, Environment, LogFormat, LogLevel};
+use crate::sentry;
 
 /// Lines that wait for the writer; more are dropped and counted, since a reader
 /// that stopped reading must not stop the service.
@@ -38,7 +44,8 @@ impl Logging {
             LogFormat::Auto => config.environment == Environment::Production,
         };
         let (drain, writer) = if json {
-            asynchronous(json_lines(std::io::stdout()))
+            // A line goes out in one piece, and stdout is locked once for it.
+            asynchronous(json_lines(BufWriter::new(std::io::stdout())))
         } else {
             let terminal = slog_term::TermDecorator::new().stderr().build();
             asynchronous(
@@ -48,9 +55,13 @@ impl Logging {
                     .ignore_res(),
             )
         };
-        let drain = SentryDrain::new(drain).filter(report);
-        let drain = slog::LevelFilter::new(drain, slog_level(config.log.level)).ignore_res();
-        let root = Logger::root(drain, o!("service" => service));
+        let level = slog_level(config.log.level);
+        // It would make a crumb of each line, whether anybody picks them up or not.
+        let root = if sentry::is_on() {
+            root(SentryDrain::new(drain).filter(report), level, service)
+        } else {
+            root(drain, level, service)
+        };
         take_over_libraries(&root, config.log.library_level);
         Self {
             root,
@@ -67,6 +78,14 @@ impl Logging {
             .take();
         drop(writer);
     }
+}
+
+fn root<D>(drain: D, level: Level, service: &'static str) -> Logger
+where
+    D: SendSyncRefUnwindSafeDrain<Ok = (), Err = slog::Never> + UnwindSafe + 'static,
+{
+    let drain = slog::LevelFilter::new(drain, level).ignore_res();
+    Logger::root(drain, o!("service" => service))
 }
 
 /// A drain that writes one JSON object a line, with the level spelt out.
@@ -98,11 +117,40 @@ fn asynchronous<D>(
 where
     D: Drain<Ok = (), Err = slog::Never> + Send + 'static,
 {
+    let drain = Paced {
+        drain,
+        paused: Mutex::new(Instant::now()),
+    };
     let (drain, writer) = slog_async::Async::new(drain)
         .chan_size(WAITING_LINES)
         .overflow_strategy(slog_async::OverflowStrategy::DropAndReport)
         .build_with_guard();
     (drain.ignore_res(), writer)
+}
+
+/// Longest time that a line waits for others.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Sleeps now and then after a line, and then writes all that came meanwhile: else each
+/// line that is logged wakes the writer's thread, which costs more than to write it.
+struct Paced<D> {
+    drain: D,
+    paused: Mutex<Instant>,
+}
+
+impl<D: Drain> Drain for Paced<D> {
+    type Ok = D::Ok;
+    type Err = D::Err;
+
+    fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<D::Ok, D::Err> {
+        let written = self.drain.log(record, values)?;
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        if paused.elapsed() >= PAUSE {
+            std::thread::sleep(PAUSE);
+            *paused = Instant::now();
+        }
+        Ok(written)
+    }
 }
 
 /// What Sentry makes of a line: errors are reports, the rest tells what came

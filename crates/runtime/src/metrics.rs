@@ -4,6 +4,7 @@
 //! `_total` on counters; histograms of durations end in `_seconds`.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -18,6 +19,21 @@ static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 /// start several services in one, and they share their figures.
 pub fn install() {
     recorder();
+}
+
+/// Between two rounds of [`keep_up`].
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Sums up, for as long as the process lives, what histograms were told. Each keeps every
+/// value until then, and nobody may ever ask for `/metrics`.
+pub(crate) async fn keep_up() {
+    let Some(handle) = recorder() else {
+        return;
+    };
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        handle.run_upkeep();
+    }
 }
 
 /// Everything counted so far, in Prometheus' text format.

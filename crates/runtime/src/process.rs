@@ -128,6 +128,7 @@ where
     if let Err(error) = raise_open_files() {
         warn!(log, "the limit of open files stays as it is"; "error" => ErrorChain(&error));
     }
+    tokio::spawn(metrics::keep_up());
     let shutdown = match Shutdown::signals() {
         Ok(shutdown) => shutdown,
         Err(error) => {

@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use actix_web::middleware::Condition;
 use secrecy::ExposeSecret;
 use sentry::protocol::{Event, Value};
-use sentry::{ClientInitGuard, ClientOptions};
+use sentry::{ClientInitGuard, ClientOptions, Hub};
 
 use crate::config::Config;
 
@@ -45,15 +46,24 @@ pub fn start(config: &Config, service: &'static str) -> Reporting {
     Reporting(Some(sentry::init(options)))
 }
 
-/// The middleware that gives each request its own reports. Errors are not captured
+/// Whether anything is reported from this process.
+pub(crate) fn is_on() -> bool {
+    Hub::main()
+        .client()
+        .is_some_and(|client| client.is_enabled())
+}
+
+/// The middleware that gives each request its own reports, where any are sent: what they
+/// would say is put together for each request, whether it is needed or not. Errors are not captured
 /// here: the access log says them, and with them their cause. Requests are not traced:
 /// a trace holds the whole address, and unlike a report it leaves without being
 /// scrubbed.
-pub fn middleware() -> sentry_actix::Sentry {
-    sentry_actix::Sentry::builder()
+pub fn middleware() -> Condition<sentry_actix::Sentry> {
+    let middleware = sentry_actix::Sentry::builder()
         .start_transaction(false)
         .capture_server_errors(false)
-        .finish()
+        .finish();
+    Condition::new(is_on(), middleware)
 }
 
 /// Takes out of a report what nobody but its owner may read: credentials in

@@ -93,27 +93,22 @@ impl Store {
         )
     }
 
-    /// Adds a data key; an active one replaces the active one.
+    /// Adds the first data key. Where there is one, or another process adds one at the same
+    /// time, that stays and this does not count.
     ///
     /// # Errors
-    /// When PostgreSQL cannot be asked, or the id is taken.
-    pub async fn data_key_add(&self, key: &DataKeyRow) -> Result<(), StoreError> {
+    /// When PostgreSQL cannot be asked.
+    pub async fn data_key_add_first(&self, key: &DataKeyRow) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
-        let key = key.clone();
-        diesel_async::AsyncConnection::transaction(&mut *conn, async move |conn| {
-            if key.active {
-                sql_query("UPDATE data_keys SET active = false WHERE active")
-                    .execute(conn)
-                    .await?;
-            }
-            sql_query("INSERT INTO data_keys (kid, wrapped, active) VALUES ($1, $2, $3)")
-                .bind::<Text, _>(&key.kid)
-                .bind::<Text, _>(&key.wrapped)
-                .bind::<Bool, _>(key.active)
-                .execute(conn)
-                .await?;
-            Ok(())
-        })
-        .await
+        sql_query(
+            "INSERT INTO data_keys (kid, wrapped, active) VALUES ($1, $2, $3) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind::<Text, _>(&key.kid)
+        .bind::<Text, _>(&key.wrapped)
+        .bind::<Bool, _>(key.active)
+        .execute(&mut conn)
+        .await?;
+        Ok(())
     }
 }

@@ -60,7 +60,21 @@ impl Hytale {
         self.tell("orders", &order).await
     }
 
-    async fn tell(&self, what: &str, body: &serde_json::Value) -> Result<()> {
+    /// What it has counted.
+    pub(crate) async fn summary(&self) -> Result<serde_json::Value> {
+        Client::new()
+            .get(format!("{}/__simulator/summary", self.url))
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .context("asking the simulated Hytale")?
+            .json()
+            .await
+            .context("the simulated Hytale's answer")
+    }
+
+    /// Orders something of it.
+    pub(crate) async fn tell(&self, what: &str, body: &serde_json::Value) -> Result<()> {
         let answer = Client::new()
             .post(format!("{}/__simulator/{what}", self.url))
             .json(body)

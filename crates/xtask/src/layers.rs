@@ -29,6 +29,7 @@ const DEVELOPMENT: &[(&str, &[&str])] = &[
     ("simulators", &[]),
     ("devstack", &[]),
     ("testkit", &["common", "simulators"]),
+    ("load", &["common", "store", "runtime", "reach"]),
     ("xtask", &["devstack"]),
 ];
 

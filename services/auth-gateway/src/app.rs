@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
 use actix_web::http::Method;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
@@ -271,7 +272,7 @@ fn cors(origins: &[String]) -> Cors {
             "idempotency-key",
         ])
         .expose_headers(
-            ["x-request-id", "retry-after"]
+            [runtime::http::request_id::HEADER, RETRY_AFTER]
                 .into_iter()
                 .chain(limits::EXPOSED),
         )

@@ -16,7 +16,7 @@ use crate::http::hytale::log_lines::LARGEST_BODY;
 use crate::http::hytale::{
     accounts, audit, inventory, login, server_logs, sessions, tokens, validate,
 };
-use crate::http::{jwks, servers, sync, sync_stream};
+use crate::http::{jwks, me, servers, sync, sync_stream};
 use crate::limits::count_all;
 use crate::openapi::{self, Document};
 
@@ -80,6 +80,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
         scope("/api/v1")
             .wrap(from_fn(count_all))
             .wrap(from_fn(identify))
+            .service(resource("/me").route(get().to(me::me)))
             .service(resource("/sync/full").route(post().to(sync::trigger)))
             .service(resource("/sync/locations").route(post().to(sync::trigger)))
             .service(resource("/sync/nodes").route(post().to(sync::trigger)))

@@ -5,6 +5,7 @@
 //! ([`RateLimiter::take_leased`]). What Redis does not decide in time is decided here:
 //! each process then holds its share of the limit.
 
+use super::ahead::Ahead;
 use super::breaker::Breaker;
 use super::bucket::Bucket;
 use super::lease::largest;
@@ -18,7 +19,7 @@ use slog::{Logger, info, warn};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 /// Buckets that a process remembers while it counts for itself.
 const MOST_BUCKETS: u64 = 100_000;
@@ -28,6 +29,12 @@ const SWEEP: Duration = Duration::from_millis(250);
 
 /// Leases that are given back at once; they share a connection.
 const GIVEN_BACK_AT_ONCE: usize = 64;
+
+/// How long leases that are due for renewal are collected. They serve meanwhile.
+const AHEAD_PAUSE: Duration = Duration::from_millis(2);
+
+/// Between two looks whether there still is a limiter.
+const AHEAD_LOOK: Duration = Duration::from_secs(1);
 
 /// A decision, and who made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +56,7 @@ struct Inner {
     local: Buckets<String, Arc<Mutex<Bucket>>>,
     leases: Leases,
     breaker: Breaker,
+    ahead: Ahead,
     /// Where leases are asked for, whichever thread needs them.
     home: Handle,
     log: Logger,
@@ -71,10 +79,12 @@ impl RateLimiter {
             local: Buckets::new(MOST_BUCKETS),
             leases: Leases::new(sharers.saturating_sub(1), now),
             breaker: Breaker::new(now),
+            ahead: Ahead::default(),
             home,
             log: log.clone(),
         });
         inner.home.spawn(sweep(Arc::downgrade(&inner)));
+        inner.home.spawn(renew_ahead(Arc::downgrade(&inner)));
         Self(inner)
     }
 
@@ -105,13 +115,17 @@ impl RateLimiter {
     /// exactly.
     pub async fn take_leased(&self, name: &str, rule: RateRule) -> Ruling {
         if largest(rule) <= 1 {
-            return self.take(name, rule).await;
+            return Box::pin(self.take(name, rule)).await;
         }
         let now = Instant::now();
         let may_ask = self.0.breaker.allows(now);
         let (taken, ask) = self.0.leases.take(name, rule, may_ask, now);
-        if let Some(name) = ask {
-            self.0.home.spawn(renew(Arc::clone(&self.0), name));
+        match (ask, &taken) {
+            (Some(name), Taken::Decided(_)) => self.0.ahead.push(name),
+            (Some(name), _) => {
+                self.0.home.spawn(renew(Arc::clone(&self.0), name));
+            }
+            (None, _) => {}
         }
         let decision = match taken {
             Taken::Decided(decision) => decision,
@@ -121,7 +135,8 @@ impl RateLimiter {
                 Err(_) => return self.0.alone(name, rule),
             },
             Taken::Alone => return self.0.alone(name, rule),
-            Taken::Single => return self.take(name, rule).await,
+            // Boxed, here and above: what it needs is not carried along where it is not.
+            Taken::Single => return Box::pin(self.take(name, rule)).await,
         };
         Ruling {
             decision,
@@ -149,6 +164,33 @@ async fn renew(inner: Arc<Inner>, name: Arc<str>) {
         }
         if !settled.again {
             return;
+        }
+    }
+}
+
+/// Renews leases that still serve, those of a few milliseconds together: so they cost one
+/// wake of a thread and one write to Redis, and not each.
+async fn renew_ahead(inner: Weak<Inner>) {
+    loop {
+        let Some(due) = inner.upgrade().map(|inner| inner.ahead.wake()) else {
+            return;
+        };
+        // Not for ever: nobody wakes us when there is no limiter any more.
+        let woken = timeout(AHEAD_LOOK, due.notified()).await;
+        if woken.is_ok() {
+            sleep(AHEAD_PAUSE).await;
+        }
+        let Some(inner) = inner.upgrade() else {
+            return;
+        };
+        let names = inner.ahead.take();
+        if !names.is_empty() {
+            let home = inner.home.clone();
+            home.spawn(async move {
+                stream::iter(names)
+                    .for_each_concurrent(None, |name| renew(Arc::clone(&inner), name))
+                    .await;
+            });
         }
     }
 }

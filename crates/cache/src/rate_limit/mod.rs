@@ -9,6 +9,7 @@
 //! those who came a moment ago (`recent`);
 //! `breaker` says when to leave Redis alone; `limiter` joins them.
 
+mod ahead;
 mod breaker;
 mod bucket;
 mod lease;

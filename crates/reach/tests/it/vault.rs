@@ -4,6 +4,7 @@ use common::types::id::PanelId;
 use reach::vault::{PanelKey, Vault, VaultError};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 fn master() -> Arc<MasterKey> {
     Arc::new(MasterKey::parse(&MasterKey::generate().unwrap()).unwrap())
@@ -31,6 +32,27 @@ async fn the_first_secret_makes_the_only_data_key() {
         keys.iter().map(|key| key.active).collect::<Vec<_>>(),
         [true]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_seals_first_at_the_same_time_as_others_uses_the_same_key() {
+    let stage = Stage::new().await;
+    let master = master();
+    let mut sealers = JoinSet::new();
+    for _ in 0..8 {
+        let (store, master) = (stage.store.clone(), Arc::clone(&master));
+        sealers.spawn(async move {
+            let vault = Vault::open_to_seal(&store, Some(master)).await?;
+            vault.seal_setting("github_token", &SecretString::from("hush"))
+        });
+    }
+    let sealed = sealers.join_all().await;
+    let vault = Vault::open(&stage.store, Some(master)).await.unwrap();
+    for sealed in sealed {
+        let opened = vault.setting("github_token", &sealed.unwrap(), "envelope");
+        assert_eq!(opened.unwrap().expose_secret(), "hush");
+    }
+    assert_eq!(stage.store.data_keys().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

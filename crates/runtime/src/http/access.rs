@@ -6,20 +6,30 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::StatusCode;
-use actix_web::http::header::AUTHORIZATION;
-use slog::{Logger, debug, error, info, o};
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use slog::{Drain, KV, Key, Level, Logger, Record, Serializer, debug, error, info};
 
 use super::client_key;
+use super::figures::Figures;
+use super::request_id;
 use crate::error_chain::ErrorChain;
 
 /// What is known of a request before it is answered.
 pub(super) struct Access {
     started: Instant,
-    method: String,
+    method: Method,
     path: String,
-    client: String,
-    credential: Option<String>,
+    client: Option<IpAddr>,
+    credential: Option<HeaderValue>,
+}
+
+/// How it ended, as the log says it.
+struct Line<'a> {
+    access: &'a Access,
+    milliseconds: f64,
+    status: StatusCode,
+    cause: Option<&'a (dyn Error + 'static)>,
 }
 
 impl Access {
@@ -27,14 +37,13 @@ impl Access {
         let headers = request.headers();
         let credential = headers
             .get("x-api-key")
-            .or_else(|| headers.get(AUTHORIZATION))
-            .map(|value| client_key::fingerprint(value.as_bytes()));
+            .or_else(|| headers.get(AUTHORIZATION));
         Self {
             started: Instant::now(),
-            method: request.method().to_string(),
+            method: request.method().clone(),
             path: request.path().to_owned(),
-            client: caller.map_or_else(String::new, |caller| caller.to_string()),
-            credential,
+            client: caller,
+            credential: credential.cloned(),
         }
     }
 
@@ -43,42 +52,56 @@ impl Access {
     pub(super) fn end(
         self,
         log: &Logger,
+        figures: &Figures,
         route: Option<String>,
         status: StatusCode,
         cause: Option<&(dyn Error + 'static)>,
     ) {
         let elapsed = self.started.elapsed();
-        let route = route.unwrap_or_else(|| "unmatched".to_owned());
-        let labels = [
-            ("method", known_method(&self.method).to_owned()),
-            ("route", route),
-            ("status", status.as_u16().to_string()),
-        ];
-        ::metrics::counter!("nodebyte_http_requests_total", &labels).increment(1);
-        ::metrics::histogram!("nodebyte_http_request_duration_seconds", &labels)
-            .record(elapsed.as_secs_f64());
-
-        let log = log.new(o!(
-            "client" => self.client,
-            "milliseconds" => elapsed.as_secs_f64() * 1000.0,
-            "status" => status.as_u16(),
-            "path" => self.path.clone(),
-            "method" => self.method,
-        ));
-        let log = match self.credential {
-            Some(credential) => log.new(o!("credential" => credential)),
-            None => log,
-        };
-        let log = match cause {
-            Some(cause) => log.new(o!("cause" => ErrorChain(cause).to_string())),
-            None => log,
-        };
-        if is_probe(&self.path) {
-            debug!(log, "request");
+        figures.count(known_method(&self.method), route, status, elapsed);
+        let level = if is_probe(&self.path) {
+            Level::Debug
         } else if status.is_server_error() {
-            error!(log, "request");
+            Level::Error
         } else {
-            info!(log, "request");
+            Level::Info
+        };
+        // A line that nobody wants costs nothing.
+        if !Drain::is_enabled(log, level) {
+            return;
+        }
+        let line = Line {
+            access: &self,
+            milliseconds: elapsed.as_secs_f64() * 1000.0,
+            status,
+            cause,
+        };
+        let log = request_id::logger(log);
+        match level {
+            Level::Debug => debug!(log, "request"; line),
+            Level::Error => error!(log, "request"; line),
+            _ => info!(log, "request"; line),
+        }
+    }
+}
+
+impl KV for Line<'_> {
+    fn serialize(&self, _: &Record<'_>, to: &mut dyn Serializer) -> slog::Result {
+        let access = self.access;
+        if let Some(cause) = self.cause {
+            to.emit_str(Key::from("cause"), &ErrorChain(cause).to_string())?;
+        }
+        if let Some(credential) = &access.credential {
+            let fingerprint = client_key::fingerprint(credential.as_bytes());
+            to.emit_str(Key::from("credential"), &fingerprint)?;
+        }
+        to.emit_str(Key::from("method"), access.method.as_str())?;
+        to.emit_str(Key::from("path"), &access.path)?;
+        to.emit_u16(Key::from("status"), self.status.as_u16())?;
+        to.emit_f64(Key::from("milliseconds"), self.milliseconds)?;
+        match access.client {
+            Some(client) => to.emit_arguments(Key::from("client"), &format_args!("{client}")),
+            None => to.emit_str(Key::from("client"), ""),
         }
     }
 }
@@ -90,9 +113,15 @@ fn is_probe(path: &str) -> bool {
 }
 
 /// Callers can invent methods; figures take only those that exist (RFC 9110).
-fn known_method(method: &str) -> &str {
-    match method {
-        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
         _ => "other",
     }
 }

@@ -21,10 +21,10 @@ pub fn matches(expected: &SecretString, given: &str) -> bool {
 /// without showing it: the first 32 bits of its SHA-256, as hex.
 #[must_use]
 pub fn fingerprint(credential: &[u8]) -> String {
-    digest(&SHA256, credential)
-        .as_ref()
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let digest = digest(&SHA256, credential);
+    let mut first = [0; 4];
+    for (byte, of_digest) in first.iter_mut().zip(digest.as_ref()) {
+        *byte = *of_digest;
+    }
+    format!("{:08x}", u32::from_be_bytes(first))
 }

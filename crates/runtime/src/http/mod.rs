@@ -7,6 +7,7 @@ mod access;
 pub mod client_key;
 pub mod error;
 mod extract;
+mod figures;
 mod head;
 mod observe;
 mod real_ip;

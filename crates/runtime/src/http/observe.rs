@@ -12,11 +12,12 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forwar
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use slog::{Logger, o};
+use slog::Logger;
 
 use super::ApiError;
 use super::access::Access;
 use super::error::Cause;
+use super::figures::Figures;
 use super::head;
 use super::real_ip::{self, TrustedProxies};
 use super::request_id::{self, CURRENT, RequestId};
@@ -62,6 +63,7 @@ where
     fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(Observed {
             service: Rc::new(service),
+            figures: Rc::new(Figures::new()),
             log: self.log.clone(),
             trusted: Arc::clone(&self.trusted),
         }))
@@ -71,6 +73,7 @@ where
 /// An app within [`Observe`].
 pub struct Observed<S> {
     service: Rc<S>,
+    figures: Rc<Figures>,
     log: Logger,
     trusted: Arc<TrustedProxies>,
 }
@@ -101,11 +104,12 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let id = RequestId::accept_or_mint(request.headers());
-        let log = self.log.new(o!("request_id" => id.to_string()));
+        let log = self.log.clone();
         let caller = real_ip::note(&request, &self.trusted);
         let access = Access::begin(&request, caller);
         let is_head = head::take_as_get(&mut request);
         let service = Rc::clone(&self.service);
+        let figures = Rc::clone(&self.figures);
         let answer = async move {
             let handled = AssertUnwindSafe(async { service.call(request).await }).catch_unwind();
             let answer = match handled.await {
@@ -114,7 +118,7 @@ where
             };
             match answer {
                 Ok(response) => {
-                    let response = finish(response, access, &log);
+                    let response = finish(response, access, &log, &figures);
                     Ok(if is_head {
                         head::without_stream(response)
                     } else {
@@ -127,7 +131,7 @@ where
                     let response = error.error_response();
                     let cause = response.extensions().get::<Cause>().cloned();
                     let cause = cause.as_ref().map(|cause| cause.0.as_ref() as _);
-                    access.end(&log, None, response.status(), cause);
+                    access.end(&log, &figures, None, response.status(), cause);
                     Err(error)
                 }
             }
@@ -136,19 +140,24 @@ where
     }
 }
 
-fn finish<B>(response: ServiceResponse<B>, access: Access, log: &Logger) -> ServiceResponse<BoxBody>
+fn finish<B>(
+    response: ServiceResponse<B>,
+    access: Access,
+    log: &Logger,
+    figures: &Figures,
+) -> ServiceResponse<BoxBody>
 where
     B: MessageBody + 'static,
 {
     let mut response = errors_as_json(response);
     head::allow(response.headers_mut());
-    if let Some(id) = RequestId::current().and_then(|id| id.header_value()) {
+    if let Ok(Some(id)) = CURRENT.try_with(RequestId::header_value) {
         response.headers_mut().insert(request_id::HEADER, id);
     }
     let route = response.request().match_pattern();
     let cause = response.response().extensions().get::<Cause>().cloned();
     let cause = cause.as_ref().map(|cause| cause.0.as_ref() as _);
-    access.end(log, route, response.status(), cause);
+    access.end(log, figures, route, response.status(), cause);
     response
 }
 

@@ -10,16 +10,25 @@ const KIB_PER_MIB: f64 = 1024.0;
 
 /// The most memory the process has had resident so far, in MiB.
 pub(crate) fn peak_memory(pid: u32) -> Result<f64> {
+    memory(pid, "VmHWM")
+}
+
+/// The memory that the process has resident now, in MiB.
+pub(crate) fn resident_memory(pid: u32) -> Result<f64> {
+    memory(pid, "VmRSS")
+}
+
+fn memory(pid: u32, field: &str) -> Result<f64> {
     let status =
         fs::read_to_string(format!("/proc/{pid}/status")).context("reading /proc/PID/status")?;
     let kib: f64 = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
         .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .context("/proc/PID/status has no VmHWM")?
+        .with_context(|| format!("/proc/PID/status has no {field}"))?
         .trim()
         .parse()
-        .context("VmHWM is no number")?;
+        .with_context(|| format!("{field} is no number"))?;
     Ok(kib / KIB_PER_MIB)
 }
 

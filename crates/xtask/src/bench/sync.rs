@@ -1,15 +1,12 @@
 //! The panel mirror's figures.
 
-use std::process::Stdio;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use devstack::{Durability, Options, Stack};
 
 use super::report::{Floor, Report};
 use super::scenario::{Scenario, Setting};
-use super::{figures, mirror, simulator};
+use super::{figures, mirror, side, simulator};
 use crate::panel::Size;
-use crate::shell;
 
 /// What the real panel allows by default.
 const USUAL_RATE: u32 = 240;
@@ -28,14 +25,7 @@ struct Single {
 }
 
 pub(crate) async fn measure() -> Result<Report> {
-    // The whole workspace, as everywhere: fewer packages have other features and are built anew.
-    shell::run(shell::cargo(&[
-        "build",
-        "--profile",
-        "bench",
-        "--workspace",
-        "--bins",
-    ]))?;
+    super::build()?;
     let stack = Stack::start(&Options {
         durability: Durability::Default,
         postgres_settings: vec![
@@ -48,7 +38,7 @@ pub(crate) async fn measure() -> Result<Report> {
     let tenth_peak_mb = tenth_peak(&stack).await?;
     let limited = limited(&stack).await?;
     let two_workers_seconds = two_workers(&stack, &single.digest).await?;
-    let merge_over_bare = merge_over_bare(&stack)?;
+    let merge_over_bare = side::figure("merge", "merge_over_bare", stack.environment())?;
 
     let mut report = Report::default();
     let at_most = Floor::AtMost;
@@ -226,28 +216,4 @@ async fn two_workers(stack: &Stack, expected: &str) -> Result<f64> {
         "two workers end otherwise than one:\n{digest}\n{expected}"
     );
     mirror::wall_seconds(&scenario.client, &run).await
-}
-
-/// The merge is measured in its own process: a bench target that prints `{"merge_over_bare": …}` as
-/// its last line.
-fn merge_over_bare(stack: &Stack) -> Result<f64> {
-    let output = shell::cargo(&["bench", "--workspace", "--bench", "merge"])
-        .envs(stack.environment())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("running the merge bench")?;
-    ensure!(
-        output.status.success(),
-        "the merge bench failed ({})",
-        output.status
-    );
-    let text = String::from_utf8_lossy(&output.stdout);
-    eprint!("{text}");
-    let last = text.lines().last().unwrap_or_default();
-    let value: serde_json::Value =
-        serde_json::from_str(last).with_context(|| format!("the merge bench said: {last}"))?;
-    value
-        .get("merge_over_bare")
-        .and_then(serde_json::Value::as_f64)
-        .with_context(|| format!("the merge bench said: {last}"))
 }

@@ -25,8 +25,8 @@ pub use epoch::CredentialEpoch;
 pub use identify::identify;
 pub use key_limits::KeyLimits;
 pub use needs::{
-    Administer, MayNeed, Needs, ReadServerLogs, ReadServers, ReadSyncs, RunSyncs, UseHytale,
-    WriteServerLogs,
+    Administer, BeKnown, MayNeed, Needs, ReadServerLogs, ReadServers, ReadSyncs, RunSyncs,
+    UseHytale, WriteServerLogs,
 };
 pub use principal::principal;
 pub use server_logs::{may_read, may_write};

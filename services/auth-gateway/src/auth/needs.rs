@@ -11,7 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use common::types::caller::Origin;
-use common::types::scope::Scope;
+use common::types::scope::{Scope, Scopes};
 use paperclip::actix::{Apiv2Security, OperationModifier};
 use paperclip::v2::models::{DefaultOperationRaw, SecurityScheme};
 use paperclip::v2::schema::Apiv2Schema;
@@ -25,8 +25,15 @@ use crate::state::State;
 
 /// What a route needs of its callers.
 pub trait Requirement {
-    /// One of these scopes lets a caller in.
+    /// One of these scopes lets a caller in; where there are none, good credentials do.
     const ANY_OF: &'static [Scope];
+}
+
+/// Nothing but good credentials.
+pub enum BeKnown {}
+
+impl Requirement for BeKnown {
+    const ANY_OF: &'static [Scope] = &[];
 }
 
 /// Asking for syncs, cancelling and confirming them.
@@ -131,7 +138,7 @@ impl<R: Requirement> Needs<R> {
         loop {
             tokio::time::sleep(LOOK_AGAIN).await;
             match credentials.identity(&state).await {
-                Identity::Known(known) if known.scopes.has_any(R::ANY_OF) => {}
+                Identity::Known(known) if suffice::<R>(known.scopes) => {}
                 _ => return,
             }
         }
@@ -165,7 +172,7 @@ impl<R: Requirement> FromRequest for MayNeed<R> {
 
 fn with_scope<R: Requirement>(request: &HttpRequest) -> Result<Caller, ApiError> {
     let caller = known(request)?;
-    if caller.scopes.has_any(R::ANY_OF) {
+    if suffice::<R>(caller.scopes) {
         return Ok(caller);
     }
     let needed = named(R::ANY_OF);
@@ -174,18 +181,22 @@ fn with_scope<R: Requirement>(request: &HttpRequest) -> Result<Caller, ApiError>
     )))
 }
 
+fn suffice<R: Requirement>(scopes: Scopes) -> bool {
+    R::ANY_OF.is_empty() || scopes.has_any(R::ANY_OF)
+}
+
 fn known(request: &HttpRequest) -> Result<Caller, ApiError> {
-    let identity = request.extensions().get::<Identity>().cloned();
-    match identity {
+    let extensions = request.extensions();
+    match extensions.get::<Identity>() {
         Some(Identity::Known(known)) => Ok(Caller {
             origin: origin(request, Some(known.principal.clone())),
-            principal: known.principal,
-            and: known.and,
+            principal: known.principal.clone(),
+            and: known.and.clone(),
             scopes: known.scopes,
         }),
         Some(Identity::Unchecked(error)) => Err(ApiError::unavailable(
             "The key or token cannot be checked now",
-            error,
+            error.clone(),
         )),
         Some(Identity::Refused(Refused::ExpiredToken)) => Err(ApiError::new(
             StatusCode::UNAUTHORIZED,
@@ -233,7 +244,12 @@ impl<R> Apiv2Schema for Needs<R> {
 
 impl<R: Requirement> OperationModifier for Needs<R> {
     fn update_parameter(operation: &mut DefaultOperationRaw) {
-        tell(operation, &format!("Needs scope {}.", named(R::ANY_OF)));
+        let needed = if R::ANY_OF.is_empty() {
+            "Needs no scope.".to_owned()
+        } else {
+            format!("Needs scope {}.", named(R::ANY_OF))
+        };
+        tell(operation, &needed);
     }
 }
 

@@ -19,6 +19,6 @@ pub(super) fn origin(request: &HttpRequest, principal: Option<Principal>) -> Ori
         principal,
         ip: real_ip(request),
         user_agent,
-        request_id: RequestId::current().map(|id| id.to_string()),
+        request_id: RequestId::current().map(String::from),
     }
 }

@@ -5,6 +5,7 @@ pub mod answer;
 pub mod failure;
 pub mod hytale;
 pub mod jwks;
+pub mod me;
 pub mod panel_error;
 pub mod servers;
 pub mod sync;

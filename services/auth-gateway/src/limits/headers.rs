@@ -4,7 +4,7 @@
 //! limit, the strict one where there is one; the latter are lists and tell of both.
 
 use std::cell::Cell;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,14 +21,14 @@ use runtime::http::ApiError;
 
 use super::policy::Quota;
 
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const STATE: HeaderName = HeaderName::from_static("ratelimit");
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
 /// The fields that browsers may read.
-pub const EXPOSED: [&str; 5] = [
-    "x-ratelimit-limit",
-    "x-ratelimit-remaining",
-    "x-ratelimit-reset",
-    "ratelimit",
-    "ratelimit-policy",
-];
+pub const EXPOSED: [HeaderName; 5] = [LIMIT, REMAINING, RESET, STATE, POLICY];
 
 tokio::task_local! {
     static COUNTED: Cell<Counts>;
@@ -118,29 +118,33 @@ impl ResponseError for CountedError {
 
 impl Counts {
     fn write(self, headers: &mut HeaderMap) {
-        for (field, value) in self.fields() {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(field), value);
+        let Some(told) = self.strict.or(self.general) else {
+            return;
+        };
+        let decision = told.decision;
+        headers.insert(LIMIT, told.quota.requests.into());
+        headers.insert(REMAINING, decision.remaining.into());
+        headers.insert(RESET, whole_seconds(told.reset_at()).into());
+        for (field, write) in [
+            (STATE, Counted::state as fn(&Counted, &mut String)),
+            (POLICY, Counted::policy),
+        ] {
+            // Numbers and names of ours: they always fit.
+            if let Ok(value) = HeaderValue::try_from(self.list(write)) {
+                headers.insert(field, value);
             }
         }
     }
 
-    fn fields(self) -> impl Iterator<Item = (&'static str, String)> {
-        let told = self.strict.or(self.general).map(|told| {
-            let both = [self.strict, self.general];
-            let list = |text: fn(&Counted) -> String| {
-                let items: Vec<String> = both.iter().flatten().map(text).collect();
-                items.join(", ")
-            };
-            [
-                told.quota.requests.to_string(),
-                told.decision.remaining.to_string(),
-                whole_seconds(told.reset_at()).to_string(),
-                list(Counted::state),
-                list(Counted::policy),
-            ]
-        });
-        EXPOSED.into_iter().zip(told.into_iter().flatten())
+    fn list(self, write: fn(&Counted, &mut String)) -> String {
+        let mut list = String::with_capacity(64);
+        for counted in [self.strict, self.general].iter().flatten() {
+            if !list.is_empty() {
+                list.push_str(", ");
+            }
+            write(counted, &mut list);
+        }
+        list
     }
 }
 
@@ -153,19 +157,17 @@ impl Counted {
             .saturating_add(self.decision.reset_after)
     }
 
-    fn state(&self) -> String {
+    fn state(&self, to: &mut String) {
         let (name, decision) = (self.limit.name(), self.decision);
         let reset = whole_seconds(decision.reset_after);
-        format!(r#""{name}";r={};t={reset}"#, decision.remaining)
+        // Writing to a String cannot fail.
+        let _ = write!(to, r#""{name}";r={};t={reset}"#, decision.remaining);
     }
 
-    fn policy(&self) -> String {
+    fn policy(&self, to: &mut String) {
         let (name, quota) = (self.limit.name(), self.quota);
-        format!(
-            r#""{name}";q={};w={}"#,
-            quota.requests,
-            quota.window.as_secs()
-        )
+        let window = quota.window.as_secs();
+        let _ = write!(to, r#""{name}";q={};w={window}"#, quota.requests);
     }
 }
 
@@ -197,9 +199,18 @@ mod tests {
         })
     }
 
+    /// In the order in which they are listed for browsers.
     fn written(counts: Counts) -> Vec<(&'static str, String)> {
-        let fields = counts.fields();
-        fields.filter(|it| it.0 != "x-ratelimit-reset").collect()
+        let mut headers = HeaderMap::new();
+        counts.write(&mut headers);
+        let names = [
+            "x-ratelimit-limit",
+            "x-ratelimit-remaining",
+            "ratelimit",
+            "ratelimit-policy",
+        ];
+        let text = |name| Some((name, headers.get(name)?.to_str().unwrap().to_owned()));
+        names.into_iter().filter_map(text).collect()
     }
 
     #[test]

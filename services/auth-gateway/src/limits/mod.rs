@@ -7,12 +7,13 @@
 //! whatever it is: the fields are kept for the request being answered and written by
 //! [`write_headers`].
 
+mod figures;
 mod general;
 mod granted;
 mod headers;
 mod policy;
 
-use cache::{RateLimiter, Ruling};
+use cache::RateLimiter;
 use common::types::caller::Principal;
 use common::types::hytale::HytaleAccount;
 use runtime::config::LimitsConfig;
@@ -23,6 +24,7 @@ pub use general::{address, count_all};
 pub use granted::Granted;
 pub use headers::{EXPOSED, write_headers};
 
+use figures::Figures;
 use policy::Quota;
 
 /// Takes from the buckets.
@@ -30,6 +32,7 @@ pub struct Limits {
     limiter: RateLimiter,
     config: LimitsConfig,
     granted: Granted,
+    figures: Figures,
 }
 
 impl Limits {
@@ -39,6 +42,7 @@ impl Limits {
             limiter,
             config,
             granted,
+            figures: Figures::default(),
         }
     }
 
@@ -87,9 +91,10 @@ impl Limits {
         let ruling = if policy::is_leased(limit) {
             self.limiter.take_leased(&bucket, quota.rule()).await
         } else {
-            self.limiter.take(&bucket, quota.rule()).await
+            // Boxed, so that all other requests do not carry what it needs along.
+            Box::pin(self.limiter.take(&bucket, quota.rule())).await
         };
-        count(limit, quota, ruling);
+        self.figures.count(limit, quota, ruling);
         headers::keep(limit, quota, ruling.decision);
         if ruling.decision.allowed {
             return Ok(());
@@ -118,7 +123,7 @@ impl Limits {
         if ruling.decision.allowed {
             return Ok(());
         }
-        count(limit, quota, ruling);
+        self.figures.count(limit, quota, ruling);
         headers::keep(limit, quota, ruling.decision);
         Err(ApiError::rate_limited(
             "Too many credentials from this address were not good",
@@ -148,15 +153,4 @@ impl Limits {
 
 fn bucket(limit: Limit, subject: &str) -> String {
     format!("{}:{subject}", limit.name())
-}
-
-fn count(limit: Limit, quota: Quota, ruling: Ruling) {
-    let decision = ruling.decision;
-    let outcome = policy::outcome(quota, decision.allowed, decision.remaining);
-    let counted = if ruling.shared { "shared" } else { "local" };
-    metrics::counter!(
-        "nodebyte_rate_limit_total",
-        "limit" => limit.name(), "outcome" => outcome, "counted" => counted
-    )
-    .increment(1);
 }

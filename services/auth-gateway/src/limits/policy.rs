@@ -58,14 +58,39 @@ pub fn is_leased(limit: Limit) -> bool {
     matches!(limit, Limit::Key | Limit::Bearer)
 }
 
-/// How a decision counts in the figures. A fifth of the limit or less is near.
-pub fn outcome(quota: Quota, allowed: bool, remaining: u32) -> &'static str {
-    if !allowed {
-        "limited"
-    } else if remaining <= quota.requests / 5 {
-        "near_limit"
-    } else {
-        "ok"
+/// How a decision counts in the figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Let through.
+    Ok,
+    /// Let through with a fifth of the limit or less left.
+    NearLimit,
+    /// Refused.
+    Limited,
+}
+
+impl Outcome {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Ok, Self::NearLimit, Self::Limited];
+
+    /// What came of a request.
+    pub fn of(quota: Quota, allowed: bool, remaining: u32) -> Self {
+        if !allowed {
+            Self::Limited
+        } else if remaining <= quota.requests / 5 {
+            Self::NearLimit
+        } else {
+            Self::Ok
+        }
+    }
+
+    /// Its label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::NearLimit => "near_limit",
+            Self::Limited => "limited",
+        }
     }
 }
 
@@ -91,8 +116,8 @@ mod tests {
             requests: 100,
             window: HOUR,
         };
-        assert_eq!(outcome(quota, true, 21), "ok");
-        assert_eq!(outcome(quota, true, 20), "near_limit");
-        assert_eq!(outcome(quota, false, 0), "limited");
+        assert_eq!(Outcome::of(quota, true, 21), Outcome::Ok);
+        assert_eq!(Outcome::of(quota, true, 20), Outcome::NearLimit);
+        assert_eq!(Outcome::of(quota, false, 0), Outcome::Limited);
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn complete(mut document: Value) -> Value {
         { "name": "Sync", "description": "Mirroring panels" },
         { "name": "Hytale", "description": "Hytale accounts in custody: logins, tokens, game sessions" },
         { "name": "Servers", "description": "Live use of single servers" },
+        { "name": "Callers", "description": "What callers learn of themselves" },
         { "name": "Tokens", "description": "Tokens of users" },
         { "name": "Health", "description": "For probes and monitors; no key needed" },
     ]);

@@ -19,6 +19,7 @@ mod gateway;
 mod hytale;
 mod lifecycle;
 mod limits;
+mod me;
 mod openapi;
 mod server_logs;
 mod servers;

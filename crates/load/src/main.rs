@@ -1,0 +1,45 @@
+//! What `cargo xtask bench gateway` measures with, as processes of their own: callers
+//! (`drive`), their credentials (`credentials`), and the server that the gateway is
+//! compared with (`bare`).
+
+mod answer;
+mod bare;
+mod credentials;
+mod drive;
+mod figures;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Load for the gateway, and what it is compared with")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve one JSON body at one path with actix-web and nothing else
+    Bare(bare::Arguments),
+    /// Make users with tokens and clients with keys in the database of the configuration
+    Credentials(credentials::Arguments),
+    /// Ask over many connections, one request at a time on each, and print what came of it
+    Drive(drive::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Bare(arguments) => bare::run(arguments),
+        Command::Credentials(arguments) => credentials::run(&arguments),
+        Command::Drive(arguments) => drive::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("load: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
