@@ -47,11 +47,26 @@ BEGIN
     UPDATE credential_epoch SET epoch = epoch + 1;
     RETURN NULL;
 END $$;
+-- For each row, so that a statement that changes nothing tells of nothing; what had ended
+-- by itself takes nothing from anybody when it goes.
 CREATE TRIGGER users_credentials AFTER DELETE OR UPDATE OF id, roles, is_active, tokens_valid_from ON users
-    FOR EACH STATEMENT EXECUTE FUNCTION advance_credential_epoch();
+    FOR EACH ROW EXECUTE FUNCTION advance_credential_epoch();
 CREATE TRIGGER access_tokens_credentials AFTER UPDATE ON access_tokens
-    FOR EACH STATEMENT EXECUTE FUNCTION advance_credential_epoch();
-CREATE TRIGGER signing_keys_credentials AFTER DELETE OR UPDATE ON signing_keys
-    FOR EACH STATEMENT EXECUTE FUNCTION advance_credential_epoch();
+    FOR EACH ROW EXECUTE FUNCTION advance_credential_epoch();
+CREATE TRIGGER access_tokens_gone AFTER DELETE ON access_tokens
+    FOR EACH ROW WHEN (OLD.expires_at > now()) EXECUTE FUNCTION advance_credential_epoch();
+CREATE TRIGGER signing_keys_credentials AFTER UPDATE ON signing_keys
+    FOR EACH ROW EXECUTE FUNCTION advance_credential_epoch();
+CREATE TRIGGER signing_keys_gone AFTER DELETE ON signing_keys
+    FOR EACH ROW WHEN (OLD.published_until IS NULL OR OLD.published_until > now())
+    EXECUTE FUNCTION advance_credential_epoch();
 CREATE TRIGGER api_keys_credentials AFTER DELETE OR UPDATE OF hash, client_id, scopes, expires_at, revoked_at ON api_keys
+    FOR EACH ROW EXECUTE FUNCTION advance_credential_epoch();
+CREATE TRIGGER users_truncated AFTER TRUNCATE ON users
+    FOR EACH STATEMENT EXECUTE FUNCTION advance_credential_epoch();
+CREATE TRIGGER access_tokens_truncated AFTER TRUNCATE ON access_tokens
+    FOR EACH STATEMENT EXECUTE FUNCTION advance_credential_epoch();
+CREATE TRIGGER signing_keys_truncated AFTER TRUNCATE ON signing_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION advance_credential_epoch();
+CREATE TRIGGER api_keys_truncated AFTER TRUNCATE ON api_keys
     FOR EACH STATEMENT EXECUTE FUNCTION advance_credential_epoch();

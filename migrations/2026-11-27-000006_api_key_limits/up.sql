@@ -8,3 +8,9 @@ ALTER TABLE api_keys
     ADD COLUMN node_ids uuid[] NOT NULL DEFAULT '{}',
     ADD CONSTRAINT api_keys_limits CHECK (
         NOT all_servers OR (cardinality(server_ids) = 0 AND cardinality(node_ids) = 0));
+
+-- Whoever narrows a key takes something from it.
+DROP TRIGGER api_keys_credentials ON api_keys;
+CREATE TRIGGER api_keys_credentials AFTER DELETE
+    OR UPDATE OF hash, client_id, scopes, expires_at, revoked_at, all_servers, server_ids, node_ids ON api_keys
+    FOR EACH ROW EXECUTE FUNCTION advance_credential_epoch();

@@ -175,6 +175,15 @@ impl Store {
             .load(conn)
             .await?;
             let row = rows.into_iter().next().unwrap_or(after);
+            if revoke {
+                // Whatever clock a token was made by.
+                sql_query(
+                    "UPDATE access_tokens SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL",
+                )
+                .bind::<Text, _>(&row.id)
+                .execute(conn)
+                .await?;
+            }
             let mut line = line(event, &row);
             if event == AdminEvent::UserRolesChanged {
                 line.details["roles_before"] = json!(before.roles);

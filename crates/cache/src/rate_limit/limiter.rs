@@ -100,10 +100,14 @@ impl RateLimiter {
         }
     }
 
-    /// Gives one token back that [`take`](Self::take) has given. If Redis does not hear of
-    /// it, it comes back by itself, as if it had been used.
-    pub async fn give_back(&self, name: &str, rule: RateRule) {
-        self.0.ask(name, rule, -1).await;
+    /// Gives one token back that [`take`](Self::take) has given, to whom gave it. If Redis
+    /// does not hear of it, it comes back by itself, as if it had been used.
+    pub async fn give_back(&self, name: &str, rule: RateRule, given: Ruling) {
+        if given.shared {
+            self.0.ask(name, rule, -1).await;
+        } else {
+            self.0.here(name, rule, -1);
+        }
     }
 
     /// Takes one token as [`take`](Self::take) does, but from a lease if one is held: at
@@ -248,6 +252,14 @@ impl Inner {
 
     /// This process' share of the limit decides.
     fn alone(&self, name: &str, rule: RateRule) -> Ruling {
+        Ruling {
+            decision: self.here(name, rule, 1).of_one(),
+            shared: false,
+        }
+    }
+
+    /// Takes tokens of this process' share, or gives some back.
+    fn here(&self, name: &str, rule: RateRule, wanted: i64) -> Answer {
         let share = RateRule {
             capacity: (rule.capacity / self.sharers).max(1),
             per_second: rule.per_second / f64::from(self.sharers),
@@ -257,9 +269,6 @@ impl Inner {
             .local
             .get_with_by_ref(name, || Arc::new(Mutex::new(Bucket::full(now))));
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        Ruling {
-            decision: bucket.take(share, 1, now).of_one(),
-            shared: false,
-        }
+        bucket.take(share, wanted, now)
     }
 }

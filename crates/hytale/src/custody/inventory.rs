@@ -29,7 +29,7 @@ impl Custody {
         limit: i64,
     ) -> Result<Inventory, CustodyError> {
         let page = InventoryPage {
-            owner: (!caller.all_accounts).then(|| caller.principal.clone()),
+            owners: caller.owners(),
             account: account.map(|account| account.id),
             after,
             limit,

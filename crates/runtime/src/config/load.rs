@@ -150,7 +150,7 @@ fn collect(dict: &Dict, origin: &str, given: &mut BTreeMap<String, Given>) {
 
 /// Rules that span keys, all of them tried.
 fn check_together(config: &Config) -> Result<(), ConfigErrors> {
-    use secrecy::ExposeSecret;
+    use secrecy::{ExposeSecret, SecretString};
 
     let mut errors = Vec::new();
     let mut refuse = |key: &str, reason: &str| {
@@ -172,6 +172,16 @@ fn check_together(config: &Config) -> Result<(), ConfigErrors> {
             "is required in production; `nodebyte keys generate` makes one",
         ),
         Ok(_) => {}
+    }
+    // RFC 7518 section 3.2: whoever has one token could try out every shorter one.
+    let is_short = |secret: &SecretString| secret.expose_secret().len() < 32;
+    if config.environment == Environment::Production
+        && config.security.jwt_secret.as_ref().is_some_and(is_short)
+    {
+        refuse(
+            "security.jwt_secret (JWT_SECRET)",
+            "has at least 32 bytes in production",
+        );
     }
     if config.http.cors_origins.iter().any(|origin| origin == "*") {
         refuse(

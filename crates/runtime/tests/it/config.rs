@@ -79,7 +79,7 @@ fn every_variable_of_earlier_installations_is_understood() {
         ("REDIS_URL", "cache:6380"),
         ("BACKEND_API_KEY", "k"),
         ("CORS_ORIGINS", "https://a.example, https://b.example"),
-        ("NEXTAUTH_SECRET", "older"),
+        ("NEXTAUTH_SECRET", "older, and as long as it has to be"),
         ("SENTRY_DSN", "https://public@sentry.example/1"),
         ("HYTALE_USE_STAGING", "yes"),
         ("PTERODACTYL_URL", "https://panel.example"),
@@ -114,7 +114,10 @@ fn every_variable_of_earlier_installations_is_understood() {
         shown(&config.security.backend_api_key).as_deref(),
         Some("k")
     );
-    assert_eq!(shown(&config.security.jwt_secret).as_deref(), Some("older"));
+    assert_eq!(
+        shown(&config.security.jwt_secret).as_deref(),
+        Some("older, and as long as it has to be")
+    );
     assert_eq!(config.panel.url.as_deref(), Some("https://panel.example"));
     assert_eq!(shown(&config.panel.api_key).as_deref(), Some("ptla_x"));
     assert_eq!(
@@ -329,4 +332,22 @@ fn the_committed_reference_is_up_to_date() {
         committed == config::reference(),
         "write docs/CONFIGURATION.md anew: NODEBYTE_WRITE_DOCS=1 cargo test -p runtime reference"
     );
+}
+
+#[test]
+fn a_secret_that_could_be_guessed_is_refused_in_production() {
+    let key = "5a".repeat(32);
+    let production = |secret: &str| {
+        load(&[
+            DATABASE,
+            ("ENV", "production"),
+            ("ENCRYPTION_KEY", &key),
+            ("JWT_SECRET", secret),
+        ])
+    };
+    let errors = production("only thirty-one bytes, not more").unwrap_err();
+    assert_eq!(errors.0[0].key, "security.jwt_secret (JWT_SECRET)");
+    assert!(!errors.0[0].reason.contains("thirty"));
+    production("thirty-two bytes, and that is ok").unwrap();
+    load(&[DATABASE, ("JWT_SECRET", "short")]).unwrap();
 }

@@ -43,8 +43,8 @@ pub struct CountedSession {
 /// Which sessions that count are wanted; by account, then in the order of their ids.
 #[derive(Debug, Clone, Default)]
 pub struct InventoryPage {
-    /// Only of accounts of this owner.
-    pub owner: Option<Principal>,
+    /// Only of accounts that all of these own; empty: of all.
+    pub owners: Vec<Principal>,
     /// Only of this account.
     pub account: Option<Uuid>,
     /// Only behind this one: its account and its id.
@@ -70,8 +70,9 @@ impl Store {
             "SELECT id, account_id, profile_id, server_id, lost, created_at, expires_at \
              FROM hytale_sessions s WHERE {COUNTS} \
                AND ($4::uuid IS NULL OR account_id = $4) \
-               AND ($5::text IS NULL OR EXISTS (SELECT 1 FROM hytale_account_owners o \
-                 WHERE o.environment = s.environment AND o.account_id = s.account_id AND o.principal = $5)) \
+               AND (cardinality($5::text[]) = 0 OR s.account_id IN (SELECT o.account_id \
+                 FROM hytale_account_owners o WHERE o.environment = $1 AND o.principal = ANY($5) \
+                 GROUP BY o.account_id HAVING count(*) = cardinality($5))) \
                AND ($6::uuid IS NULL OR (account_id, id) > ($6, $7)) \
              ORDER BY account_id, id LIMIT $8"
         ))
@@ -79,7 +80,12 @@ impl Store {
         .bind::<Timestamptz, _>(now)
         .bind::<Double, _>(LOST_SESSIONS_COUNT.as_secs_f64())
         .bind::<Nullable<SqlUuid>, _>(page.account)
-        .bind::<Nullable<Text>, _>(page.owner.as_ref().map(ToString::to_string))
+        .bind::<Array<Text>, _>(
+            page.owners
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+        )
         .bind::<Nullable<SqlUuid>, _>(after_account)
         .bind::<Nullable<SqlUuid>, _>(after)
         .bind::<BigInt, _>(page.limit)

@@ -31,6 +31,11 @@ impl ApiKeys {
         self.verdicts.known(hash)
     }
 
+    /// Whether whoever shows this key guesses nothing.
+    pub fn is_no_guess(&self, hash: &KeyHash) -> bool {
+        self.verdicts.is_no_guess(hash)
+    }
+
     /// The key of this hash, if it is good.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use common::crypto::bearer::{self, InvalidBearer, Kind, Realm, Verified};
 use common::types::scope::Scopes;
 use common::types::user;
@@ -62,6 +62,11 @@ impl Bearers {
         self.verdicts.known(&bearer::hash(token))
     }
 
+    /// Whether whoever shows this token guesses nothing.
+    pub fn is_no_guess(&self, token: &str) -> bool {
+        self.verdicts.is_no_guess(&bearer::hash(token))
+    }
+
     /// Whom a token stands for, if it is good.
     ///
     /// # Errors
@@ -73,7 +78,7 @@ impl Bearers {
             Err(invalid) => return Ok(Err(refused(invalid))),
         };
         let look = || {
-            let (judge, token) = (Arc::clone(&self.judge), token.to_owned());
+            let (judge, token, kind) = (Arc::clone(&self.judge), token.to_owned(), kind.clone());
             async move { judge.judge(&token, kind).await }
         };
         self.verdicts.of(bearer::hash(token), look).await
@@ -114,8 +119,14 @@ fn refused(invalid: InvalidBearer) -> Refused {
 /// What the database makes of a token that verified.
 fn stands(verified: Verified, standing: Option<&TokenStanding>) -> Verdict<Bearer> {
     let standing = standing.ok_or(Refused::Token)?;
-    // A token's second may have begun before the revocation that it holds.
-    let is_older = |from| verified.issued_at <= from;
+    // A token's second may have begun before the revocation that it holds. Of our own
+    // tokens each is revoked by itself as well; what is not ours may come from a clock
+    // that is ahead.
+    let ahead = match verified.id {
+        Some(_) => TimeDelta::zero(),
+        None => TimeDelta::seconds(bearer::TOLERANCE_SECONDS),
+    };
+    let is_older = |from| verified.issued_at <= from + ahead;
     if !standing.is_active
         || !standing.token_counts
         || standing.tokens_valid_from.is_some_and(is_older)
@@ -194,6 +205,11 @@ mod tests {
         ] {
             assert_eq!(verdict(standing), Err(Refused::Token));
         }
-        assert!(verdict(Some(revoked_at(now() - second))).is_ok());
+        let minute = Duration::seconds(bearer::TOLERANCE_SECONDS);
+        assert_eq!(
+            verdict(Some(revoked_at(now() - minute))),
+            Err(Refused::Token)
+        );
+        assert!(verdict(Some(revoked_at(now() - minute - second))).is_ok());
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Known {
     /// The client, where a token came along and the client's key does not reach to the
     /// accounts of others: the call is about what belongs to both.
     pub and: Option<Principal>,
+    /// The client whose key came along with a token.
+    pub client: Option<Principal>,
     /// What the credentials may be used for.
     pub scopes: Scopes,
 }
@@ -87,16 +89,32 @@ pub async fn identify(
 
 async fn try_out(
     credentials: &Credentials,
-    state: &State,
+    state: &Data<State>,
     request: &ServiceRequest,
 ) -> Result<Identity, ApiError> {
     let address = limits::address(request);
-    state.limits.attempt(&address).await?;
-    let identity = credentials.identity(state).await;
-    if !matches!(identity, Identity::Refused(_)) {
-        state.limits.attempt_did_not_fail(&address).await;
-    }
-    Ok(identity)
+    let attempt = if credentials.are_no_guess(state) {
+        None
+    } else {
+        Some(state.limits.attempt(&address).await?)
+    };
+    let (credentials, state) = (credentials.clone(), state.clone());
+    // A task of its own: who hangs up does not take along what is to be given back.
+    let look = actix_web::rt::spawn(async move {
+        let identity = credentials.identity(&state).await;
+        match (attempt, &identity) {
+            (None, Identity::Refused(_)) => {
+                // Refused it is already; the next one may not be looked at.
+                let _counted = state.limits.attempt(&address).await;
+            }
+            (None, _) | (Some(_), Identity::Refused(_)) => {}
+            (Some(attempt), _) => state.limits.attempt_did_not_fail(&address, attempt).await,
+        }
+        identity
+    });
+    Ok(look
+        .await
+        .unwrap_or(Identity::Unchecked(NoVerdict::GivenUp)))
 }
 
 impl Credentials {
@@ -126,6 +144,20 @@ impl Credentials {
         })
     }
 
+    /// Whether whoever shows them guesses nothing: they were good a while ago.
+    fn are_no_guess(&self, state: &State) -> bool {
+        let key = self.key.as_ref().is_none_or(|given| {
+            let hash = given.to_str().ok().and_then(api_key::hash);
+            key_at_hand(state, given).is_some()
+                || hash.is_some_and(|hash| state.keys.is_no_guess(&hash))
+        });
+        let bearer = self.authorization.as_ref().is_none_or(|given| {
+            let token = given.to_str().ok().and_then(token);
+            token.is_some_and(|token| state.bearers.is_no_guess(token))
+        });
+        key && bearer
+    }
+
     /// Whom they stand for now. Both, where both came along, must be good.
     pub(super) async fn identity(&self, state: &State) -> Identity {
         if let Some(identity) = self.at_hand(state) {
@@ -147,7 +179,8 @@ impl Credentials {
 fn both(key: Identity, bearer: Identity) -> Identity {
     match (key, bearer) {
         (Identity::Known(key), Identity::Known(bearer)) => Identity::Known(Known {
-            and: (!key.scopes.has(Scope::HytaleAll)).then_some(key.principal),
+            and: (!key.scopes.has(Scope::HytaleAll)).then(|| key.principal.clone()),
+            client: Some(key.principal),
             scopes: key.scopes.and(bearer.scopes),
             principal: bearer.principal,
         }),
@@ -220,6 +253,7 @@ fn known(principal: Principal, scopes: Scopes) -> Identity {
     Identity::Known(Known {
         principal,
         and: None,
+        client: None,
         scopes,
     })
 }

@@ -28,6 +28,6 @@ pub use needs::{
     Administer, BeKnown, MayNeed, Needs, ReadServerLogs, ReadServers, ReadSyncs, RunSyncs,
     UseHytale, WriteServerLogs,
 };
-pub use principal::principal;
+pub use principal::principals;
 pub use server_logs::{may_read, may_write};
 pub use signing_keys::SigningKeys;

@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
@@ -137,8 +139,8 @@ impl<R: Requirement> Needs<R> {
         };
         loop {
             tokio::time::sleep(LOOK_AGAIN).await;
-            match credentials.identity(&state).await {
-                Identity::Known(known) if suffice::<R>(known.scopes) => {}
+            match timeout(LOOK_AGAIN, credentials.identity(&state)).await {
+                Ok(Identity::Known(known)) if suffice::<R>(known.scopes) => {}
                 _ => return,
             }
         }

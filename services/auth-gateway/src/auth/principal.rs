@@ -5,10 +5,13 @@ use common::types::caller::Principal;
 
 use super::identify::Identity;
 
-/// The principal; `None`: nobody that we know.
-pub fn principal(request: &HttpRequest) -> Option<Principal> {
-    match request.extensions().get::<Identity>() {
-        Some(Identity::Known(known)) => Some(known.principal.clone()),
+/// Everybody whose credentials came along: the client whose key did, the user whose token
+/// did. Empty: nobody that we know.
+pub fn principals(request: &HttpRequest) -> impl Iterator<Item = Principal> + use<> {
+    let known = match request.extensions().get::<Identity>() {
+        Some(Identity::Known(known)) => Some(known.clone()),
         _ => None,
-    }
+    };
+    let both = known.map(|known| [known.client, Some(known.principal)]);
+    both.into_iter().flatten().flatten()
 }

@@ -16,7 +16,8 @@ pub fn may_write(limits: &ServerLimits, server: &ServerPlace) -> bool {
 /// and the server's owner.
 pub fn may_read(reader: &Caller, server: &ServerPlace) -> bool {
     let is_theirs = match &reader.principal {
-        Principal::User(user) => server.owner.as_ref() == Some(user),
+        // With a client's key beside it, the server would have to be both's.
+        Principal::User(user) => server.owner.as_ref() == Some(user) && reader.and.is_none(),
         Principal::Service | Principal::Client(_) => false,
     };
     is_theirs || reader.scopes.has_any(&[Scope::Read, Scope::Admin])

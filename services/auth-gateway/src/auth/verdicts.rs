@@ -23,6 +23,9 @@ const LIFETIME: Duration = Duration::from_millis(500);
 /// How long a good one is believed at most.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// How long it is remembered that a credential was good, without its being believed.
+const REMEMBERED: Duration = Duration::from_secs(15 * 60);
+
 /// Verdicts that are kept at most, of each kind of credentials.
 const MOST: usize = 10_000;
 
@@ -72,6 +75,9 @@ pub type Verdict<T> = Result<Good<T>, Refused>;
 /// What became of a look; shared by all who waited for it.
 type Outcome<T> = Result<Verdict<T>, Arc<StoreError>>;
 
+/// A look, when it began, and the epoch then.
+type Asked<T> = (Instant, Option<i64>, watch::Receiver<Option<Outcome<T>>>);
+
 /// See the module.
 pub struct Verdicts<T> {
     entries: Mutex<HashMap<Hash, Entry<T>>>,
@@ -85,6 +91,8 @@ struct Entry<T> {
     /// The epoch when the look began, where it was known.
     epoch: Option<i64>,
     outcome: watch::Receiver<Option<Outcome<T>>>,
+    /// When it was last found good, by an earlier look.
+    good_at: Option<Instant>,
 }
 
 impl<T> Entry<T> {
@@ -102,6 +110,23 @@ impl<T> Entry<T> {
 
     fn is_good(&self) -> bool {
         matches!(&*self.outcome.borrow(), Some(Ok(Ok(good))) if !has_ended(good))
+    }
+
+    fn is_pending(&self) -> bool {
+        self.outcome.borrow().is_none()
+    }
+
+    /// When it was last found good, if it was not refused since.
+    fn last_good(&self) -> Option<Instant> {
+        match &*self.outcome.borrow() {
+            Some(Ok(Ok(_))) => Some(self.begun),
+            Some(Ok(Err(_))) => None,
+            Some(Err(_)) | None => self.good_at,
+        }
+    }
+
+    fn is_remembered(&self) -> bool {
+        self.last_good().is_some_and(|at| at.elapsed() < REMEMBERED)
     }
 }
 
@@ -132,40 +157,58 @@ impl<T: Clone + Send + Sync + 'static> Verdicts<T> {
         }
     }
 
+    /// Whether whoever shows the credential guesses nothing: it was good a while ago, or
+    /// somebody is finding that out just now.
+    pub fn is_no_guess(&self, hash: &Hash) -> bool {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(hash);
+        entry.is_some_and(|entry| entry.is_pending() || entry.is_remembered())
+    }
+
     /// Whether the credential is good: as is known, or as `look` finds out.
     ///
     /// # Errors
     /// When that cannot be told now.
-    pub async fn of<F>(&self, hash: Hash, look: impl FnOnce() -> F) -> Result<Verdict<T>, NoVerdict>
+    pub async fn of<F>(&self, hash: Hash, look: impl Fn() -> F) -> Result<Verdict<T>, NoVerdict>
     where
         F: Future<Output = Result<Verdict<T>, StoreError>> + Send + 'static,
     {
-        let mut outcome = self.entry(hash, look);
-        let known = timeout(PATIENCE, outcome.wait_for(Option::is_some)).await;
-        match known.as_ref().map(|known| known.as_deref()) {
-            Ok(Ok(Some(Ok(verdict)))) => Ok(verdict.clone()),
-            Ok(Ok(Some(Err(error)))) => Err(NoVerdict::Store(Arc::clone(error))),
-            Ok(Ok(None) | Err(_)) => Err(NoVerdict::GivenUp),
-            Err(_) => Err(NoVerdict::Late),
+        // A look that took its time tells what was good before it: then another one.
+        for _ in 0..2 {
+            let (begun, epoch, mut outcome) = self.entry(hash, &look);
+            let known = timeout(PATIENCE, outcome.wait_for(Option::is_some)).await;
+            let verdict = match known.as_ref().map(|known| known.as_deref()) {
+                Ok(Ok(Some(Ok(verdict)))) => verdict.clone(),
+                Ok(Ok(Some(Err(error)))) => return Err(NoVerdict::Store(Arc::clone(error))),
+                Ok(Ok(None) | Err(_)) => return Err(NoVerdict::GivenUp),
+                Err(_) => return Err(NoVerdict::Late),
+            };
+            let stands = epoch.is_some() && epoch == self.epoch.now();
+            if verdict.is_err() || begun.elapsed() < LIFETIME || stands {
+                return Ok(verdict);
+            }
         }
+        Err(NoVerdict::Late)
     }
 
     /// The look that is there or under way, or a new one.
-    fn entry<F>(&self, hash: Hash, look: impl FnOnce() -> F) -> watch::Receiver<Option<Outcome<T>>>
+    fn entry<F>(&self, hash: Hash, look: impl Fn() -> F) -> Asked<T>
     where
         F: Future<Output = Result<Verdict<T>, StoreError>> + Send + 'static,
     {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let epoch = || self.epoch.now();
         if let Some(entry) = entries.get(&hash).filter(|entry| entry.holds(epoch)) {
-            return entry.outcome.clone();
+            return (entry.begun, entry.epoch, entry.outcome.clone());
         }
-        make_room(&mut entries, MOST, self.epoch.now());
+        make_room(&mut entries, MOST);
         let (tell, outcome) = watch::channel(None);
+        let (begun, epoch) = (Instant::now(), self.epoch.now());
         let entry = Entry {
-            begun: Instant::now(),
-            epoch: self.epoch.now(),
+            begun,
+            epoch,
             outcome: outcome.clone(),
+            good_at: entries.get(&hash).and_then(Entry::last_good),
         };
         entries.insert(hash, entry);
         let (look, what) = (look(), self.what);
@@ -183,21 +226,23 @@ impl<T: Clone + Send + Sync + 'static> Verdicts<T> {
             .increment(1);
             tell.send_replace(Some(outcome));
         });
-        outcome
+        (begun, epoch, outcome)
     }
 }
 
-/// Verdicts that hold no longer go first, then those about credentials that are not good:
-/// who invents keys does not drive out those who have one.
-fn make_room<T>(entries: &mut HashMap<Hash, Entry<T>>, most: usize, epoch: Option<i64>) {
+/// Verdicts about credentials that are not good go first, with those that were good too
+/// long ago; then the oldest tenth: who invents credentials does not drive out those who
+/// have one, and nobody has all of them looked at again for each that comes.
+fn make_room<T>(entries: &mut HashMap<Hash, Entry<T>>, most: usize) {
     if entries.len() >= most {
-        entries.retain(|_, entry| entry.holds(|| epoch));
+        entries.retain(|_, entry| entry.is_pending() || entry.is_remembered());
     }
     if entries.len() >= most {
-        entries.retain(|_, entry| entry.is_good());
-    }
-    if entries.len() >= most {
-        entries.clear();
+        let mut begun: Vec<Instant> = entries.values().map(|entry| entry.begun).collect();
+        let tenth = begun.len() / 10;
+        let (_, youngest, _) = begun.select_nth_unstable(tenth);
+        let youngest = *youngest;
+        entries.retain(|_, entry| entry.begun > youngest);
     }
 }
 
@@ -213,6 +258,7 @@ mod tests {
             begun,
             epoch,
             outcome,
+            good_at: None,
         }
     }
 
@@ -278,29 +324,48 @@ mod tests {
         assert!(!entry(begun, Some(7), ended).holds(|| Some(7)));
     }
 
-    #[test]
-    fn verdicts_do_not_grow_without_bound_and_good_ones_go_last() {
+    #[tokio::test(start_paused = true)]
+    async fn verdicts_do_not_grow_without_bound_and_good_ones_go_last() {
         let now = Instant::now();
         let mut few = entries(FEW - 1, now, &Err(Refused::Key));
-        make_room(&mut few, FEW, None);
+        make_room(&mut few, FEW);
         assert_eq!(few.len(), FEW - 1);
 
         let mut full = entries(FEW, now, &Err(Refused::Key));
         let mut kept = Hash::default();
         kept.fill(9);
         full.insert(kept, entry(now, None, good()));
-        make_room(&mut full, FEW, None);
+        make_room(&mut full, FEW);
         assert_eq!(full.into_keys().collect::<Vec<_>>(), [kept]);
-
-        let mut all_good = entries(FEW, now, &good());
-        make_room(&mut all_good, FEW, None);
-        assert!(all_good.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn old_verdicts_make_room_for_new_ones() {
-        let mut full = entries(FEW, ago(LIFETIME).await, &good());
-        make_room(&mut full, FEW, Some(2));
-        assert!(full.is_empty());
+    async fn of_good_ones_the_oldest_tenth_makes_room() {
+        let old = ago(Duration::from_secs(1)).await;
+        let mut full = entries(FEW, Instant::now(), &good());
+        for number in 0..FEW / 10 {
+            let mut hash = Hash::default();
+            hash.fill(0xff);
+            hash[0] = u8::try_from(number).unwrap();
+            full.insert(hash, entry(old, Some(1), good()));
+        }
+        make_room(&mut full, FEW);
+        let left = full.values().filter(|entry| entry.begun == old).count();
+        assert!(
+            full.len() < FEW && full.len() >= FEW * 8 / 10 || left == 0,
+            "{}",
+            full.len()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_good_is_remembered_for_a_while_and_not_believed() {
+        let begun = ago(LONGEST).await;
+        let known = entry(begun, Some(1), good());
+        assert!(!known.holds(|| Some(1)) && known.is_remembered());
+        let refused = entry(begun, Some(1), Err(Refused::Key));
+        assert!(!refused.is_remembered());
+        tokio::time::advance(REMEMBERED).await;
+        assert!(!known.is_remembered());
     }
 }

@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use actix_web::{Error, ResponseError};
 use common::types::caller::Principal;
 use common::types::limit::Limit;
-use runtime::http::{counted_as, real_ip};
+use runtime::http::{ApiError, counted_as, real_ip};
 
 use crate::auth;
 use crate::state::State;
@@ -17,18 +17,29 @@ pub async fn count_all(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
-    if let Some(state) = request.app_data::<Data<State>>().cloned() {
-        let (limit, subject) = match auth::principal(request.request()) {
-            Some(principal) => (of(&principal), principal.to_string()),
-            None => (Limit::Address, address(&request)),
-        };
-        if let Err(refusal) = state.limits.take(limit, &subject, None).await {
-            // An answer, not an error: it passes all that answers pass.
-            let refusal = request.into_response(refusal.error_response());
-            return Ok(refusal.map_into_right_body());
-        }
+    if let Some(state) = request.app_data::<Data<State>>().cloned()
+        && let Err(refusal) = count(&state, &request).await
+    {
+        // An answer, not an error: it passes all that answers pass.
+        let refusal = request.into_response(refusal.error_response());
+        return Ok(refusal.map_into_right_body());
     }
     Ok(next.call(request).await?.map_into_left_body())
+}
+
+/// A client's key beside a user's token counts for both: neither widens the other's limit.
+async fn count(state: &State, request: &ServiceRequest) -> Result<(), ApiError> {
+    let mut is_known = false;
+    for principal in auth::principals(request.request()) {
+        is_known = true;
+        let subject = principal.to_string();
+        state.limits.take(of(&principal), &subject, None).await?;
+    }
+    if is_known {
+        return Ok(());
+    }
+    let address = address(request);
+    state.limits.take(Limit::Address, &address, None).await
 }
 
 /// By which limit a principal is counted.

@@ -13,7 +13,7 @@ mod granted;
 mod headers;
 mod policy;
 
-use cache::RateLimiter;
+use cache::{RateLimiter, Ruling};
 use common::types::caller::Principal;
 use common::types::hytale::HytaleAccount;
 use runtime::config::LimitsConfig;
@@ -26,6 +26,10 @@ pub use headers::{EXPOSED, write_headers};
 
 use figures::Figures;
 use policy::Quota;
+
+/// Credentials that are being tried, and who has counted them.
+#[derive(Debug)]
+pub struct Attempt(Ruling);
 
 /// Takes from the buckets.
 pub struct Limits {
@@ -114,14 +118,14 @@ impl Limits {
     ///
     /// # Errors
     /// 429 where that address has tried too many that were not good.
-    pub async fn attempt(&self, address: &str) -> Result<(), ApiError> {
+    pub async fn attempt(&self, address: &str) -> Result<Attempt, ApiError> {
         let (limit, quota) = self.attempts(address);
         let ruling = self
             .limiter
             .take(&bucket(limit, address), quota.rule())
             .await;
         if ruling.decision.allowed {
-            return Ok(());
+            return Ok(Attempt(ruling));
         }
         self.figures.count(limit, quota, ruling);
         headers::keep(limit, quota, ruling.decision);
@@ -132,10 +136,10 @@ impl Limits {
     }
 
     /// The credentials of an [`attempt`](Self::attempt) were good, or nobody could tell.
-    pub async fn attempt_did_not_fail(&self, address: &str) {
+    pub async fn attempt_did_not_fail(&self, address: &str, attempt: Attempt) {
         let (limit, quota) = self.attempts(address);
         self.limiter
-            .give_back(&bucket(limit, address), quota.rule())
+            .give_back(&bucket(limit, address), quota.rule(), attempt.0)
             .await;
     }
 

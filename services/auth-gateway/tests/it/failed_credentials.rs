@@ -1,13 +1,16 @@
 //! The ceiling on credentials of one address that are not good.
 
+use std::time::{Duration, Instant};
+
 use common::crypto::api_key;
 use common::types::scope::Scope;
 use common::types::user::Role;
 use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
+use testkit::wait_for;
 
-use crate::gateway::{Differences, Gateway, KEY, answer, error_code};
+use crate::gateway::{Differences, Gateway, KEY, answer, closed_port, error_code};
 
 const LOGS: &str = "/api/v1/sync/logs";
 const CEILING: usize = 5;
@@ -140,4 +143,94 @@ async fn while_the_database_is_away_nobody_is_locked_out_for_it() {
     }
     let used = gateway.figure("nodebyte_rate_limit_total{limit=\"failed-credentials\",outcome=\"limited\",counted=\"shared\"}");
     assert_eq!(used.await, None);
+}
+
+#[tokio::test]
+async fn beyond_the_ceiling_a_key_that_was_good_is_looked_at_again() {
+    let gateway = start().await;
+    let key = gateway.key("client", [Scope::Read]).await;
+    let ask = || with_key(&gateway, &gateway.url, &key);
+    assert_eq!(status(ask()).await, StatusCode::OK);
+    exhaust(&gateway).await;
+    // Whatever is believed of it is so no longer.
+    let database = gateway.database.connect().await;
+    let begun = Instant::now();
+    wait_for(
+        "verdicts that are over",
+        Duration::from_secs(20),
+        async || {
+            let advance = "UPDATE credential_epoch SET epoch = epoch + 1";
+            database.batch_execute(advance).await.unwrap();
+            assert_eq!(status(ask()).await, StatusCode::OK);
+            (begun.elapsed() > Duration::from_millis(1200)).then_some(())
+        },
+    )
+    .await;
+    gateway.revoke(&key).await;
+    wait_for("the refusal", Duration::from_secs(20), async || {
+        (status(ask()).await == StatusCode::UNAUTHORIZED).then_some(())
+    })
+    .await;
+    wait_for(
+        "the end of what is remembered",
+        Duration::from_secs(20),
+        async || (status(ask()).await == StatusCode::TOO_MANY_REQUESTS).then_some(()),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn good_credentials_count_nothing_though_redis_is_away() {
+    let variables = vec![
+        ("LIMITS_FAILED_CREDENTIALS", CEILING.to_string()),
+        ("LIMITS_GATEWAYS", "1".to_owned()),
+        ("LIMITS_DECISION_MILLISECONDS", "100".to_owned()),
+        ("REDIS_URL", format!("redis://127.0.0.1:{}", closed_port())),
+    ];
+    let gateway = Gateway::start_with(Differences {
+        variables,
+        ..Differences::default()
+    })
+    .await;
+    for number in 0..2 * CEILING {
+        let key = gateway
+            .key(&format!("client {number}"), [Scope::Read])
+            .await;
+        let request = with_key(&gateway, &gateway.url, &key);
+        assert_eq!(status(request).await, StatusCode::OK);
+    }
+    exhaust(&gateway).await;
+    let request = with_key(&gateway, &gateway.url, "forged");
+    assert_eq!(status(request).await, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_while_the_database_is_silent_is_not_locked_out() {
+    let (gateway, proxy) =
+        Gateway::start_with_fragile(vec![("LIMITS_FAILED_CREDENTIALS", CEILING.to_string())]).await;
+    let mut keys = Vec::new();
+    for number in 0..=CEILING {
+        keys.push(
+            gateway
+                .key(&format!("client {number}"), [Scope::Read])
+                .await,
+        );
+    }
+    let last = keys.pop().unwrap();
+    proxy.silence();
+    for key in &keys {
+        let request = with_key(&gateway, &gateway.url, key);
+        let gave_up = request.timeout(Duration::from_millis(300)).send().await;
+        assert!(gave_up.unwrap_err().is_timeout());
+    }
+    proxy.mend();
+    wait_for(
+        "the other key to be let in",
+        Duration::from_secs(30),
+        async || {
+            let request = with_key(&gateway, &gateway.url, &last);
+            (status(request).await == StatusCode::OK).then_some(())
+        },
+    )
+    .await;
 }

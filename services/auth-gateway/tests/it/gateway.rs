@@ -61,13 +61,17 @@ impl Gateway {
 
     /// A gateway that can be cut off from PostgreSQL.
     pub async fn start_with_fragile_database() -> (Self, Proxy) {
+        Self::start_with_fragile(Vec::new()).await
+    }
+
+    pub async fn start_with_fragile(variables: Vec<(&'static str, String)>) -> (Self, Proxy) {
         let server = Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
         let (host, port) = (server.host_str().unwrap(), server.port().unwrap_or(5432));
         let proxy = Proxy::start(format!("{host}:{port}")).await;
         let database = Some(proxy.address());
         let differences = Differences {
+            variables,
             database,
-            ..Differences::default()
         };
         (Self::start_with(differences).await, proxy)
     }
