@@ -74,7 +74,7 @@ fn first_and_last(list: &str) -> Option<(usize, usize)> {
         .split([',', '-'])
         .filter_map(|number| number.parse().ok());
     let first = numbers.next()?;
-    Some((first, numbers.last()?))
+    Some((first, numbers.next_back()?))
 }
 
 #[cfg(test)]
