@@ -10,7 +10,7 @@ use super::breaker::Breaker;
 use super::bucket::Bucket;
 use super::lease::largest;
 use super::leases::{Leases, Rest, Taken};
-use super::{Answer, RateDecision, RateRule, Told, wish};
+use super::{Answer, RateDecision, RateRule, Told, Wish, ask};
 use crate::connection::Cache;
 use crate::line::Line;
 use futures_util::{StreamExt, stream};
@@ -32,6 +32,9 @@ const GIVEN_BACK_AT_ONCE: usize = 64;
 
 /// How long leases that are due for renewal are collected. They serve meanwhile.
 const AHEAD_PAUSE: Duration = Duration::from_millis(2);
+
+/// Buckets that are asked in one call at most: Redis does nothing else meanwhile.
+const AHEAD_AT_ONCE: usize = 64;
 
 /// Between two looks whether there still is a limiter.
 const AHEAD_LOOK: Duration = Duration::from_secs(1);
@@ -91,7 +94,7 @@ impl RateLimiter {
     /// Takes one token from the bucket `name` under `rule`, exactly; see
     /// [`Cache::take_token`].
     pub async fn take(&self, name: &str, rule: RateRule) -> Ruling {
-        match self.0.ask(name, rule, 1).await {
+        match self.0.ask_one(name, rule, 1).await {
             Some(answer) => Ruling {
                 decision: answer.of_one(),
                 shared: true,
@@ -104,7 +107,7 @@ impl RateLimiter {
     /// does not hear of it, it comes back by itself, as if it had been used.
     pub async fn give_back(&self, name: &str, rule: RateRule, given: Ruling) {
         if given.shared {
-            self.0.ask(name, rule, -1).await;
+            self.0.ask_one(name, rule, -1).await;
         } else {
             self.0.here(name, rule, -1);
         }
@@ -161,7 +164,7 @@ async fn renew(inner: Arc<Inner>, name: Arc<str>) {
         let Some((rule, wanted)) = inner.leases.wish(&name) else {
             return;
         };
-        let answer = inner.ask(&name, rule, i64::from(wanted)).await;
+        let answer = inner.ask_one(&name, rule, i64::from(wanted)).await;
         let settled = inner.leases.settle(&name, wanted, answer, Instant::now());
         if let Some(surplus) = settled.surplus {
             inner.give_back(vec![surplus]).await;
@@ -187,16 +190,41 @@ async fn renew_ahead(inner: Weak<Inner>) {
         let Some(inner) = inner.upgrade() else {
             return;
         };
-        let names = inner.ahead.take();
-        if !names.is_empty() {
-            let home = inner.home.clone();
-            home.spawn(async move {
-                stream::iter(names)
-                    .for_each_concurrent(None, |name| renew(Arc::clone(&inner), name))
-                    .await;
-            });
+        for names in inner.ahead.take().chunks(AHEAD_AT_ONCE) {
+            let names = names.to_vec();
+            inner.home.spawn(renew_all(Arc::clone(&inner), names));
         }
     }
+}
+
+/// Asks many shared buckets in one call.
+async fn renew_all(inner: Arc<Inner>, names: Vec<Arc<str>>) {
+    let due: Vec<(Arc<str>, RateRule, u32)> = names
+        .into_iter()
+        .filter_map(|name| {
+            let (rule, wanted) = inner.leases.wish(&name)?;
+            Some((name, rule, wanted))
+        })
+        .collect();
+    let wishes: Vec<Wish<'_>> = due
+        .iter()
+        .map(|(name, rule, wanted)| Wish {
+            name,
+            rule: *rule,
+            wanted: i64::from(*wanted),
+        })
+        .collect();
+    let answers = inner.ask(&wishes).await.unwrap_or_default();
+    let (mut surplus, now) = (Vec::new(), Instant::now());
+    for (place, (name, _, wanted)) in due.into_iter().enumerate() {
+        let answer = answers.get(place).copied();
+        let settled = inner.leases.settle(&name, wanted, answer, now);
+        surplus.extend(settled.surplus);
+        if settled.again {
+            inner.home.spawn(renew(Arc::clone(&inner), name));
+        }
+    }
+    inner.give_back(surplus).await;
 }
 
 /// Makes ready, and gives idle leases back for as long as there is a limiter.
@@ -217,18 +245,24 @@ async fn sweep(inner: Weak<Inner>) {
 }
 
 impl Inner {
-    /// What the shared bucket says, if Redis says it in time.
-    async fn ask(&self, name: &str, rule: RateRule, wanted: i64) -> Option<Answer> {
-        if !self.breaker.enter(Instant::now()) {
+    /// What one shared bucket says, if Redis says it in time.
+    async fn ask_one(&self, name: &str, rule: RateRule, wanted: i64) -> Option<Answer> {
+        let wish = Wish { name, rule, wanted };
+        self.ask(&[wish]).await?.pop()
+    }
+
+    /// What the shared buckets say, each to its wish, if Redis says it in time.
+    async fn ask(&self, wishes: &[Wish<'_>]) -> Option<Vec<Answer>> {
+        if wishes.is_empty() || !self.breaker.enter(Instant::now()) {
             return None;
         }
-        let wish = wish(&self.cache, name, rule, wanted);
-        match self.line.script::<Told>("rate_limit", &wish).await {
+        let asked = ask(&self.cache, wishes);
+        match self.line.script::<Vec<Told>>("rate_limit", &asked).await {
             Ok(told) => {
                 if self.breaker.answered() {
                     info!(self.log, "Redis is back: rate limits are shared");
                 }
-                Some(Answer::of(told))
+                Some(told.into_iter().map(Answer::of).collect())
             }
             Err(error) => {
                 if self.breaker.failed(Instant::now()) {
@@ -245,7 +279,7 @@ impl Inner {
         stream::iter(rests)
             .for_each_concurrent(GIVEN_BACK_AT_ONCE, async |rest| {
                 let tokens = -i64::from(rest.tokens);
-                self.ask(&rest.name, rest.rule, tokens).await;
+                self.ask_one(&rest.name, rest.rule, tokens).await;
             })
             .await;
     }

@@ -63,7 +63,7 @@ struct Answer {
     full: Duration,
 }
 
-/// As the script returns it.
+/// As the script returns it for each bucket.
 type Told = (i64, u32, u64, u64);
 
 impl Answer {
@@ -87,13 +87,24 @@ impl Answer {
     }
 }
 
-/// Asks the bucket `name` for `wanted` tokens, or gives some back.
-fn wish(cache: &Cache, name: &str, rule: RateRule, wanted: i64) -> ScriptInvocation<'static> {
-    let mut invocation = SCRIPT.key(cache.key(&format!("rate:{name}")));
-    invocation
-        .arg(rule.capacity.max(1))
-        .arg(rule.per_second)
-        .arg(wanted);
+/// What one bucket is asked for: tokens, or below 0 that it takes some back.
+#[derive(Debug, Clone, Copy)]
+struct Wish<'a> {
+    name: &'a str,
+    rule: RateRule,
+    wanted: i64,
+}
+
+/// Asks buckets, all at one time.
+fn ask(cache: &Cache, wishes: &[Wish<'_>]) -> ScriptInvocation<'static> {
+    let mut invocation = SCRIPT.prepare_invoke();
+    for Wish { name, rule, wanted } in wishes {
+        invocation
+            .key(cache.key(&format!("rate:{name}")))
+            .arg(rule.capacity.max(1))
+            .arg(rule.per_second)
+            .arg(*wanted);
+    }
     invocation
 }
 
@@ -104,9 +115,9 @@ impl Cache {
     /// # Errors
     /// When Redis is no help; the caller decides whether to let the request by.
     pub async fn take_token(&self, name: &str, rule: RateRule) -> Result<RateDecision, CacheError> {
-        let told: Told = self
-            .script("rate_limit", &wish(self, name, rule, 1))
-            .await?;
+        let wanted = 1;
+        let wish = Wish { name, rule, wanted };
+        let [told]: [Told; 1] = self.script("rate_limit", &ask(self, &[wish])).await?;
         Ok(Answer::of(told).of_one())
     }
 }

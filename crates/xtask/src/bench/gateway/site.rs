@@ -98,6 +98,8 @@ impl<'a> Site<'a> {
             ("AMQP_PREFIX", format!("{name}.")),
             ("LIMITS_KEY", LIMIT.to_string()),
             ("LIMITS_BEARER", LIMIT.to_string()),
+            // Here all callers come from one address, and each is unknown at first.
+            ("LIMITS_FAILED_CREDENTIALS", "1000000".to_owned()),
             // As in the image (docker/Dockerfile).
             ("MALLOC_ARENA_MAX", "2".to_owned()),
             ("MALLOC_MMAP_THRESHOLD_", "131072".to_owned()),
