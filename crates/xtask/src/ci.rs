@@ -9,7 +9,7 @@ use crate::{check, fuzz, shell, test};
 
 /// Seconds that each fuzz target of the ordinary tests may search, where only their corpus and a
 /// moment are tried otherwise.
-const FUZZ_SECONDS: &str = "20";
+const FUZZ_SECONDS: &str = "60";
 
 /// Seconds that the API is asked, and what makes it the same requests every time: what is
 /// new is found by hand (`cargo xtask fuzz`), and nobody's change is refused by chance.

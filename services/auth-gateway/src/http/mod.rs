@@ -2,6 +2,7 @@
 //! handlers; rows of the database are never sent as they are.
 
 pub mod answer;
+pub mod body;
 pub mod failure;
 pub mod hytale;
 pub mod jwks;

@@ -14,6 +14,8 @@ use runtime::http::{ApiError, read_body};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::body::object;
+
 /// Characters that a name in a request may have.
 const LONGEST_NAME: usize = 200;
 
@@ -101,22 +103,10 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
         let body = read_body(request, payload);
         Box::pin(async move {
             let body = body.await?;
-            match body.trim_ascii_start().first() {
-                None => return Ok(Self(T::default())),
-                Some(b'{') => {}
-                // serde would take a list for the fields in their order.
-                Some(_) => {
-                    return Err(ApiError::bad_request("The body must be a JSON object").into());
-                }
+            if body.trim_ascii().is_empty() {
+                return Ok(Self(T::default()));
             }
-            serde_json::from_slice(&body).map(Self).map_err(|at| {
-                ApiError::bad_request(format!(
-                    "The body is not the JSON expected here (line {}, column {})",
-                    at.line(),
-                    at.column()
-                ))
-                .into()
-            })
+            Ok(Self(object(&body).map_err(ApiError::bad_request)?))
         })
     }
 }

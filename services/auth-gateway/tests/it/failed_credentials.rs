@@ -36,6 +36,17 @@ async fn status(request: RequestBuilder) -> StatusCode {
     request.send().await.unwrap().status()
 }
 
+/// Good keys, one after the other.
+async fn let_in_more_than_the_ceiling(gateway: &Gateway) {
+    for number in 0..2 * CEILING {
+        let key = gateway
+            .key(&format!("client {number}"), [Scope::Read])
+            .await;
+        let request = with_key(gateway, &gateway.url, &key);
+        assert_eq!(status(request).await, StatusCode::OK);
+    }
+}
+
 /// Uses the ceiling up.
 async fn exhaust(gateway: &Gateway) {
     for _ in 0..CEILING {
@@ -103,13 +114,7 @@ async fn beyond_the_ceiling_only_credentials_known_to_be_good_pass() {
 #[tokio::test]
 async fn good_credentials_count_nothing_however_many_there_are() {
     let gateway = start().await;
-    for number in 0..2 * CEILING {
-        let key = gateway
-            .key(&format!("client {number}"), [Scope::Read])
-            .await;
-        let request = with_key(&gateway, &gateway.url, &key);
-        assert_eq!(status(request).await, StatusCode::OK);
-    }
+    let_in_more_than_the_ceiling(&gateway).await;
     exhaust(&gateway).await;
 }
 
@@ -192,13 +197,7 @@ async fn good_credentials_count_nothing_though_redis_is_away() {
         ..Differences::default()
     })
     .await;
-    for number in 0..2 * CEILING {
-        let key = gateway
-            .key(&format!("client {number}"), [Scope::Read])
-            .await;
-        let request = with_key(&gateway, &gateway.url, &key);
-        assert_eq!(status(request).await, StatusCode::OK);
-    }
+    let_in_more_than_the_ceiling(&gateway).await;
     exhaust(&gateway).await;
     let request = with_key(&gateway, &gateway.url, "forged");
     assert_eq!(status(request).await, StatusCode::TOO_MANY_REQUESTS);

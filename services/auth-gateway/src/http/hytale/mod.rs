@@ -4,7 +4,6 @@
 
 pub mod accounts;
 pub mod audit;
-pub mod body;
 pub mod failure;
 pub mod given;
 pub mod idempotency;

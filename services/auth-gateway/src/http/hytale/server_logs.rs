@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use store::{NewServerLogs, SavedLogs, ServerLogPage, ServerLogRow, ServerPlace};
 use uuid::Uuid;
 
-use super::body::Body;
 use super::failure::{invalid, of_store};
 use super::given::uuid;
 use super::idempotency::IdempotencyKey;
 use super::log_lines::{self, NewLine};
 use super::page::{Cursor, Moment, given, limit, offset};
 use crate::auth::{Caller, KeyLimits, Needs, ReadServerLogs, WriteServerLogs, may_read, may_write};
+use crate::http::body::Body;
 use crate::http::failure::Failure;
 use crate::state::State;
 

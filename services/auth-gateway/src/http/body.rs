@@ -10,7 +10,7 @@ use paperclip::v2::schema::Apiv2Schema;
 use runtime::http::read_body;
 use serde::de::DeserializeOwned;
 
-use super::failure::invalid;
+use super::hytale::failure::invalid;
 
 /// What the body says, whatever its content type is. Fields that are not known are
 /// ignored.
@@ -23,22 +23,23 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = read_body(request, payload);
-        Box::pin(async move {
-            let body = body.await?;
-            // serde would take a list for the fields in their order.
-            if body.trim_ascii_start().first() != Some(&b'{') {
-                return Err(invalid("The body must be a JSON object").into());
-            }
-            serde_json::from_slice(&body).map(Self).map_err(|at| {
-                invalid(format!(
-                    "The body is not the JSON expected here (line {}, column {})",
-                    at.line(),
-                    at.column()
-                ))
-                .into()
-            })
-        })
+        Box::pin(async move { Ok(Self(object(&body.await?).map_err(invalid)?)) })
     }
+}
+
+/// The object that a body holds, or what is wrong with it; no value is repeated.
+pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    // serde would take a list for the fields in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err("The body must be a JSON object".to_owned());
+    }
+    serde_json::from_slice(body).map_err(|at| {
+        format!(
+            "The body is not the JSON expected here (line {}, column {})",
+            at.line(),
+            at.column()
+        )
+    })
 }
 
 impl<T: Apiv2Schema> Apiv2Schema for Body<T> {
