@@ -3,8 +3,10 @@
 //!
 //! A lease is at most 20 tokens or a hundredth of the limit. It begins with nothing:
 //! somebody's first request takes one token and no more. Who asks often gets a lease as
-//! large as what was used of it suggests, renewed when half of it is gone, while the rest
-//! still serves. So what is held is never more than a lease, and what lies idle is little.
+//! large as what was used of it suggests, renewed when about half of it is gone, while the
+//! rest still serves. So what is held is never more than a lease, and what lies idle is
+//! little. When exactly is left to chance each time: a thousand callers of one pace would
+//! else all be renewed at once, again and again, and everybody would wait behind them.
 
 use super::{Answer, RateDecision, RateRule};
 use std::time::{Duration, Instant};
@@ -59,6 +61,10 @@ pub(super) struct Lease {
     held: u32,
     /// How many it is to hold when it is renewed.
     target: u32,
+    /// It is renewed when no more than this is held.
+    low: u32,
+    /// What chance says next (Marsaglia's xorshift of 32 bits); never 0.
+    chance: u32,
     /// Tokens used since the news.
     used: u32,
     /// How many of these were used before the bucket was asked last.
@@ -72,11 +78,14 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    pub(super) fn new(rule: RateRule, others: u32, now: Instant) -> Self {
+    /// `seed` tells it from other leases.
+    pub(super) fn new(rule: RateRule, others: u32, seed: u32, now: Instant) -> Self {
         Self {
             rule,
             held: 0,
             target: 0,
+            low: 0,
+            chance: seed.max(1),
             used: 0,
             used_before: 0,
             others,
@@ -112,6 +121,8 @@ impl Lease {
     /// How many tokens to ask for, while so many requests wait.
     pub(super) fn wish(&mut self, waiting: u32) -> u32 {
         self.target = self.used.saturating_mul(4).min(largest(self.rule));
+        // From a quarter of it to three quarters.
+        self.low = self.target / 4 + self.chance() % (self.target / 2 + 1);
         self.used_before = self.used;
         waiting.saturating_add(self.target.saturating_sub(self.held))
     }
@@ -174,7 +185,14 @@ impl Lease {
         let stale = self
             .news
             .is_none_or(|news| now.saturating_duration_since(news.at) >= FRESH);
-        !self.asking && !self.is_empty(now) && (stale || self.held * 2 <= self.target)
+        !self.asking && !self.is_empty(now) && (stale || self.held <= self.low)
+    }
+
+    fn chance(&mut self) -> u32 {
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 17;
+        self.chance ^= self.chance << 5;
+        self.chance
     }
 
     fn is_empty(&self, now: Instant) -> bool {
@@ -245,7 +263,7 @@ mod tests {
     #[test]
     fn the_first_request_takes_one_token_and_who_comes_again_gets_a_lease() {
         let now = Instant::now();
-        let mut lease = Lease::new(RULE, 1, now);
+        let mut lease = Lease::new(RULE, 1, 7, now);
         assert_eq!(lease.take(RULE, true, now), Step::Wait { ask: true });
         assert_eq!(renew(&mut lease, 1, now), 1);
         let first = lease.serve(now).unwrap();
@@ -263,19 +281,40 @@ mod tests {
                 assert!(lease.held <= largest(RULE));
             }
         }
-        assert_eq!(
-            wishes.last(),
-            Some(&10),
-            "half of a lease at a time: {wishes:?}"
+        let settled = &wishes[wishes.len() - 3..];
+        assert!(
+            settled.iter().all(|wish| (5..=15).contains(wish)),
+            "about half of a lease at a time: {wishes:?}"
         );
+    }
+
+    #[test]
+    fn those_of_one_pace_are_renewed_at_different_times() {
+        let now = Instant::now();
+        let renewals: Vec<Vec<u32>> = (1..=50)
+            .map(|seed| {
+                let mut lease = Lease::new(RULE, 1, 0x9e37_79b9_u32.wrapping_mul(seed), now);
+                (0..200)
+                    .filter(|_| match lease.take(RULE, true, now) {
+                        Step::Decided { ask: false, .. } => false,
+                        Step::Decided { .. } => renew(&mut lease, 0, now) > 0,
+                        _ => renew(&mut lease, 1, now) > 0 && lease.serve(now).is_some(),
+                    })
+                    .collect()
+            })
+            .collect();
+        for moment in 20..200 {
+            let together = renewals.iter().filter(|it| it.contains(&moment)).count();
+            assert!(together < 20, "{together} of 50 at request {moment}");
+        }
     }
 
     #[test]
     fn one_asks_at_a_time_and_nobody_waits_while_tokens_are_held() {
         let now = Instant::now();
-        let mut lease = Lease::new(RULE, 1, now);
+        let mut lease = Lease::new(RULE, 1, 7, now);
         lease.learn(2, answer(2, 1_000), now);
-        lease.target = 20;
+        lease.low = 10;
         let step = lease.take(RULE, true, now);
         assert!(matches!(step, Step::Decided { ask: true, .. }));
         let step = lease.take(RULE, true, now);
@@ -286,7 +325,7 @@ mod tests {
     #[test]
     fn an_empty_bucket_is_left_alone_until_it_refills() {
         let now = Instant::now();
-        let mut lease = Lease::new(RULE, 1, now);
+        let mut lease = Lease::new(RULE, 1, 7, now);
         lease.take(RULE, true, now);
         lease.learn(1, answer(0, 0), now);
         lease.asked();
@@ -302,7 +341,7 @@ mod tests {
     #[test]
     fn while_redis_is_away_what_is_held_is_used_and_then_each_is_alone() {
         let now = Instant::now();
-        let mut lease = Lease::new(RULE, 1, now);
+        let mut lease = Lease::new(RULE, 1, 7, now);
         lease.learn(1, answer(1, 1_000), now);
         let step = lease.take(RULE, false, now);
         assert!(matches!(step, Step::Decided { ask: false, .. }));
@@ -312,7 +351,7 @@ mod tests {
     #[test]
     fn old_news_are_renewed_while_tokens_are_taken() {
         let now = Instant::now();
-        let mut lease = Lease::new(RULE, 1, now);
+        let mut lease = Lease::new(RULE, 1, 7, now);
         lease.learn(9, answer(9, 1_000), now);
         let step = lease.take(RULE, true, now + FRESH / 2);
         assert!(matches!(step, Step::Decided { ask: false, .. }));
@@ -323,7 +362,7 @@ mod tests {
     #[test]
     fn a_lease_is_idle_a_second_after_its_last_use_unless_somebody_asks() {
         let now = Instant::now();
-        let mut lease = Lease::new(RULE, 1, now);
+        let mut lease = Lease::new(RULE, 1, 7, now);
         lease.take(RULE, true, now);
         assert!(!lease.is_idle(now + IDLE), "somebody waits");
         lease.asked();

@@ -86,12 +86,13 @@ impl Leases {
             if !may_ask {
                 return (Taken::Alone, None);
             }
-            let came = self.recent.came(self.hasher.hash_one(name), now);
+            let hash = self.hasher.hash_one(name);
+            let came = self.recent.came(hash, now);
             if !came || shard.len() >= MOST / SHARDS {
                 return (Taken::Single, None);
             }
             let entry = Entry {
-                lease: Lease::new(rule, self.others, now),
+                lease: Lease::new(rule, self.others, (hash >> 32) as u32, now),
                 waiting: Vec::new(),
             };
             shard.insert(name.into(), Box::new(entry));
