@@ -16,6 +16,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+/// The largest frame, in bytes; a larger message is sent in several. lapin keeps room for
+/// 32 of them in each direction, which would be 8 MiB with what RabbitMQ suggests.
+const FRAME_MAX: u32 = 16 * 1024;
+
 /// Finds a peer that is gone without a word within twice this time.
 const HEARTBEAT_SECONDS: u16 = 10;
 
@@ -188,6 +192,7 @@ impl Shared {
                     std::io::Error::new(std::io::ErrorKind::InvalidInput, reason)
                 })?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+        uri.query.frame_max.get_or_insert(FRAME_MAX);
         let properties = ConnectionProperties::default()
             .with_connection_name(self.settings.connection_name.as_str().into());
         let connection = Connection::connect_uri(uri, properties).await?;

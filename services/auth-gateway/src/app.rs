@@ -30,7 +30,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits;
-use crate::openapi::Document;
 use crate::routes;
 use crate::state::State;
 
@@ -117,7 +116,6 @@ pub async fn build(
     }
 
     let address = listener.local_addr().map_err(StartError::Listen)?;
-    let document = Document::new();
     let (factory_health, factory_state) = (Arc::clone(&health), state.clone());
     let trusted = TrustedProxies::new(config.http.trusted_proxies.clone());
     let (origins, observe) = (
@@ -135,7 +133,7 @@ pub async fn build(
             .wrap_api()
             .configure(routes::api)
             .build()
-            .configure(|app| routes::public(app, &factory_health, &document))
+            .configure(|app| routes::public(app, &factory_health))
     })
     .workers(config.http.workers)
     .disable_signals()

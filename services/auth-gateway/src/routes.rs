@@ -18,7 +18,7 @@ use crate::http::hytale::{
 };
 use crate::http::{jwks, me, servers, sync, sync_stream};
 use crate::limits::count_all;
-use crate::openapi::{self, Document};
+use crate::openapi;
 
 /// Where the keys are that verify the gateway's tokens.
 pub(crate) const JWKS: &str = "/.well-known/jwks.json";
@@ -101,12 +101,8 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
 
 /// What needs no credentials: `/health*`, `/metrics`, the description of the API and the
 /// keys that verify its tokens.
-pub(crate) fn public(
-    app: &mut actix_web::web::ServiceConfig,
-    health: &Arc<Health>,
-    document: &Document,
-) {
+pub(crate) fn public(app: &mut actix_web::web::ServiceConfig, health: &Arc<Health>) {
     health::configure(app, health);
-    openapi::configure(app, document);
+    openapi::configure(app);
     app.route(JWKS, actix_web::web::get().to(jwks::jwks));
 }
