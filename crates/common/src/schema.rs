@@ -244,6 +244,8 @@ diesel::table! {
         failure -> Nullable<Text>,
         created_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+        id_token -> Nullable<Text>,
+        exchanged_at -> Nullable<Timestamptz>,
     }
 }
 

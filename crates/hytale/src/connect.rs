@@ -51,6 +51,7 @@ pub fn connect(config: &Config, store: Store, log: &Logger) -> Result<Custody, C
         environment,
         hosts,
         master: master.map(Arc::new),
+        match_subject: config.hytale.match_subject,
         request_timeout: config.hytale.request_timeout,
         clock: Arc::new(SystemClock),
     };

@@ -4,8 +4,8 @@
 use super::accounts::profiles_json;
 use super::progress::{LONGEST_LOGIN, Progress, answer, hash, interval, judge, whole_seconds};
 use super::reasons::{
-    DECLINED, EXPIRED, IN_CUSTODY, INVALID_CODE, NAME_TAKEN, NO_ACCOUNT, NO_REFRESH_TOKEN,
-    NOT_THEIRS, UNTRUSTED, why,
+    DECLINED, EXPIRED, FOREIGN_SUBJECT, IN_CUSTODY, INVALID_CODE, NAME_TAKEN, NO_ACCOUNT,
+    NO_REFRESH_TOKEN, NOT_THEIRS, UNTRUSTED, why,
 };
 use super::tokens::{Column, of_account, of_flow};
 use super::{Custody, CustodyError, REFRESH_TOKEN_LIFE};
@@ -155,24 +155,23 @@ impl Custody {
         let id = FlowId(flow.id);
         match judge(&flow, self.now()) {
             Progress::Ask | Progress::Finish => {
-                let exchanged = flow.state == "exchanged";
                 let claimed = self
                     .store()
                     .hytale_flow_claim(id, self.now(), self.claim())
                     .await?;
-                if !claimed {
+                let Some(flow) = claimed else {
                     let (login, retry_after) = (id, interval(&flow));
                     // Whom the vendor has answered is not to poll slower.
-                    return Ok(if exchanged {
+                    return Ok(if flow.state == "exchanged" {
                         LoginAnswer::Pending { retry_after }
                     } else {
                         LoginAnswer::SlowDown { login, retry_after }
                     });
-                }
+                };
                 let (custody, origin) = (self.clone(), origin.clone());
                 let code = device_code.clone();
                 self.detach(async move {
-                    if exchanged {
+                    if flow.state == "exchanged" {
                         custody.finish_poll(&flow, &origin).await
                     } else {
                         custody.exchange(flow, &code, &origin).await
@@ -208,16 +207,11 @@ impl Custody {
         let slower = flow.interval_seconds.saturating_add(SLOWER);
         match self.vendor().poll(device_code).await {
             Ok(Poll::Tokens(tokens)) => {
-                let id_token = tokens.id_token.clone();
                 let kept = self.keep_exchanged(&flow, &vault, tokens).await?;
-                if !self.is_login_trusted(id_token.as_ref()).await {
-                    self.fail(id, UNTRUSTED, origin).await?;
-                    return Err(why(UNTRUSTED));
-                }
                 self.finish_poll(&kept, origin).await
             }
-            Ok(Poll::Pending) => self.wait(id, flow.interval_seconds).await,
-            Ok(Poll::SlowDown) => self.wait(id, slower).await,
+            Ok(Poll::Pending) => self.wait(&flow, flow.interval_seconds).await,
+            Ok(Poll::SlowDown) => self.wait(&flow, slower).await,
             Err(error) if error.is_transient() => {
                 warn!(self.log(), "a login could not be polled; its person may try on";
                     "login" => id.to_string(), "error" => ErrorChain(&error));
@@ -227,7 +221,7 @@ impl Custody {
                     } => whole_seconds(*wait),
                     _ => flow.interval_seconds,
                 };
-                self.wait(id, pause.max(flow.interval_seconds)).await
+                self.wait(&flow, pause.max(flow.interval_seconds)).await
             }
             Err(error) => {
                 let reason = match error.refusal() {
@@ -235,7 +229,7 @@ impl Custody {
                     Some(Refusal::ExpiredToken) => EXPIRED,
                     Some(Refusal::InvalidGrant { .. }) => INVALID_CODE,
                     _ => {
-                        self.wait(id, slower).await?;
+                        self.wait(&flow, slower).await?;
                         return Err(CustodyError::Vendor(error));
                     }
                 };
@@ -257,15 +251,17 @@ impl Custody {
     ) -> Result<FlowRow, CustodyError> {
         let row = flow.id.to_string();
         let seal = |column, token: &SecretString| vault.seal(of_flow(column, &row), token);
+        let seal_some = |column, token: Option<SecretString>| {
+            token.map(|token| seal(column, &token)).transpose()
+        };
+        let now = self.now();
         let kept = FlowTokens {
             access_token: seal(Column::Access, &tokens.access_token)?,
-            refresh_token: tokens
-                .refresh_token
-                .as_ref()
-                .map(|token| seal(Column::Refresh, token))
-                .transpose()?,
-            access_expires_at: self.now() + tokens.expires_in,
+            refresh_token: seal_some(Column::Refresh, tokens.refresh_token)?,
+            access_expires_at: now + tokens.expires_in,
             scope: tokens.scope,
+            id_token: seal_some(Column::Id, tokens.id_token)?,
+            exchanged_at: now,
         };
         let stored = self
             .persist("the tokens of a login", || {
@@ -283,6 +279,8 @@ impl Custody {
             refresh_token: kept.refresh_token,
             access_expires_at: Some(kept.access_expires_at),
             scope: Some(kept.scope),
+            id_token: kept.id_token,
+            exchanged_at: Some(kept.exchanged_at),
             ..flow.clone()
         })
     }
@@ -295,6 +293,12 @@ impl Custody {
     ) -> Result<LoginAnswer, CustodyError> {
         let id = FlowId(flow.id);
         let vault = self.vault().await?;
+        let id_token = open(&vault, flow, Column::Id)?;
+        let came = flow.exchanged_at.unwrap_or_else(|| self.now());
+        let Ok(subject) = self.login_subject(id_token.as_ref(), came).await else {
+            self.fail(id, UNTRUSTED, origin).await?;
+            return Err(why(UNTRUSTED));
+        };
         let access = open(&vault, flow, Column::Access)?;
         let refresh = open(&vault, flow, Column::Refresh)?;
         let (Some(access), Some(refresh)) = (access, refresh) else {
@@ -315,6 +319,10 @@ impl Custody {
                 return Err(CustodyError::NotAllowed);
             }
         };
+        if !self.is_subject(subject.as_deref(), profiles.owner, id) {
+            self.fail(id, FOREIGN_SUBJECT, origin).await?;
+            return Err(why(FOREIGN_SUBJECT));
+        }
         let login = self.login(flow, &vault, &profiles, &access, &refresh)?;
         let outcome = self
             .persist("an account", || self.store().hytale_login(&login, origin))
@@ -374,6 +382,7 @@ fn open(
 ) -> Result<Option<SecretString>, CustodyError> {
     let sealed = match column {
         Column::Refresh => &flow.refresh_token,
+        Column::Id => &flow.id_token,
         _ => &flow.access_token,
     };
     let row = flow.id.to_string();

@@ -86,6 +86,9 @@ pub struct CustodySettings {
     pub hosts: Hosts,
     /// Seals tokens; without one nothing is taken into custody.
     pub master: Option<Arc<MasterKey>>,
+    /// Whether a login fails whose `id_token` names another subject than the account that
+    /// it proved.
+    pub match_subject: bool,
     /// The longest that one request to the vendor takes.
     pub request_timeout: Duration,
     /// The time.

@@ -4,7 +4,6 @@ use super::login::LoginAnswer;
 use super::{Custody, CustodyError};
 use chrono::{DateTime, Utc};
 use common::types::caller::Origin;
-use common::types::id::FlowId;
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -80,7 +79,7 @@ impl Custody {
     /// Ends a claimed poll that brought nothing; the next is due in `seconds`.
     pub(super) async fn wait(
         &self,
-        flow: FlowId,
+        flow: &FlowRow,
         seconds: i32,
     ) -> Result<LoginAnswer, CustodyError> {
         self.store()
@@ -98,9 +97,7 @@ impl Custody {
         origin: &Origin,
     ) -> Result<LoginAnswer, CustodyError> {
         match self.finish(flow, origin).await {
-            Ok(LoginAnswer::Pending { .. }) => {
-                self.wait(FlowId(flow.id), flow.interval_seconds).await
-            }
+            Ok(LoginAnswer::Pending { .. }) => self.wait(flow, flow.interval_seconds).await,
             other => other,
         }
     }
@@ -165,6 +162,9 @@ mod tests {
             account_id: None,
             failure: None,
             ended_at: None,
+            id_token: None,
+            exchanged_at: None,
+            polling_until: None,
         }
     }
 

@@ -16,6 +16,7 @@ pub(super) const NOT_THEIRS: &str = "owned_by_another";
 pub(super) const IN_CUSTODY: &str = "already_in_custody";
 pub(super) const NAME_TAKEN: &str = "name_taken";
 pub(super) const UNTRUSTED: &str = "id_token_invalid";
+pub(super) const FOREIGN_SUBJECT: &str = "id_token_of_another";
 pub(super) const NO_REFRESH_TOKEN: &str = "no_refresh_token";
 pub(super) const NO_ACCOUNT: &str = "no_account";
 

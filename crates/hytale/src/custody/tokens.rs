@@ -25,6 +25,7 @@ pub(super) enum Column {
     Refresh,
     Session,
     Identity,
+    Id,
 }
 
 fn place<'a>(table: &'a str, column: Column, row: &'a str) -> Aad<'a> {
@@ -33,6 +34,7 @@ fn place<'a>(table: &'a str, column: Column, row: &'a str) -> Aad<'a> {
         Column::Refresh => "refresh_token",
         Column::Session => "session_token",
         Column::Identity => "identity_token",
+        Column::Id => "id_token",
     };
     Aad { table, column, row }
 }

@@ -2,8 +2,9 @@
 
 use super::{Custody, CustodyError};
 use crate::vendor::SessionTokens;
-use crate::verify::{Expected, VerifyError};
+use crate::verify::{Expected, Invalid, VerifyError};
 use chrono::{DateTime, SubsecRound, Utc};
+use common::types::id::FlowId;
 use runtime::error_chain::ErrorChain;
 use secrecy::{ExposeSecret, SecretString};
 use slog::warn;
@@ -60,27 +61,48 @@ impl Custody {
             .map_err(CustodyError::Untrusted)
     }
 
-    /// Whether a login's `id_token` is good. Where its issuer publishes no keys, or
-    /// they cannot be had now, it says nothing for or against: it came over TLS from
-    /// the one who made it (OpenID Connect Core section 3.1.3.7).
-    pub(super) async fn is_login_trusted(&self, id_token: Option<&SecretString>) -> bool {
-        let Some(token) = id_token else { return true };
+    /// The subject of a login's `id_token` that came at `came`; an error: it is not good.
+    /// Where its issuer publishes no keys, or they cannot be had now, it says nothing for
+    /// or against, and has no subject: it came over TLS from the one who made it (OpenID
+    /// Connect Core section 3.1.3.7).
+    pub(super) async fn login_subject(
+        &self,
+        id_token: Option<&SecretString>,
+        came: DateTime<Utc>,
+    ) -> Result<Option<String>, Invalid> {
+        let Some(token) = id_token else {
+            return Ok(None);
+        };
         let expected = Expected::id_token(&self.0.settings.hosts);
         let proof = self
             .0
             .verifier
-            .verify(token.expose_secret(), &expected, self.now())
+            .verify(token.expose_secret(), &expected, came)
             .await;
         match proof {
-            Ok(_) | Err(VerifyError::KeysNotPublished) => true,
+            Ok(claims) => Ok(Some(claims.subject)),
+            Err(VerifyError::KeysNotPublished) => Ok(None),
             Err(error @ VerifyError::KeysUnavailable) => {
                 warn!(self.log(), "an id_token could not be verified"; "error" => ErrorChain(&error));
-                true
+                Ok(None)
             }
-            Err(error @ VerifyError::Invalid(_)) => {
+            Err(VerifyError::Invalid(error)) => {
                 warn!(self.log(), "an id_token is not valid"; "error" => ErrorChain(&error));
-                false
+                Err(error)
             }
         }
+    }
+
+    /// Whether the subject of a login's `id_token` is the account that the login proved,
+    /// as far as that is asked for: what Hytale puts there is not documented.
+    pub(super) fn is_subject(&self, subject: Option<&str>, owner: Uuid, login: FlowId) -> bool {
+        let Some(subject) = subject else { return true };
+        if Uuid::try_parse(subject) == Ok(owner) {
+            return true;
+        }
+        warn!(self.log(), "an id_token names another subject than the account";
+            "login" => login.to_string(), "account" => owner.to_string(), "subject" => subject);
+        metrics::counter!("nodebyte_hytale_foreign_subjects_total").increment(1);
+        !self.0.settings.match_subject
     }
 }

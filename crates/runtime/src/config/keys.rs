@@ -143,6 +143,7 @@ pub const KEYS: &[Key] = &[
     key("hytale.account_data_url", WEB),
     key("hytale.sessions_url", WEB),
     key("hytale.session_issuer", Kind::Text),
+    key("hytale.match_subject", Kind::Boolean),
     key("hytale.request_timeout_seconds", Kind::Integer(1, 120)),
     key("limits.key", AT_LEAST_ONE),
     key("limits.bearer", AT_LEAST_ONE),

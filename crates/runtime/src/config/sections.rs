@@ -303,6 +303,8 @@ pub struct HytaleConfig {
     /// `iss` of session tokens, likewise.
     #[serde(with = "optional")]
     pub session_issuer: Option<String>,
+    /// Whether a login fails whose `id_token` names another subject than its account.
+    pub match_subject: bool,
     /// Time that one request may take.
     #[serde(rename = "request_timeout_seconds", with = "seconds")]
     pub request_timeout: Duration,

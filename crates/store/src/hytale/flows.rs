@@ -85,6 +85,15 @@ pub struct FlowRow {
     /// When it succeeded or failed.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub ended_at: Option<DateTime<Utc>>,
+    /// Sealed; there while the login waits to be finished.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub id_token: Option<String>,
+    /// When its tokens came.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub exchanged_at: Option<DateTime<Utc>>,
+    /// The claim of the poll that is under way, which ends then in any case.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub polling_until: Option<DateTime<Utc>>,
 }
 
 /// What a login brought, sealed for the flow's row.
@@ -98,11 +107,15 @@ pub struct FlowTokens {
     pub access_expires_at: DateTime<Utc>,
     /// What they are good for.
     pub scope: String,
+    /// Sealed; `None`: Hytale gave none.
+    pub id_token: Option<String>,
+    /// When they came.
+    pub exchanged_at: DateTime<Utc>,
 }
 
 pub(super) const COLUMNS: &str = "id, principal, account_name, state, interval_seconds, next_poll_at, \
     first_polled_at, expires_at, access_token, refresh_token, access_expires_at, scope, account_id, \
-    failure, ended_at";
+    failure, ended_at, id_token, exchanged_at, polling_until";
 
 impl Store {
     /// Stores a login that has begun.
@@ -151,7 +164,7 @@ impl Store {
     }
 
     /// Claims the one poll that the flow's interval allows, also of one that has brought
-    /// tokens and waits to be finished. `false`: it is too
+    /// tokens and waits to be finished, and tells how the login stands. `None`: it is too
     /// early, or another poll is under way. A claim ends after `lease` in any
     /// case.
     ///
@@ -162,31 +175,33 @@ impl Store {
         flow: FlowId,
         now: DateTime<Utc>,
         lease: Duration,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<FlowRow>, StoreError> {
         let mut conn = self.conn().await?;
-        let claimed = sql_query(
+        Ok(sql_query(format!(
             "UPDATE hytale_device_flows SET first_polled_at = coalesce(first_polled_at, $2), \
                next_poll_at = $2 + make_interval(secs => interval_seconds), \
                polling_until = now() + make_interval(secs => $3) \
              WHERE id = $1 AND state IN ('open', 'exchanged') AND next_poll_at <= $2 \
-               AND (polling_until IS NULL OR polling_until < now())",
-        )
+               AND (polling_until IS NULL OR polling_until < now()) \
+             RETURNING {COLUMNS}"
+        ))
         .bind::<SqlUuid, _>(flow.0)
         .bind::<Timestamptz, _>(now)
         .bind::<Double, _>(lease.as_secs_f64())
-        .execute(&mut conn)
-        .await?;
-        Ok(claimed == 1)
+        .get_result(&mut conn)
+        .await
+        .optional()?)
     }
 
     /// Ends a claimed poll that brought nothing; the next one comes
-    /// `interval_seconds` after `now`.
+    /// `interval_seconds` after `now`. Of a claim that is over it changes nothing: another
+    /// poll may be under way.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
     pub async fn hytale_flow_wait(
         &self,
-        flow: FlowId,
+        flow: &FlowRow,
         interval_seconds: i32,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
@@ -194,11 +209,12 @@ impl Store {
         sql_query(
             "UPDATE hytale_device_flows SET interval_seconds = $2, polling_until = NULL, \
                next_poll_at = greatest(next_poll_at, $3 + make_interval(secs => $2)) \
-             WHERE id = $1 AND state IN ('open', 'exchanged')",
+             WHERE id = $1 AND state IN ('open', 'exchanged') AND polling_until = $4",
         )
-        .bind::<SqlUuid, _>(flow.0)
+        .bind::<SqlUuid, _>(flow.id)
         .bind::<Integer, _>(interval_seconds)
         .bind::<Timestamptz, _>(now)
+        .bind::<Nullable<Timestamptz>, _>(flow.polling_until)
         .execute(&mut conn)
         .await?;
         Ok(())
@@ -219,8 +235,8 @@ impl Store {
         let mut conn = self.conn().await?;
         let stored = sql_query(
             "UPDATE hytale_device_flows SET state = 'exchanged', access_token = $2, \
-               refresh_token = $3, access_expires_at = $4, scope = $5, \
-               failure = NULL, ended_at = NULL \
+               refresh_token = $3, access_expires_at = $4, scope = $5, id_token = $6, \
+               exchanged_at = $7, failure = NULL, ended_at = NULL \
              WHERE id = $1 AND (state = 'open' OR (state = 'exchanged' AND access_token = $2) \
                OR (state = 'failed' AND failure IN ('invalid_code', 'expired')))",
         )
@@ -229,6 +245,8 @@ impl Store {
         .bind::<Nullable<Text>, _>(tokens.refresh_token.as_deref())
         .bind::<Timestamptz, _>(tokens.access_expires_at)
         .bind::<Text, _>(&tokens.scope)
+        .bind::<Nullable<Text>, _>(tokens.id_token.as_deref())
+        .bind::<Timestamptz, _>(tokens.exchanged_at)
         .execute(&mut conn)
         .await?;
         Ok(stored == 1)
@@ -317,7 +335,7 @@ impl Store {
         conn.transaction(async move |conn| {
             let ended = sql_query(format!(
                 "UPDATE hytale_device_flows SET state = 'failed', failure = $2, ended_at = now(), \
-                   polling_until = NULL, access_token = NULL, refresh_token = NULL \
+                   polling_until = NULL, access_token = NULL, refresh_token = NULL, id_token = NULL \
                  WHERE id = $1 AND {which}"
             ))
             .bind::<SqlUuid, _>(flow.0)

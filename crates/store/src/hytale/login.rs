@@ -220,7 +220,7 @@ async fn store(
     }
     sql_query(
         "UPDATE hytale_device_flows SET state = 'succeeded', account_id = $2, refresh_token = NULL, \
-           ended_at = now() WHERE id = $1",
+           id_token = NULL, ended_at = now() WHERE id = $1",
     )
     .bind::<SqlUuid, _>(login.flow.0)
     .bind::<SqlUuid, _>(login.account.id)
@@ -278,7 +278,7 @@ async fn refuse(
     };
     sql_query(
         "UPDATE hytale_device_flows SET state = 'failed', failure = $2, access_token = NULL, \
-           refresh_token = NULL, ended_at = now() WHERE id = $1",
+           refresh_token = NULL, id_token = NULL, ended_at = now() WHERE id = $1",
     )
     .bind::<SqlUuid, _>(login.flow.0)
     .bind::<Text, _>(reason)

@@ -206,6 +206,8 @@ impl World<'_> {
             refresh_token: Some(token.clone()),
             access_expires_at: now,
             scope: String::new(),
+            id_token: None,
+            exchanged_at: now,
         };
         store.hytale_flow_exchanged(flow, &tokens).await.unwrap();
         let login = Login {

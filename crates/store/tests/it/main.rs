@@ -15,6 +15,7 @@ mod custody_steps;
 mod fences;
 mod holds;
 mod links;
+mod logins;
 mod messaging;
 mod migrate;
 mod mirror;

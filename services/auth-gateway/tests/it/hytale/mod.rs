@@ -5,6 +5,7 @@ mod docs;
 mod inventory;
 mod limits;
 mod login;
+mod login_subjects;
 mod owners;
 mod session_wishes;
 mod sessions;
