@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::PayloadConfig;
-use paperclip::actix::web::{self, delete, get, patch, post, resource, scope};
+use paperclip::actix::web::{self, delete, get, patch, post, put, resource, scope};
 use runtime::health::{self, Health};
 
 use crate::auth::identify;
 use crate::http::hytale::log_lines::LARGEST_BODY;
 use crate::http::hytale::{
-    accounts, audit, inventory, login, server_logs, sessions, tokens, validate,
+    accounts, audit, inventory, login, owners, server_logs, sessions, tokens, validate,
 };
 use crate::http::{jwks, me, servers, sync, sync_stream};
 use crate::limits::count_all;
@@ -65,6 +65,11 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
                 resource("/accounts/{id}")
                     .route(get().to(accounts::get))
                     .route(delete().to(accounts::release)),
+            )
+            .service(
+                resource("/accounts/{id}/owners/{owner}")
+                    .route(put().to(owners::add))
+                    .route(delete().to(owners::remove)),
             )
             .service(resource("/sessions").route(get().to(inventory::list)))
             .service(resource("/logs").route(get().to(audit::list)))

@@ -31,6 +31,10 @@ pub enum AdminEvent {
     RateLimitSet,
     /// The usual limit holds for somebody again.
     RateLimitUnset,
+    /// Somebody may use a Hytale account.
+    AccountOwnerAdded,
+    /// Somebody may no longer use a Hytale account.
+    AccountOwnerRemoved,
 }
 
 impl AdminEvent {
@@ -52,6 +56,8 @@ impl AdminEvent {
             Self::SigningKeyDropped => "SIGNING_KEY_DROPPED",
             Self::RateLimitSet => "RATE_LIMIT_SET",
             Self::RateLimitUnset => "RATE_LIMIT_UNSET",
+            Self::AccountOwnerAdded => "ACCOUNT_OWNER_ADDED",
+            Self::AccountOwnerRemoved => "ACCOUNT_OWNER_REMOVED",
         }
     }
 }

@@ -21,6 +21,7 @@ mod accounts;
 mod error;
 mod inventory;
 mod login;
+mod owners;
 mod progress;
 mod reasons;
 mod release;

@@ -12,6 +12,7 @@ mod flow_upkeep;
 mod flows;
 mod inventory;
 mod login;
+mod owners;
 mod server_logs;
 mod session_changes;
 mod session_limit;

@@ -26,7 +26,7 @@ pub use identify::identify;
 pub use key_limits::KeyLimits;
 pub use needs::{
     Administer, BeKnown, MayNeed, Needs, ReadServerLogs, ReadServers, ReadSyncs, RunSyncs,
-    UseHytale, WriteServerLogs,
+    ShareAccounts, UseHytale, WriteServerLogs,
 };
 pub use principal::principals;
 pub use server_logs::{may_read, may_write};

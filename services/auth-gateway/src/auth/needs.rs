@@ -66,6 +66,13 @@ impl Requirement for UseHytale {
     const ANY_OF: &'static [Scope] = &[Scope::Hytale, Scope::HytaleAll];
 }
 
+/// Saying whose a Hytale account is: for its owners, and for administrators.
+pub enum ShareAccounts {}
+
+impl Requirement for ShareAccounts {
+    const ANY_OF: &'static [Scope] = &[Scope::Hytale, Scope::HytaleAll, Scope::Admin];
+}
+
 /// Looking at what only administrators may see.
 pub enum Administer {}
 

@@ -10,6 +10,7 @@ pub mod idempotency;
 pub mod inventory;
 pub mod log_lines;
 pub mod login;
+pub mod owners;
 pub mod page;
 pub mod server_logs;
 pub mod sessions;

@@ -9,6 +9,7 @@ mod login_subjects;
 mod owners;
 mod session_wishes;
 mod sessions;
+mod sharing;
 pub mod stage;
 mod strangers;
 mod tokens;
