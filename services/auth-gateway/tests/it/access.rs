@@ -49,6 +49,8 @@ fn needs(method: &Method, path: &str) -> &'static [Scope] {
         &[Scope::Read, Scope::Admin, Scope::Hytale]
     } else if path == "/api/v1/hytale/server-logs" {
         &[Scope::Logs]
+    } else if path.contains("/owners/") {
+        &[Scope::Hytale, Scope::HytaleAll, Scope::Admin]
     } else if path.starts_with("/api/hytale/") || path.starts_with("/api/v1/hytale/") {
         &[Scope::Hytale, Scope::HytaleAll]
     } else if path == "/api/v1/me" {
@@ -74,6 +76,7 @@ pub fn closed_operations() -> Vec<Operation> {
         .filter(|(path, _)| !PUBLIC.contains(&path.as_str()))
         .flat_map(|(path, item)| {
             let path = path.replace("{id}", &Uuid::new_v4().to_string());
+            let path = path.replace("{owner}", "service");
             let operations = item.as_object().unwrap().iter();
             operations.map(move |(method, operation)| {
                 let method: Method = method.to_uppercase().parse().unwrap();
