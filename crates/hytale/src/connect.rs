@@ -52,6 +52,7 @@ pub fn connect(config: &Config, store: Store, log: &Logger) -> Result<Custody, C
         hosts,
         master: master.map(Arc::new),
         request_timeout: config.hytale.request_timeout,
+        strangers_logins: config.limits.open_logins_of_strangers,
         clock: Arc::new(SystemClock),
     };
     Ok(Custody::new(settings, vendor, store, log))
