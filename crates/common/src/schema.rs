@@ -254,6 +254,7 @@ diesel::table! {
         idempotency_key -> Text,
         lines -> Int8,
         created_at -> Timestamptz,
+        digest -> Nullable<Bytea>,
     }
 }
 
