@@ -256,6 +256,7 @@ diesel::table! {
         idempotency_key -> Text,
         lines -> Int8,
         created_at -> Timestamptz,
+        digest -> Nullable<Bytea>,
     }
 }
 

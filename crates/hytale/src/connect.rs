@@ -53,6 +53,7 @@ pub fn connect(config: &Config, store: Store, log: &Logger) -> Result<Custody, C
         master: master.map(Arc::new),
         match_subject: config.hytale.match_subject,
         request_timeout: config.hytale.request_timeout,
+        strangers_logins: config.limits.open_logins_of_strangers,
         clock: Arc::new(SystemClock),
     };
     Ok(Custody::new(settings, vendor, store, log))

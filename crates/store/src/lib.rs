@@ -37,7 +37,7 @@ pub use error::StoreError;
 pub use hytale::{
     AccountRow, AuditFilter, AuditRow, CountedSession, CustodyCounts, DueRefresh, FlowRow,
     FlowTokens, InventoryPage, LOST_SESSIONS_COUNT, Login, LoginOutcome, NamedAccount,
-    NewAuditLine, NewFlow, NewServerLogs, NewSession, Renewal, SavedLogs, ServerLogPage,
+    NewAuditLine, NewFlow, NewServerLogs, NewSession, Renewal, Room, SavedLogs, ServerLogPage,
     ServerLogRow, ServerPlace, SessionClaim, SessionCount, SessionLimit, SessionRow, SessionTokens,
     Spend, SpendStart, SurplusSession,
 };

@@ -55,6 +55,12 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Builds what the tests and a running system need. Binaries and tests in one go, whichever of the two
+/// asks: tests switch on features of dependencies, and without them everything would be built again.
+pub(crate) fn build() -> Result<()> {
+    run(cargo(&["build", "--workspace", "--bins", "--tests"]))
+}
+
 /// Runs to the end with our outputs; anything but success is an error that names the command.
 pub(crate) fn run(mut command: Command) -> Result<()> {
     let line = line(&command);

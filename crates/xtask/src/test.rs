@@ -21,8 +21,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// Builds everything first: system tests start binaries of other packages, which no runner builds for
 /// them. They find them in `NODEBYTE_BIN_DIR`.
 pub(crate) fn with(stack: &Stack, environment: &[(&str, &str)], runner: &[&str]) -> Result<()> {
-    // Bins and tests in one go, so that features are the same as in the run and nothing is built twice.
-    shell::run(shell::cargo(&["build", "--workspace", "--bins", "--tests"]))?;
+    shell::build()?;
     let bin_dir = shell::binaries("debug")?;
     let execute = |arguments: &[&str]| {
         let mut command = shell::cargo(arguments);

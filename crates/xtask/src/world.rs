@@ -37,7 +37,7 @@ impl World {
     ) -> Result<Self> {
         eprintln!("starting PostgreSQL, Redis and RabbitMQ");
         let stack = Stack::start(options)?;
-        shell::run(shell::cargo(&["build", "--workspace", "--bins"]))?;
+        shell::build()?;
 
         let database_url = if stack.postgres().is_private() {
             database::create(&stack, "nodebyte").await?

@@ -38,6 +38,12 @@ pub enum CustodyError {
     /// The account's tokens are dead.
     #[error("the account needs a new login")]
     LoginNeeded,
+    /// As many logins without a principal are open as may be.
+    #[error("too many logins of strangers are open")]
+    TooManyLogins {
+        /// When one of them has ended at the latest.
+        retry_after: Duration,
+    },
     /// No login with this code, or it is not the caller's, or it has ended.
     #[error("there is no such login")]
     UnknownCode,

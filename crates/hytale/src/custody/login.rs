@@ -18,7 +18,7 @@ use runtime::error_chain::ErrorChain;
 use secrecy::SecretString;
 use slog::{info, warn};
 use std::time::Duration;
-use store::{FlowRow, FlowTokens, Login, LoginOutcome, NewFlow};
+use store::{FlowRow, FlowTokens, Login, LoginOutcome, NewFlow, Room};
 use uuid::Uuid;
 
 /// How much longer the pause between two polls becomes when the vendor says
@@ -78,7 +78,8 @@ impl Custody {
     /// with a principal, who alone may poll the login then.
     ///
     /// # Errors
-    /// The vendor or PostgreSQL cannot be asked, or nothing can be sealed here.
+    /// [`CustodyError::TooManyLogins`] without a principal; the vendor or PostgreSQL cannot
+    /// be asked, or nothing can be sealed here.
     pub async fn begin_login(
         &self,
         principal: Option<Principal>,
@@ -86,6 +87,14 @@ impl Custody {
     ) -> Result<BegunLogin, CustodyError> {
         // Whoever cannot keep tokens does not ask for them.
         self.vault().await?;
+        let most = self.0.settings.strangers_logins;
+        if principal.is_none() {
+            // No code is asked for that could not be kept.
+            let room = self
+                .store()
+                .hytale_flow_room(self.environment(), self.now(), most);
+            self.has_room(room.await?)?;
+        }
         let vendor = self.vendor().clone();
         let code = self
             .detach(async move { vendor.device_code().await.map_err(CustodyError::Vendor) })
@@ -102,7 +111,7 @@ impl Custody {
             begun_at: now,
             expires_at: now + expires_in,
         };
-        self.store().hytale_flow_begin(&flow).await?;
+        self.has_room(self.store().hytale_flow_begin(&flow, most).await?)?;
         info!(self.log(), "a device login has begun"; "login" => flow.id.to_string());
         Ok(BegunLogin {
             device_code: code.device_code,
@@ -112,6 +121,15 @@ impl Custody {
             expires_in,
             interval: code.interval,
         })
+    }
+
+    fn has_room(&self, room: Room) -> Result<(), CustodyError> {
+        match room {
+            Room::Left => Ok(()),
+            Room::Full { until } => Err(CustodyError::TooManyLogins {
+                retry_after: (until - self.now()).to_std().unwrap_or_default(),
+            }),
+        }
     }
 
     /// Asks how a login is doing, the vendor at most once an interval.

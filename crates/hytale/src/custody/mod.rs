@@ -92,6 +92,8 @@ pub struct CustodySettings {
     pub match_subject: bool,
     /// The longest that one request to the vendor takes.
     pub request_timeout: Duration,
+    /// How many logins without a principal may be open at once.
+    pub strangers_logins: u32,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

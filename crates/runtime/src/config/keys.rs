@@ -151,6 +151,7 @@ pub const KEYS: &[Key] = &[
     key("limits.failed_credentials", AT_LEAST_ONE),
     key("limits.device_code", AT_LEAST_ONE),
     key("limits.device_code_by_address", AT_LEAST_ONE),
+    key("limits.open_logins_of_strangers", AT_LEAST_ONE),
     key("limits.fast_polls", AT_LEAST_ONE),
     key("limits.refresh_token", AT_LEAST_ONE),
     key("limits.game_session", AT_LEAST_ONE),

@@ -356,6 +356,8 @@ pub struct LimitsConfig {
     pub device_code: u32,
     /// Logins that one address begins without credentials in 15 minutes.
     pub device_code_by_address: u32,
+    /// Logins without credentials that may be open at once, of all addresses.
+    pub open_logins_of_strangers: u32,
     /// Polls of one login faster than its interval, in 5 minutes.
     pub fast_polls: u32,
     /// Refresh tokens of one account spent on request in an hour.

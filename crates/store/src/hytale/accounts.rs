@@ -102,6 +102,28 @@ impl Store {
         .ok_or(StoreError::NotFound("account"))
     }
 
+    /// Whether the account has, or had, a game session of this server of ours.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn hytale_account_ran(
+        &self,
+        account: HytaleAccount,
+        server: Uuid,
+    ) -> Result<bool, StoreError> {
+        let mut conn = self.conn().await?;
+        let sessions = sql_query(
+            "SELECT 1 FROM hytale_sessions \
+             WHERE environment = $1 AND account_id = $2 AND server_id = $3 LIMIT 1",
+        )
+        .bind::<Text, _>(account.environment.as_str())
+        .bind::<SqlUuid, _>(account.id)
+        .bind::<SqlUuid, _>(server)
+        .execute(&mut conn)
+        .await?;
+        Ok(sessions > 0)
+    }
+
     /// Accounts in the order of their ids, beginning behind `after`; those that all of
     /// `owners` own: without owners, all.
     ///

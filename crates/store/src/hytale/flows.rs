@@ -118,30 +118,6 @@ pub(super) const COLUMNS: &str = "id, principal, account_name, state, interval_s
     failure, ended_at, id_token, exchanged_at, polling_until";
 
 impl Store {
-    /// Stores a login that has begun.
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be asked.
-    pub async fn hytale_flow_begin(&self, flow: &NewFlow) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sql_query(
-            "INSERT INTO hytale_device_flows (id, environment, code_hash, principal, account_name, state, \
-               interval_seconds, next_poll_at, expires_at, created_at) \
-             VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $7)",
-        )
-        .bind::<SqlUuid, _>(flow.id.0)
-        .bind::<Text, _>(flow.environment.as_str())
-        .bind::<Binary, _>(flow.code_hash.as_slice())
-        .bind::<Nullable<Text>, _>(flow.principal.as_ref().map(ToString::to_string))
-        .bind::<Nullable<Text>, _>(flow.account_name.as_deref())
-        .bind::<Integer, _>(flow.interval_seconds)
-        .bind::<Timestamptz, _>(flow.begun_at)
-        .bind::<Timestamptz, _>(flow.expires_at)
-        .execute(&mut conn)
-        .await?;
-        Ok(())
-    }
-
     /// The login with this device code.
     ///
     /// # Errors

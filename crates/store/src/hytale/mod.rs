@@ -8,6 +8,7 @@
 mod accounts;
 mod audit;
 mod due;
+mod flow_begin;
 mod flow_upkeep;
 mod flows;
 mod inventory;
@@ -23,6 +24,7 @@ mod spend;
 pub use accounts::{AccountRow, NamedAccount};
 pub use audit::{AuditFilter, AuditRow, NewAuditLine};
 pub use due::{CustodyCounts, DueRefresh};
+pub use flow_begin::Room;
 pub use flows::{FlowRow, FlowTokens, NewFlow};
 pub use inventory::{CountedSession, InventoryPage};
 pub use login::{Login, LoginOutcome};

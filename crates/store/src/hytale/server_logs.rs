@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use common::types::caller::Principal;
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Double, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, BigInt, Binary, Bool, Double, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use std::time::Duration;
 use uuid::Uuid;
@@ -40,6 +42,8 @@ pub struct NewServerLogs {
     pub principal: Principal,
     /// Asking again with the same key within a day stores nothing.
     pub idempotency_key: Option<String>,
+    /// SHA-256 of the call: one key means one call.
+    pub digest: [u8; 32],
     /// The lines; without U+0000, which PostgreSQL's text cannot hold.
     pub lines: Vec<String>,
     /// When each was said; `None`: now. As many as there are lines.
@@ -53,6 +57,8 @@ pub enum SavedLogs {
     New(i64),
     /// So many were stored when the same was asked for before.
     Repeated(i64),
+    /// The idempotency key came with another call before; nothing is stored.
+    KeyReused,
 }
 
 /// A stored line.
@@ -84,6 +90,14 @@ pub struct ServerLogPage {
 struct Lines {
     #[diesel(sql_type = BigInt)]
     lines: i64,
+}
+
+#[derive(QueryableByName)]
+struct Call {
+    #[diesel(sql_type = BigInt)]
+    lines: i64,
+    #[diesel(sql_type = Bool)]
+    is_same: bool,
 }
 
 impl Store {
@@ -122,7 +136,7 @@ impl Store {
             if let Some(key) = &new.idempotency_key
                 && let Some(before) = repeated(conn, &new, key, lines).await?
             {
-                return Ok(SavedLogs::Repeated(before));
+                return Ok(before);
             }
             append(conn, &new).await?;
             Ok(SavedLogs::New(lines))
@@ -190,19 +204,19 @@ impl Store {
     }
 }
 
-/// Notes the call. `Some`: the same was made before, with so many lines; one that is
-/// under way is waited for.
+/// Notes the call. `Some`: one was made with its key before; one that is under way is
+/// waited for.
 async fn repeated(
     conn: &mut Connection,
     new: &NewServerLogs,
     key: &str,
     lines: i64,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Option<SavedLogs>, StoreError> {
     let principal = new.principal.to_string();
     let noted = sql_query(
-        "INSERT INTO hytale_server_log_calls AS calls (server_id, principal, idempotency_key, lines) \
-         VALUES ($1, $2, $3, $4) ON CONFLICT (server_id, principal, idempotency_key) \
-         DO UPDATE SET lines = excluded.lines, created_at = now() \
+        "INSERT INTO hytale_server_log_calls AS calls (server_id, principal, idempotency_key, lines, digest) \
+         VALUES ($1, $2, $3, $4, $6) ON CONFLICT (server_id, principal, idempotency_key) \
+         DO UPDATE SET lines = excluded.lines, digest = excluded.digest, created_at = now() \
            WHERE calls.created_at < now() - make_interval(secs => $5)",
     )
     .bind::<SqlUuid, _>(new.server)
@@ -210,22 +224,26 @@ async fn repeated(
     .bind::<Text, _>(key)
     .bind::<BigInt, _>(lines)
     .bind::<Double, _>(REPEATED_WITHIN.as_secs_f64())
+    .bind::<Binary, _>(new.digest.as_slice())
     .execute(conn)
     .await?;
     if noted == 1 {
         return Ok(None);
     }
-    let before: Vec<Lines> = sql_query(
-        "SELECT lines FROM hytale_server_log_calls \
+    let before: Vec<Call> = sql_query(
+        "SELECT lines, digest IS NULL OR digest = $4 AS is_same FROM hytale_server_log_calls \
          WHERE server_id = $1 AND principal = $2 AND idempotency_key = $3",
     )
     .bind::<SqlUuid, _>(new.server)
     .bind::<Text, _>(&principal)
     .bind::<Text, _>(key)
+    .bind::<Binary, _>(new.digest.as_slice())
     .load(conn)
     .await?;
-    let before = before.into_iter().next();
-    Ok(Some(before.map_or(lines, |call| call.lines)))
+    Ok(Some(match before.into_iter().next() {
+        Some(call) if !call.is_same => SavedLogs::KeyReused,
+        call => SavedLogs::Repeated(call.map_or(lines, |call| call.lines)),
+    }))
 }
 
 /// One statement, however many lines. Months are counted in their order, so that two

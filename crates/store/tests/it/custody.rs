@@ -199,7 +199,7 @@ impl World<'_> {
             begun_at: now,
             expires_at: now,
         };
-        store.hytale_flow_begin(&new).await.unwrap();
+        store.hytale_flow_begin(&new, 1).await.unwrap();
         let token = self.vendor.mint().to_string();
         let tokens = FlowTokens {
             access_token: "access".to_owned(),

@@ -18,6 +18,7 @@ async fn say(stage: &Stage, at: DateTime<Utc>, key: Option<&str>) -> SavedLogs {
         server: SERVER,
         principal: Principal::Service,
         idempotency_key: key.map(str::to_owned),
+        digest: [0; 32],
         lines: vec!["hi".to_owned()],
         times: vec![Some(at)],
     };

@@ -56,6 +56,10 @@ pub fn of_custody(error: CustodyError) -> ApiError {
         }
         CustodyError::Vendor(error) => of_vendor(error),
         CustodyError::NotNow { retry_after } => busy(Some(retry_after)),
+        CustodyError::TooManyLogins { retry_after } => ApiError::rate_limited(
+            "Too many logins without credentials are open; one with credentials may begin",
+            retry_after,
+        ),
         CustodyError::UnderWay => {
             ApiError::conflict("The same is under way for this account; ask again").after(A_MOMENT)
         }

@@ -1,9 +1,12 @@
 //! Lines that game servers bring: what is taken, and as what.
 
+use std::fmt;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use paperclip::actix::Apiv2Schema;
+use ring::digest::{Context, SHA256};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
 /// Lines that one call may bring.
 pub const MOST_LINES: usize = 10_000;
@@ -89,11 +92,77 @@ fn is_sane(time: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     (-OLDEST..=AHEAD).contains(&time.signed_duration_since(now))
 }
 
+/// Tells calls apart that came with one idempotency key: SHA-256 of everything that the
+/// call brought. Taken before it is checked, since times that are kept today may be too old
+/// when the call is repeated.
+pub fn digest(account: Option<&str>, lines: &[NewLine]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    let mut take = |text: Option<&str>| {
+        // With its length, so that no text looks like two others.
+        let length = text.map_or(u64::MAX, |text| text.len() as u64);
+        context.update(&length.to_be_bytes());
+        context.update(text.unwrap_or_default().as_bytes());
+    };
+    take(account);
+    for NewLine { line, timestamp } in lines {
+        take(Some(line));
+        take(timestamp.map(|time| time.to_rfc3339()).as_deref());
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}
+
 /// Whatever is no time is none: a server that dates its lines badly keeps them.
 fn time_or_none<'de, D: Deserializer<'de>>(given: D) -> Result<Option<DateTime<Utc>>, D::Error> {
-    let given = Value::deserialize(given)?;
-    let time = given.as_str().map(DateTime::parse_from_rfc3339);
-    Ok(time.and_then(Result::ok).map(|time| time.to_utc()))
+    given.deserialize_any(TimeOrNone)
+}
+
+/// Keeps nothing of what is no time: a list of lists takes many times the memory that it
+/// takes as text.
+struct TimeOrNone;
+
+impl<'de> Visitor<'de> for TimeOrNone {
+    type Value = Option<DateTime<Utc>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        let time = DateTime::parse_from_rfc3339(text).ok();
+        Ok(time.map(|time| time.to_utc()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
 }
 
 #[cfg(test)]
@@ -136,7 +205,11 @@ mod tests {
             r#"{"line":"a","timestamp":""}"#,
             r#"{"line":"a","timestamp":1764224700}"#,
             r#"{"line":"a","timestamp":"yesterday"}"#,
-            r#"{"line":"a","timestamp":{"at":[]}}"#,
+            r#"{"line":"a","timestamp":-1}"#,
+            r#"{"line":"a","timestamp":1.5}"#,
+            r#"{"line":"a","timestamp":true}"#,
+            r#"{"line":"a","timestamp":[[],[1,{"at":[]}]]}"#,
+            r#"{"line":"a","timestamp":{"at":[],"and":{"at":1}}}"#,
         ] {
             let read: NewLine = serde_json::from_str(given).unwrap();
             assert_eq!(read.timestamp, None, "{given}");
@@ -157,6 +230,25 @@ mod tests {
         let longer = format!("{longest}x");
         let both = vec![line("x", ""), line(&longer, "")];
         assert_eq!(check(both, now()), Err(InvalidLines::TooLong(1)));
+    }
+
+    #[test]
+    fn whatever_two_calls_differ_in_their_digests_differ() {
+        let time = "2026-11-27T05:00:00Z";
+        let calls = [
+            (None, vec![line("a", ""), line("b", "")]),
+            (None, vec![line("b", ""), line("a", "")]),
+            (None, vec![line("ab", "")]),
+            (None, vec![line("a", time), line("b", "")]),
+            (None, vec![line("a", ""), line("b", time)]),
+            (Some("a"), vec![line("a", ""), line("b", "")]),
+            (Some("a"), vec![line("b", "")]),
+        ];
+        let digests = calls.each_ref().map(|(account, it)| digest(*account, it));
+        for (place, one) in digests.iter().enumerate() {
+            assert!(!digests[..place].contains(one), "{:?}", calls[place]);
+        }
+        assert_eq!(digests[0], digest(None, &calls[0].1));
     }
 
     #[test]

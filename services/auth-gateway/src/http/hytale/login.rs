@@ -74,7 +74,8 @@ pub struct AccessToken {
 ///
 /// A person then enters the code at Hytale, and the login is polled meanwhile. Without a
 /// key, five logins are begun from one address in 15 minutes, `account_id` counts for
-/// nothing, and the account that the login proves has no owner.
+/// nothing, and the account that the login proves has no owner; where too many such
+/// logins are open, 429 tells when the first of them ends.
 #[api_v2_operation(tags(Hytale))]
 pub async fn device_code(
     asking: MayNeed<UseHytale>,

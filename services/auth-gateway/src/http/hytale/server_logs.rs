@@ -2,13 +2,15 @@
 
 use actix_web::web::{Data, Json, Query};
 use chrono::{DateTime, Utc};
+use common::types::hytale::HytaleAccount;
+use hytale::custody::CustodyError;
 use paperclip::actix::{Apiv2Schema, CreatedJson, api_v2_operation};
 use runtime::http::ApiError;
 use serde::{Deserialize, Serialize};
 use store::{NewServerLogs, SavedLogs, ServerLogPage, ServerLogRow, ServerPlace};
 use uuid::Uuid;
 
-use super::failure::{invalid, of_store};
+use super::failure::{invalid, of_custody, of_store};
 use super::given::uuid;
 use super::idempotency::IdempotencyKey;
 use super::log_lines::{self, NewLine};
@@ -18,13 +20,15 @@ use crate::http::body::Body;
 use crate::http::failure::Failure;
 use crate::state::State;
 
-/// Lines of a server. Other fields, like the `account_id` that existing clients send,
-/// are not looked at.
+/// Lines of a server.
 #[derive(Debug, Deserialize, Apiv2Schema)]
 pub struct ServerLogLines {
     /// The panel's uuid of the server, or our id; also as `server_id`. Required.
     #[serde(alias = "server_id")]
     pub server_uuid: Option<String>,
+    /// Whose server it is: your name for the account, or Hytale's id. An account that you
+    /// may not use, and that has no game session of this server, is unknown.
+    pub account_id: Option<String>,
     /// 1 to 10,000 lines in the order in which they were said. Required.
     pub logs: Option<Vec<NewLine>>,
 }
@@ -112,7 +116,8 @@ pub struct ServerLogCount {
 ///
 /// For the servers and nodes that the key is limited to; every other server is unknown
 /// to it. The body may have 4 MiB, a line 16 KiB. With an `Idempotency-Key` header, a
-/// request repeated within a day stores nothing and is answered the same.
+/// request repeated within a day stores nothing and is answered the same; with that key,
+/// another request is refused (409).
 #[api_v2_operation(tags(Servers))]
 pub async fn append(
     caller: Needs<WriteServerLogs>,
@@ -120,24 +125,32 @@ pub async fn append(
     IdempotencyKey(idempotency_key): IdempotencyKey,
     Body(request): Body<ServerLogLines>,
     state: Data<State>,
-) -> Result<CreatedJson<ServerLogsSaved>, Failure<400, 404, 413>> {
+) -> Result<CreatedJson<ServerLogsSaved>, Failure<400, 404, 409, 413>> {
     let id = server(request.server_uuid.as_deref())?;
     let lines = request.logs.unwrap_or_default();
+    let account = request.account_id.filter(|it| !it.is_empty());
+    let digest = log_lines::digest(account.as_deref(), &lines);
     let lines = log_lines::check(lines, Utc::now()).map_err(|why| invalid(why.to_string()))?;
     let server = state.store.server_place(id).await.map_err(of_store)?;
     if !may_write(&limits, &server) {
         return Err(unknown().into());
     }
+    if let Some(account) = account {
+        know(&state, &caller, &account, &server).await?;
+    }
     let new = NewServerLogs {
         server: server.id,
         principal: caller.principal.clone(),
         idempotency_key,
+        digest,
         lines: lines.lines,
         times: lines.times,
     };
     let saved = state.store.hytale_server_logs_append(new).await;
-    let (SavedLogs::New(saved_count) | SavedLogs::Repeated(saved_count)) =
-        saved.map_err(of_store)?;
+    let saved_count = match saved.map_err(of_store)? {
+        SavedLogs::New(lines) | SavedLogs::Repeated(lines) => lines,
+        SavedLogs::KeyReused => return Err(of_custody(CustodyError::KeyReused).into()),
+    };
     Ok(CreatedJson(ServerLogsSaved {
         success: true,
         data: SavedServerLogs {
@@ -190,6 +203,32 @@ pub async fn count(
             total_logs: counted.map_err(of_store)?,
         },
     }))
+}
+
+/// Whether the account that lines are said to come from can be meant: one that the caller
+/// may use, or one with a game session of the server.
+async fn know(
+    state: &State,
+    caller: &Caller,
+    account: &str,
+    server: &ServerPlace,
+) -> Result<(), ApiError> {
+    let unknown = match state.custody.resolve(&caller.custody(), account).await {
+        Ok(_theirs) => return Ok(()),
+        Err(unknown @ CustodyError::UnknownAccount) => unknown,
+        Err(error) => return Err(of_custody(error)),
+    };
+    let Ok(id) = account.parse() else {
+        return Err(of_custody(unknown));
+    };
+    let environment = state.custody.environment();
+    let account = HytaleAccount { environment, id };
+    let ran = state.store.hytale_account_ran(account, server.id).await;
+    if ran.map_err(of_store)? {
+        Ok(())
+    } else {
+        Err(of_custody(unknown))
+    }
 }
 
 async fn readable(state: &State, caller: &Caller, id: Uuid) -> Result<ServerPlace, ApiError> {

@@ -85,6 +85,67 @@ async fn strangers_begin_five_logins_from_one_address_and_do_not_use_up_those_of
 }
 
 #[tokio::test]
+async fn strangers_cannot_open_more_logins_than_there_is_room_for_and_crowd_out_nobody() {
+    let more = vec![
+        ("HTTP_TRUSTED_PROXIES", "127.0.0.0/8".to_owned()),
+        ("LIMITS_OPEN_LOGINS_OF_STRANGERS", "3".to_owned()),
+    ];
+    let stage = Stage::with(Options::default(), more).await;
+    // Those with a key take no room.
+    for name in ["one", "two", "three", "four"] {
+        stage.begin(name).await;
+    }
+    let from = async |last: usize| {
+        let address = format!("203.0.113.{last}");
+        stage.stranger(DEVICE_CODE, &address, &json!({})).await
+    };
+    for last in 1..=3 {
+        assert_eq!(from(last).await.0, StatusCode::OK);
+    }
+    let (status, body) = from(4).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{body}");
+    assert_eq!(code(&body), "RATE_LIMITED");
+    let wait = body["retry_after"].as_u64().unwrap();
+    assert!((1..=1800).contains(&wait), "the rest of a login: {wait}");
+    // No code was asked for.
+    assert_eq!(stage.asked(Endpoint::DeviceAuth), 7);
+    stage.begin("five").await;
+
+    stage
+        .execute(
+            "UPDATE hytale_device_flows SET expires_at = now() - interval '1 second' \
+             WHERE id = (SELECT id FROM hytale_device_flows WHERE principal IS NULL LIMIT 1)",
+        )
+        .await;
+    assert_eq!(from(5).await.0, StatusCode::OK);
+    assert_eq!(from(6).await.0, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn strangers_that_begin_at_once_at_two_gateways_find_no_more_room_than_there_is() {
+    let more = vec![
+        ("HTTP_TRUSTED_PROXIES", "127.0.0.0/8".to_owned()),
+        ("LIMITS_OPEN_LOGINS_OF_STRANGERS", "3".to_owned()),
+    ];
+    let stage = Stage::with(Options::default(), more).await;
+    let replica = stage.gateway.replica().await;
+    let gateways = [&stage.gateway.url, &replica.url];
+    let asked = (1..=20).map(|last| {
+        let url = format!("{}{DEVICE_CODE}", gateways[last % 2]);
+        let request = stage.gateway.client.post(url);
+        let from = format!("203.0.113.{last}");
+        answer(request.header("X-Forwarded-For", from).json(&json!({})))
+    });
+    let answers = futures_util::future::join_all(asked).await;
+    let begun = answers.iter().filter(|it| it.0 == StatusCode::OK).count();
+    assert_eq!(begun, 3);
+    let refused = |it: &&(StatusCode, Value)| it.0 == StatusCode::TOO_MANY_REQUESTS;
+    assert_eq!(answers.iter().filter(refused).count(), 17);
+    let open = "SELECT 1 FROM hytale_device_flows WHERE state = 'open'";
+    assert_eq!(stage.query(open).await.len(), 3);
+}
+
+#[tokio::test]
 async fn addresses_of_one_ipv6_subnet_share_their_logins() {
     let stage = Stage::behind_a_proxy().await;
     for last in 1..=6 {

@@ -1,0 +1,1 @@
+ALTER TABLE hytale_server_log_calls DROP COLUMN digest;
