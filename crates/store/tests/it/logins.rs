@@ -21,7 +21,7 @@ async fn a_poll_whose_claim_is_over_changes_nothing_for_the_one_under_way() {
         begun_at: now,
         expires_at: now + TimeDelta::minutes(10),
     };
-    store.hytale_flow_begin(&flow).await.unwrap();
+    store.hytale_flow_begin(&flow, 1).await.unwrap();
     let claim = async |lease, seconds| {
         let at = now + TimeDelta::seconds(seconds);
         store.hytale_flow_claim(flow.id, at, lease).await.unwrap()
