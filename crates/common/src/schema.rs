@@ -13,7 +13,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    admin_audit (id) {
+    admin_audit (created_at, id) {
         id -> Uuid,
         created_at -> Timestamptz,
         event_type -> Text,

@@ -11,7 +11,8 @@ use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Nullable, Text, Timestamptz};
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
 use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
@@ -129,8 +130,8 @@ impl Store {
         actor: &Actor,
     ) -> Result<(), StoreError> {
         let (new, actor) = (new.clone(), actor.clone());
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
+        admin_audit::change(self, |conn| {
+            async move {
             sql_query(
                 "INSERT INTO access_tokens (id, user_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)",
             )
@@ -146,6 +147,8 @@ impl Store {
                 details: json!({ "token_id": new.id, "expires_at": new.expires_at }),
             };
             admin_audit::append(conn, &line, &actor).await
+            }
+            .boxed()
         })
         .await
     }
@@ -178,30 +181,32 @@ impl Store {
         actor: &Actor,
     ) -> Result<AccessTokenRow, StoreError> {
         let actor = actor.clone();
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
-            let revoked = sql_query(
+        admin_audit::change(self, |conn| {
+            async move {
+                let revoked = sql_query(
                 "UPDATE access_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL",
             )
             .bind::<SqlUuid, _>(id)
             .execute(conn)
             .await?;
-            let rows: Vec<AccessTokenRow> =
-                sql_query(format!("SELECT {COLUMNS} FROM access_tokens WHERE id = $1"))
-                    .bind::<SqlUuid, _>(id)
-                    .load(conn)
-                    .await?;
-            let row = rows.into_iter().next();
-            let row = row.ok_or(StoreError::NotFound("token"))?;
-            if revoked > 0 {
-                let line = NewAdminLine {
-                    event: AdminEvent::TokenRevoked,
-                    subject: Some(Principal::User(row.user_id.clone())),
-                    details: json!({ "token_id": id }),
-                };
-                admin_audit::append(conn, &line, &actor).await?;
+                let rows: Vec<AccessTokenRow> =
+                    sql_query(format!("SELECT {COLUMNS} FROM access_tokens WHERE id = $1"))
+                        .bind::<SqlUuid, _>(id)
+                        .load(conn)
+                        .await?;
+                let row = rows.into_iter().next();
+                let row = row.ok_or(StoreError::NotFound("token"))?;
+                if revoked > 0 {
+                    let line = NewAdminLine {
+                        event: AdminEvent::TokenRevoked,
+                        subject: Some(Principal::User(row.user_id.clone())),
+                        details: json!({ "token_id": id }),
+                    };
+                    admin_audit::append(conn, &line, &actor).await?;
+                }
+                Ok(row)
             }
-            Ok(row)
+            .boxed()
         })
         .await
     }
@@ -257,8 +262,8 @@ impl Store {
         actor: &Actor,
     ) -> Result<bool, StoreError> {
         let (new, actor) = (new.clone(), actor.clone());
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
+        admin_audit::change(self, |conn| {
+            async move {
             let retired: Vec<KeyId> = sql_query(
                 "UPDATE signing_keys SET retired_at = now(), \
                    published_until = now() + make_interval(secs => $2) \
@@ -289,6 +294,8 @@ impl Store {
             };
             admin_audit::append(conn, &line, &actor).await?;
             Ok(true)
+            }
+            .boxed()
         })
         .await
     }
@@ -299,21 +306,23 @@ impl Store {
     /// [`StoreError::NotFound`], or when PostgreSQL cannot be asked.
     pub async fn signing_key_drop(&self, id: &str, actor: &Actor) -> Result<(), StoreError> {
         let (id, actor) = (id.to_owned(), actor.clone());
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
-            let dropped = sql_query("DELETE FROM signing_keys WHERE id = $1")
-                .bind::<Text, _>(&id)
-                .execute(conn)
-                .await?;
-            if dropped == 0 {
-                return Err(StoreError::NotFound("signing key"));
+        admin_audit::change(self, |conn| {
+            async move {
+                let dropped = sql_query("DELETE FROM signing_keys WHERE id = $1")
+                    .bind::<Text, _>(&id)
+                    .execute(conn)
+                    .await?;
+                if dropped == 0 {
+                    return Err(StoreError::NotFound("signing key"));
+                }
+                let line = NewAdminLine {
+                    event: AdminEvent::SigningKeyDropped,
+                    subject: None,
+                    details: json!({ "key_id": id }),
+                };
+                admin_audit::append(conn, &line, &actor).await
             }
-            let line = NewAdminLine {
-                event: AdminEvent::SigningKeyDropped,
-                subject: None,
-                details: json!({ "key_id": id }),
-            };
-            admin_audit::append(conn, &line, &actor).await
+            .boxed()
         })
         .await
     }

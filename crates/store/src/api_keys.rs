@@ -13,7 +13,8 @@ use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz};
 use diesel::sql_types::{Double, Uuid as SqlUuid};
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,43 +173,45 @@ impl Store {
         actor: &Actor,
     ) -> Result<ApiKeyOutcome, StoreError> {
         let (new, actor) = (new.clone(), actor.clone());
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
-            let client = client(conn, &new.client, &actor).await?;
-            let valid: Count = sql_query(
-                "SELECT count(*) AS count FROM api_keys WHERE client_id = $1 \
+        admin_audit::change(self, |conn| {
+            async move {
+                let client = client(conn, &new.client, &actor).await?;
+                let valid: Count = sql_query(
+                    "SELECT count(*) AS count FROM api_keys WHERE client_id = $1 \
                  AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
-            )
-            .bind::<SqlUuid, _>(client)
-            .get_result(conn)
-            .await?;
-            if valid.count >= KEYS_AT_ONCE {
-                return Ok(ApiKeyOutcome::TooMany);
-            }
-            let id = Uuid::now_v7();
-            sql_query(
-                "INSERT INTO api_keys (id, client_id, prefix, hash, scopes, expires_at, \
-                   all_servers, server_ids, node_ids) \
-                 VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7, $8, $9)",
-            )
-            .bind::<SqlUuid, _>(id)
-            .bind::<SqlUuid, _>(client)
-            .bind::<Text, _>(&new.prefix)
-            .bind::<Binary, _>(new.hash.as_slice())
-            .bind::<Array<Text>, _>(new.scopes.words())
-            .bind::<Nullable<Double>, _>(new.lifetime.map(|it| it.as_secs_f64()))
-            .bind::<Bool, _>(new.servers == ServerLimits::All)
-            .bind::<Array<SqlUuid>, _>(new.servers.servers())
-            .bind::<Array<SqlUuid>, _>(new.servers.nodes())
-            .execute(conn)
-            .await?;
-            let row: ApiKeyRow = sql_query(format!("{SELECT} WHERE k.id = $1"))
-                .bind::<SqlUuid, _>(id)
+                )
+                .bind::<SqlUuid, _>(client)
                 .get_result(conn)
                 .await?;
-            let line = line(AdminEvent::ApiKeyCreated, &row);
-            admin_audit::append(conn, &line, &actor).await?;
-            Ok(ApiKeyOutcome::Created(Box::new(row)))
+                if valid.count >= KEYS_AT_ONCE {
+                    return Ok(ApiKeyOutcome::TooMany);
+                }
+                let id = Uuid::now_v7();
+                sql_query(
+                    "INSERT INTO api_keys (id, client_id, prefix, hash, scopes, expires_at, \
+                   all_servers, server_ids, node_ids) \
+                 VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7, $8, $9)",
+                )
+                .bind::<SqlUuid, _>(id)
+                .bind::<SqlUuid, _>(client)
+                .bind::<Text, _>(&new.prefix)
+                .bind::<Binary, _>(new.hash.as_slice())
+                .bind::<Array<Text>, _>(new.scopes.words())
+                .bind::<Nullable<Double>, _>(new.lifetime.map(|it| it.as_secs_f64()))
+                .bind::<Bool, _>(new.servers == ServerLimits::All)
+                .bind::<Array<SqlUuid>, _>(new.servers.servers())
+                .bind::<Array<SqlUuid>, _>(new.servers.nodes())
+                .execute(conn)
+                .await?;
+                let row: ApiKeyRow = sql_query(format!("{SELECT} WHERE k.id = $1"))
+                    .bind::<SqlUuid, _>(id)
+                    .get_result(conn)
+                    .await?;
+                let line = line(AdminEvent::ApiKeyCreated, &row);
+                admin_audit::append(conn, &line, &actor).await?;
+                Ok(ApiKeyOutcome::Created(Box::new(row)))
+            }
+            .boxed()
         })
         .await
     }
@@ -233,28 +236,30 @@ impl Store {
     /// [`StoreError::NotFound`], or when PostgreSQL cannot be asked.
     pub async fn api_key_revoke(&self, key: &str, actor: &Actor) -> Result<ApiKeyRow, StoreError> {
         let (key, actor) = (key.to_owned(), actor.clone());
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
-            let revoked: Vec<Id> = sql_query(
-                "UPDATE api_keys SET revoked_at = now() \
+        admin_audit::change(self, |conn| {
+            async move {
+                let revoked: Vec<Id> = sql_query(
+                    "UPDATE api_keys SET revoked_at = now() \
                  WHERE (prefix = $1 OR id::text = lower($1)) AND revoked_at IS NULL RETURNING id",
-            )
-            .bind::<Text, _>(&key)
-            .load(conn)
-            .await?;
-            let rows: Vec<ApiKeyRow> = sql_query(format!(
-                "{SELECT} WHERE k.prefix = $1 OR k.id::text = lower($1)"
-            ))
-            .bind::<Text, _>(&key)
-            .load(conn)
-            .await?;
-            let row = rows.into_iter().next();
-            let row = row.ok_or(StoreError::NotFound("API key"))?;
-            if !revoked.is_empty() {
-                let line = line(AdminEvent::ApiKeyRevoked, &row);
-                admin_audit::append(conn, &line, &actor).await?;
+                )
+                .bind::<Text, _>(&key)
+                .load(conn)
+                .await?;
+                let rows: Vec<ApiKeyRow> = sql_query(format!(
+                    "{SELECT} WHERE k.prefix = $1 OR k.id::text = lower($1)"
+                ))
+                .bind::<Text, _>(&key)
+                .load(conn)
+                .await?;
+                let row = rows.into_iter().next();
+                let row = row.ok_or(StoreError::NotFound("API key"))?;
+                if !revoked.is_empty() {
+                    let line = line(AdminEvent::ApiKeyRevoked, &row);
+                    admin_audit::append(conn, &line, &actor).await?;
+                }
+                Ok(row)
             }
-            Ok(row)
+            .boxed()
         })
         .await
     }

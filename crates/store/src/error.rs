@@ -18,6 +18,9 @@ pub enum StoreError {
     /// must stop, and nothing it does is written.
     #[error("the task is no longer this worker's")]
     FenceLost,
+    /// Another transaction holds rows that are to be changed, and did not let go of them.
+    #[error("another transaction holds what is to be changed; nothing was changed")]
+    Held(#[source] Box<Self>),
     /// A stored value is not what the code expects.
     #[error("a stored value cannot be understood: {0}")]
     Corrupt(String),
@@ -31,7 +34,7 @@ impl StoreError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Pool(_) => true,
+            Self::Pool(_) | Self::Held(_) => true,
             Self::Query(DieselError::NotFound) => false,
             Self::Query(error) => self.is_unexplained() || !is_refusal(error),
             Self::Migration(_) | Self::FenceLost | Self::Corrupt(_) | Self::NotFound(_) => false,

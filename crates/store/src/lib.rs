@@ -47,7 +47,7 @@ pub use migrate::MigrationReport;
 pub use mirror::{MirrorCounts, PageCommit, PageReport, PageRows, ServerParts};
 pub use outbox::{Outgoing, OutgoingRoute};
 pub use panels::{NewPanel, PanelRow, ServerAddress};
-pub use partitions::{MonthlyTable, Partitions};
+pub use partitions::{FOR_EVER, MonthlyTable, Partitions};
 pub use pool::{Settings, Store};
 pub use rate_limits::RateLimitRow;
 pub use reconcile::{Candidate, Listing, RemovalScope, Resource, ResourceCounts, Why};

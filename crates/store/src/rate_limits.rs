@@ -10,7 +10,8 @@ use common::types::limit::{Limit, Subject};
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -73,29 +74,31 @@ impl Store {
         actor: &Actor,
     ) -> Result<RateLimitRow, StoreError> {
         let (subject, actor) = (subject.clone(), actor.clone());
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
-            let before = one(conn, limit, &subject).await?;
-            sql_query(
-                "INSERT INTO rate_limits (limit_name, subject, requests) VALUES ($1, $2, $3) \
+        admin_audit::change(self, |conn| {
+            async move {
+                let before = one(conn, limit, &subject).await?;
+                sql_query(
+                    "INSERT INTO rate_limits (limit_name, subject, requests) VALUES ($1, $2, $3) \
                  ON CONFLICT (limit_name, subject) \
                  DO UPDATE SET requests = excluded.requests, updated_at = now()",
-            )
-            .bind::<Text, _>(limit.name())
-            .bind::<Text, _>(subject.to_string())
-            .bind::<BigInt, _>(i64::from(requests))
-            .execute(conn)
-            .await?;
-            let line = line(
-                AdminEvent::RateLimitSet,
-                limit,
-                &subject,
-                before,
-                Some(requests),
-            );
-            admin_audit::append(conn, &line, &actor).await?;
-            let row = one(conn, limit, &subject).await?;
-            row.ok_or(StoreError::NotFound("rate limit"))
+                )
+                .bind::<Text, _>(limit.name())
+                .bind::<Text, _>(subject.to_string())
+                .bind::<BigInt, _>(i64::from(requests))
+                .execute(conn)
+                .await?;
+                let line = line(
+                    AdminEvent::RateLimitSet,
+                    limit,
+                    &subject,
+                    before,
+                    Some(requests),
+                );
+                admin_audit::append(conn, &line, &actor).await?;
+                let row = one(conn, limit, &subject).await?;
+                row.ok_or(StoreError::NotFound("rate limit"))
+            }
+            .boxed()
         })
         .await
     }
@@ -111,19 +114,21 @@ impl Store {
         actor: &Actor,
     ) -> Result<RateLimitRow, StoreError> {
         let (subject, actor) = (subject.clone(), actor.clone());
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
-            let row = one(conn, limit, &subject).await?;
-            let row = row.ok_or(StoreError::NotFound("rate limit"))?;
-            sql_query("DELETE FROM rate_limits WHERE limit_name = $1 AND subject = $2")
-                .bind::<Text, _>(limit.name())
-                .bind::<Text, _>(subject.to_string())
-                .execute(conn)
-                .await?;
-            let before = Some(row.clone());
-            let line = line(AdminEvent::RateLimitUnset, limit, &subject, before, None);
-            admin_audit::append(conn, &line, &actor).await?;
-            Ok(row)
+        admin_audit::change(self, |conn| {
+            async move {
+                let row = one(conn, limit, &subject).await?;
+                let row = row.ok_or(StoreError::NotFound("rate limit"))?;
+                sql_query("DELETE FROM rate_limits WHERE limit_name = $1 AND subject = $2")
+                    .bind::<Text, _>(limit.name())
+                    .bind::<Text, _>(subject.to_string())
+                    .execute(conn)
+                    .await?;
+                let before = Some(row.clone());
+                let line = line(AdminEvent::RateLimitUnset, limit, &subject, before, None);
+                admin_audit::append(conn, &line, &actor).await?;
+                Ok(row)
+            }
+            .boxed()
         })
         .await
     }

@@ -10,7 +10,8 @@ use common::types::user::Role;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz};
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
 use serde_json::json;
 
 /// A user to make.
@@ -88,26 +89,28 @@ impl Store {
         actor: &Actor,
     ) -> Result<UserOutcome, StoreError> {
         let (new, actor) = (new.clone(), actor.clone());
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
-            let made: Vec<UserRow> = sql_query(format!(
-                "INSERT INTO users (id, email, username, roles, email_verified_at) \
+        admin_audit::change(self, |conn| {
+            async move {
+                let made: Vec<UserRow> = sql_query(format!(
+                    "INSERT INTO users (id, email, username, roles, email_verified_at) \
                  VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN now() END) \
                  ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
-            ))
-            .bind::<Text, _>(&new.id)
-            .bind::<Text, _>(&new.email)
-            .bind::<Nullable<Text>, _>(new.username.as_deref())
-            .bind::<Array<Text>, _>(words(&new.roles))
-            .bind::<Bool, _>(new.is_verified)
-            .load(conn)
-            .await?;
-            let Some(row) = made.into_iter().next() else {
-                return Ok(UserOutcome::Taken);
-            };
-            let line = line(AdminEvent::UserCreated, &row);
-            admin_audit::append(conn, &line, &actor).await?;
-            Ok(UserOutcome::Created(row))
+                ))
+                .bind::<Text, _>(&new.id)
+                .bind::<Text, _>(&new.email)
+                .bind::<Nullable<Text>, _>(new.username.as_deref())
+                .bind::<Array<Text>, _>(words(&new.roles))
+                .bind::<Bool, _>(new.is_verified)
+                .load(conn)
+                .await?;
+                let Some(row) = made.into_iter().next() else {
+                    return Ok(UserOutcome::Taken);
+                };
+                let line = line(AdminEvent::UserCreated, &row);
+                admin_audit::append(conn, &line, &actor).await?;
+                Ok(UserOutcome::Created(row))
+            }
+            .boxed()
         })
         .await
     }
@@ -141,8 +144,8 @@ impl Store {
         actor: &Actor,
     ) -> Result<UserRow, StoreError> {
         let (named, change, actor) = (named.to_owned(), change.clone(), actor.clone());
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
+        admin_audit::change(self, |conn| {
+            async move {
             let before = find(conn, &named, "FOR UPDATE").await?;
             let mut after = before.clone();
             let event = match change {
@@ -190,6 +193,8 @@ impl Store {
             }
             admin_audit::append(conn, &line, &actor).await?;
             Ok(row)
+            }
+            .boxed()
         })
         .await
     }

@@ -1,9 +1,11 @@
 //! The scheduler: recurring work, on many replicas, once.
 //!
-//! It does the upkeep of Hytale accounts on a fixed tick (`upkeep`), and reports its
+//! It does the upkeep of Hytale accounts and of the trail of administration on a fixed tick
+//! (`upkeep`, `trail`), and reports its
 //! health and figures. Recurring work begins in [`Scheduler::run`] and ends there, in
 //! order, at the signal to stop.
 
+mod trail;
 mod upkeep;
 
 use std::net::{SocketAddr, TcpListener};
@@ -21,12 +23,15 @@ use slog::Logger;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
+use trail::Trail;
+
 const NAME: &str = "scheduler";
 
 /// A scheduler that is ready to run.
 pub struct Scheduler {
     broker: Broker,
     custody: Custody,
+    trail: Trail,
     upkeep: UpkeepSettings,
     upkeep_every: Duration,
     health: Arc<Health>,
@@ -49,6 +54,7 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Sch
         application_name: NAME,
     })?;
     let custody = hytale::connect(config, store.clone(), log)?;
+    let trail = Trail::new(store.clone(), &config.security, log);
     let settings = broker::Settings {
         prefix: config.amqp.prefix.clone(),
         ..broker::Settings::new(config.amqp.url.clone(), NAME)
@@ -60,6 +66,7 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Sch
     Ok(Scheduler {
         broker,
         custody,
+        trail,
         upkeep: UpkeepSettings::of(&config.hytale),
         upkeep_every: config.hytale.upkeep,
         health,
@@ -99,6 +106,7 @@ impl Scheduler {
         let upkeep = tokio::spawn(upkeep::run(
             self.custody.clone(),
             self.upkeep,
+            self.trail,
             self.upkeep_every,
             stop.clone(),
         ));

@@ -9,11 +9,14 @@ use store::CustodyCounts;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::trail::Trail;
+
 /// Works until `stop`, the first time at once. A round in the middle of which that
 /// comes is dropped; [`Custody::close`] waits for what it may not lose.
 pub(crate) async fn run(
     custody: Custody,
     settings: UpkeepSettings,
+    trail: Trail,
     every: Duration,
     stop: CancellationToken,
 ) {
@@ -23,6 +26,7 @@ pub(crate) async fn run(
     let rounds = async {
         loop {
             tick.tick().await;
+            trail.tend().await;
             let report = custody.upkeep(&settings).await;
             show(custody.environment(), &report);
         }

@@ -12,6 +12,7 @@ mod audit;
 mod cli;
 mod config;
 mod dead;
+mod held;
 mod limit;
 mod manners;
 mod panel;

@@ -88,6 +88,10 @@ pub const KEYS: &[Key] = &[
     ),
     key("security.token_issuer", Kind::Text),
     key("security.token_audience", Kind::Text),
+    key(
+        "security.admin_audit_retention_days",
+        Kind::Integer(0, 36_500),
+    ),
     named("panel.url", WEB, &["PTERODACTYL_URL"]),
     named("panel.api_key", Kind::Secret, &["PTERODACTYL_API_KEY"]),
     named(

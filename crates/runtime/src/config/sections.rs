@@ -151,6 +151,8 @@ pub struct SecurityConfig {
     pub token_issuer: String,
     /// For whom our own tokens are.
     pub token_audience: String,
+    /// Days that the trail of administration is kept; 0: for ever.
+    pub admin_audit_retention_days: u32,
 }
 
 impl SecurityConfig {

@@ -12,9 +12,14 @@ use diesel::sql_types::{Bool, Date, Text};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use months::{Month, Plan, plan};
 
+/// So many days are longer than there are dates: nothing is ever dropped.
+pub const FOR_EVER: u32 = u32::MAX;
+
 /// A table with a partition a month and a default one, `<table>_default`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MonthlyTable {
+    /// The trail of administration: append-only.
+    AdminAudit,
     /// The trail of what happened to Hytale accounts: append-only.
     HytaleAudit,
     /// What game servers say.
@@ -26,6 +31,7 @@ impl MonthlyTable {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::AdminAudit => "admin_audit",
             Self::HytaleAudit => "hytale_audit",
             Self::HytaleServerLogs => "hytale_server_logs",
         }
@@ -34,7 +40,7 @@ impl MonthlyTable {
     /// The column that says in which month a row lies.
     const fn time(self) -> &'static str {
         match self {
-            Self::HytaleAudit => "created_at",
+            Self::AdminAudit | Self::HytaleAudit => "created_at",
             Self::HytaleServerLogs => "logged_at",
         }
     }
@@ -43,9 +49,10 @@ impl MonthlyTable {
     fn complete(self, partition: &str) -> String {
         match self {
             // A statement trigger of the table does not guard its partitions.
-            Self::HytaleAudit => format!(
-                "CREATE TRIGGER hytale_audit_no_truncate BEFORE TRUNCATE ON {partition} \
-                   FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();"
+            Self::AdminAudit | Self::HytaleAudit => format!(
+                "CREATE TRIGGER {}_no_truncate BEFORE TRUNCATE ON {partition} \
+                   FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();",
+                self.name()
             ),
             Self::HytaleServerLogs => String::new(),
         }
@@ -54,7 +61,7 @@ impl MonthlyTable {
     /// What goes with a partition.
     fn clear(self, month: Month) -> String {
         match self {
-            Self::HytaleAudit => String::new(),
+            Self::AdminAudit | Self::HytaleAudit => String::new(),
             Self::HytaleServerLogs => format!(
                 "DELETE FROM hytale_server_log_counts WHERE month = '{}';",
                 month.day()

@@ -136,6 +136,7 @@ mod tests {
         assert_eq!(days(45), [month(2026, 8), month(2026, 9)]);
         assert_eq!(days(46), [month(2026, 8)]);
         assert_eq!(days(400), []);
+        assert_eq!(days(crate::FOR_EVER), []);
         assert_eq!(days(0), [month(2026, 8), month(2026, 9)]);
     }
 

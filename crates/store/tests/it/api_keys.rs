@@ -129,10 +129,11 @@ async fn the_trail_is_append_only_for_everybody() {
         "UPDATE admin_audit SET actor = 'nobody'",
         "DELETE FROM admin_audit",
         "TRUNCATE admin_audit",
+        "TRUNCATE admin_audit_default",
     ] {
         let refused = db.batch_execute(change).await.unwrap_err();
         let reason = refused.as_db_error().unwrap().message();
-        assert_eq!(reason, "admin_audit is append-only", "{change}");
+        assert!(reason.ends_with("is append-only"), "{change}: {reason}");
     }
     assert_eq!(trail(&stage).await.len(), 2);
 }

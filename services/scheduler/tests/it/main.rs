@@ -8,4 +8,5 @@
 
 mod health;
 mod process;
+mod trail;
 mod upkeep;
