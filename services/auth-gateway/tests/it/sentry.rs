@@ -62,7 +62,7 @@ async fn requests_are_traced_by_their_route_and_no_secret_leaves() {
                 .header("User-Agent", "planted-agent")
                 .header(
                     "sentry-trace",
-                    "d49d9bf66f13450b81f65bc51cf49c03-1cc4b26ab9094ef0-0",
+                    "d49d9bf66f13450b81f65bc51cf49c03-1cc4b26ab9094ef0-1",
                 )
                 .json(&serde_json::json!({ "device_code": "planted-body" }));
             request.send().await.unwrap();
