@@ -4,10 +4,13 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use actix_web::middleware::Condition;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::middleware::{Condition, Next};
 use secrecy::ExposeSecret;
-use sentry::protocol::{Event, Value};
-use sentry::{ClientInitGuard, ClientOptions, Hub};
+use sentry::protocol::{Event, SpanStatus, Value};
+use sentry::{ClientInitGuard, ClientOptions, Hub, TransactionContext};
 
 use crate::config::Config;
 
@@ -47,7 +50,8 @@ pub fn start(config: &Config, service: &'static str) -> Reporting {
 }
 
 /// Whether anything is reported from this process.
-pub(crate) fn is_on() -> bool {
+#[must_use]
+pub fn is_on() -> bool {
     Hub::main()
         .client()
         .is_some_and(|client| client.is_enabled())
@@ -55,15 +59,56 @@ pub(crate) fn is_on() -> bool {
 
 /// The middleware that gives each request its own reports, where any are sent: what they
 /// would say is put together for each request, whether it is needed or not. Errors are not captured
-/// here: the access log says them, and with them their cause. Requests are not traced:
-/// a trace holds the whole address, and unlike a report it leaves without being
-/// scrubbed.
+/// here: the access log says them, and with them their cause. Nor are requests traced here:
+/// that trace would hold the whole request, and unlike a report it leaves without being
+/// scrubbed; [`trace`] puts nothing into it that could let its reader in.
 pub fn middleware() -> Condition<sentry_actix::Sentry> {
     let middleware = sentry_actix::Sentry::builder()
         .start_transaction(false)
         .capture_server_errors(false)
         .finish();
     Condition::new(is_on(), middleware)
+}
+
+/// Traces a request, by its method and the pattern of its route: neither query nor header,
+/// nor what stands in the path. A trace that the caller has begun is not gone on with, since
+/// whoever asks would decide then what is sampled. Wrap it within [`middleware`].
+///
+/// # Errors
+/// Those of the service within.
+pub async fn trace<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let pattern = request.match_pattern();
+    let name = format!("{} {}", request.method(), pattern.as_deref().unwrap_or("*"));
+    let context = TransactionContext::new(&name, "http.server");
+    let transaction = sentry::start_transaction(context);
+    // What is reported meanwhile belongs to it.
+    sentry::configure_scope(|scope| scope.set_span(Some(transaction.clone().into())));
+    let answer = next.call(request).await;
+    let status = match &answer {
+        Ok(answer) => answer.status(),
+        Err(error) => error.as_response_error().status_code(),
+    };
+    transaction.set_data("http.response.status_code", status.as_u16().into());
+    transaction.set_status(outcome(status));
+    transaction.finish();
+    answer
+}
+
+fn outcome(status: StatusCode) -> SpanStatus {
+    match status {
+        StatusCode::UNAUTHORIZED => SpanStatus::Unauthenticated,
+        StatusCode::FORBIDDEN => SpanStatus::PermissionDenied,
+        StatusCode::NOT_FOUND => SpanStatus::NotFound,
+        StatusCode::TOO_MANY_REQUESTS => SpanStatus::ResourceExhausted,
+        StatusCode::CONFLICT => SpanStatus::AlreadyExists,
+        StatusCode::SERVICE_UNAVAILABLE => SpanStatus::Unavailable,
+        status if status.is_client_error() => SpanStatus::InvalidArgument,
+        status if status.is_server_error() => SpanStatus::InternalError,
+        _ => SpanStatus::Ok,
+    }
 }
 
 /// Takes out of a report what nobody but its owner may read: credentials in

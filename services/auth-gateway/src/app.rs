@@ -9,7 +9,7 @@ use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
 use actix_web::http::Method;
 use actix_web::http::header::RETRY_AFTER;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
 use broker::Broker;
@@ -129,6 +129,7 @@ pub async fn build(
             .wrap(from_fn(limits::write_headers))
             .wrap(cors(&origins))
             .wrap(observe.clone())
+            .wrap(Condition::new(sentry::is_on(), from_fn(sentry::trace)))
             .wrap(sentry::middleware())
             .wrap_api()
             .configure(routes::api)

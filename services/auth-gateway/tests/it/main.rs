@@ -21,6 +21,7 @@ mod lifecycle;
 mod limits;
 mod me;
 mod openapi;
+mod sentry;
 mod server_log_calls;
 mod server_logs;
 mod servers;

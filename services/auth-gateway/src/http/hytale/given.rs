@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::failure::invalid;
+use crate::http::body::object;
 
 /// Names that mean the same, the specification's first.
 const SAME: [(&str, &str); 2] = [("profile_id", "profile_uuid"), ("server_id", "server_uuid")];
@@ -35,7 +36,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Given<T> {
             .map_err(|_error| invalid("The query string cannot be read"));
         let body = read_body(request, payload);
         Box::pin(async move {
-            let fields = join(query?, object(&body.await?)?)?;
+            let fields = join(query?, fields_of(&body.await?)?)?;
             let fields = serde_json::from_value(Value::Object(fields))
                 .map_err(|_error| invalid("A field holds a value that is not expected here"))?;
             Ok(Self(fields))
@@ -43,17 +44,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for Given<T> {
     }
 }
 
-fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+/// A body may be left out; what is there is an object.
+fn fields_of(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
-    serde_json::from_slice(body).map_err(|at| {
-        invalid(format!(
-            "The body is not the JSON object expected here (line {}, column {})",
-            at.line(),
-            at.column()
-        ))
-    })
+    object(body).map_err(invalid)
 }
 
 /// Query and body under the specification's names. What is given twice must be the
