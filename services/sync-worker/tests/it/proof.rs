@@ -28,21 +28,17 @@ async fn a_listing_that_changes_each_time_it_is_read_removes_nothing() {
     let stage = Stage::with(State::small(), &[("PANEL_PAGE_SIZE", "25")]).await;
     stage.full().await;
     stage.panel.state(|state| state.remove_user(40));
-    // A user more after each first page: no two pages of a listing say the same total.
+    // A user more after each page: no two pages of a listing say the same total, in
+    // whatever order they are asked for.
     let hook = Fault::hook(|state, _| {
         let mut user = state.users[&39].clone();
-        user.id = state.users.keys().max().unwrap() + 1;
+        user.id = 1_000 + u32::try_from(state.users.len()).unwrap();
         user.uuid = uuid::Uuid::new_v4();
         state.users.insert(user.id, user);
     });
     stage.panel.faults(|faults| {
         faults.add(
             hook.on_exactly("/api/application/users")
-                .matching(|asked| {
-                    asked.contains("&page=1&")
-                        || asked.contains("?page=1&")
-                        || asked.ends_with("page=1")
-                })
                 .with_query("per_page=25")
                 .times(100),
         );
