@@ -8,7 +8,8 @@ use common::types::caller::{Actor, Principal};
 use common::types::hytale::HytaleAccount;
 use diesel::sql_query;
 use diesel::sql_types::{Text, Uuid as SqlUuid};
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
 use serde_json::json;
 
 impl Store {
@@ -61,32 +62,34 @@ impl Store {
             details: json!({ "environment": account.environment, "account_id": account.id }),
         };
         let (owner, actor) = (owner.clone(), actor.clone());
-        let mut conn = self.conn().await?;
-        conn.transaction(async move |conn| {
-            // Logins look at the owners under the same lock.
-            let lock = "SELECT 1 FROM hytale_accounts \
+        admin_audit::change(self, |conn| {
+            async move {
+                // Logins look at the owners under the same lock.
+                let lock = "SELECT 1 FROM hytale_accounts \
                 WHERE environment = $1 AND account_id = $2 FOR UPDATE";
-            let locked = sql_query(lock)
-                .bind::<Text, _>(account.environment.as_str())
-                .bind::<SqlUuid, _>(account.id)
-                .execute(conn)
-                .await?;
-            if locked == 0 {
-                return Err(StoreError::NotFound("account"));
+                let locked = sql_query(lock)
+                    .bind::<Text, _>(account.environment.as_str())
+                    .bind::<SqlUuid, _>(account.id)
+                    .execute(conn)
+                    .await?;
+                if locked == 0 {
+                    return Err(StoreError::NotFound("account"));
+                }
+                if event == AdminEvent::AccountOwnerAdded {
+                    must_exist(conn, &owner).await?;
+                }
+                let changed = sql_query(change)
+                    .bind::<Text, _>(account.environment.as_str())
+                    .bind::<SqlUuid, _>(account.id)
+                    .bind::<Text, _>(owner.to_string())
+                    .execute(conn)
+                    .await?;
+                if changed > 0 {
+                    admin_audit::append(conn, &line, &actor).await?;
+                }
+                Ok(())
             }
-            if event == AdminEvent::AccountOwnerAdded {
-                must_exist(conn, &owner).await?;
-            }
-            let changed = sql_query(change)
-                .bind::<Text, _>(account.environment.as_str())
-                .bind::<SqlUuid, _>(account.id)
-                .bind::<Text, _>(owner.to_string())
-                .execute(conn)
-                .await?;
-            if changed > 0 {
-                admin_audit::append(conn, &line, &actor).await?;
-            }
-            Ok(())
+            .boxed()
         })
         .await
     }
