@@ -161,7 +161,9 @@ async fn a_row_removed_and_one_added_while_paging_costs_no_innocent_row() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_come_and_go_while_paging_leave_the_mirror_right() {
-    let stage = Stage::with(State::small(), &[("PANEL_PAGE_SIZE", "25")]).await;
+    // One request after the other: the last page is asked for when the rows have moved.
+    let settings = [("PANEL_PAGE_SIZE", "25"), ("PANEL_CONCURRENCY", "1")];
+    let stage = Stage::with(State::small(), &settings).await;
     stage.full().await;
     let hook = Fault::hook(|state, _| {
         state.remove_servers(2);
