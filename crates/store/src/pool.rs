@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use deadpool::Runtime;
+use deadpool::managed::QueueMode;
 use diesel::sql_query;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{
@@ -70,6 +71,9 @@ impl Store {
             .create_timeout(Some(settings.connect_timeout))
             .recycle_timeout(Some(settings.connect_timeout))
             .runtime(Runtime::Tokio1)
+            // The one that was used last: each keeps buffers as large as its largest statement,
+            // and taking turns would give all of them such.
+            .queue_mode(QueueMode::Lifo)
             .build()
             .map_err(|error| StoreError::Pool(Box::new(error)))?;
         Ok(Self {

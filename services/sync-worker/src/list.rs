@@ -55,7 +55,7 @@ pub async fn list(
             forbidden: forbidden.clone(),
         };
         let commit = read.into_commit(source, page, first, to, &checkpoint);
-        let report = task.state.store.commit_page(&task.lease, &commit).await?;
+        let report = task.commit(&commit).await?;
         metrics::counter!("nodebyte_sync_rows_total", "kind" => source.kind().as_str())
             .increment(report.synced);
         let shown = (page.offset() + u64::from(size)).min(total);

@@ -13,7 +13,11 @@ use slog::Logger;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use store::{ClaimSettings, Store};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+
+/// Pages that are committed at once. Pages that were asked for together come together;
+/// what each needs in memory on its way to PostgreSQL is some times the page itself.
+const COMMITS: usize = 2;
 
 /// The worker's neighbours and itself.
 pub struct State {
@@ -35,6 +39,8 @@ pub struct State {
     pub live_workers: AtomicU32,
     /// Woken when tasks may have become claimable.
     pub work: Notify,
+    /// One permit for each page that is being committed.
+    pub commits: Semaphore,
     /// Root logger.
     pub log: Logger,
 }
@@ -82,6 +88,7 @@ impl State {
             worker_id: WorkerId::new(),
             live_workers: AtomicU32::new(1),
             work: Notify::new(),
+            commits: Semaphore::new(COMMITS),
             log: log.clone(),
         }))
     }

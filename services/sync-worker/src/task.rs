@@ -9,7 +9,7 @@ use reach::vault::VaultError;
 use runtime::error_chain::ErrorChain;
 use slog::Logger;
 use std::sync::Arc;
-use store::{StoreError, TaskLease};
+use store::{PageCommit, PageReport, StoreError, TaskLease};
 
 /// What a task's work needs.
 #[derive(Clone)]
@@ -24,6 +24,15 @@ pub struct Task {
     pub pace: Arc<Pace>,
     /// With run and task.
     pub log: Logger,
+}
+
+impl Task {
+    /// Commits a page when it is its turn.
+    pub async fn commit(&self, page: &PageCommit) -> Result<PageReport, StoreError> {
+        // Nobody closes the semaphore.
+        let _turn = self.state.commits.acquire().await;
+        self.state.store.commit_page(&self.lease, page).await
+    }
 }
 
 /// Why a task's work ended without being done.

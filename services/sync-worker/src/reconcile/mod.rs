@@ -326,7 +326,7 @@ async fn merge_alone(task: &Task, resource: Resource, rows: PageRows) -> Result<
         items_total: 0,
         requests: 0,
     };
-    task.state.store.commit_page(&task.lease, &commit).await?;
+    task.commit(&commit).await?;
     Ok(())
 }
 
