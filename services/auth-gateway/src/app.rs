@@ -195,6 +195,8 @@ impl App {
         drain
             .step("rate limits", self.state.limits.close())
             .await
+            .step("refusals", self.state.refusals.close())
+            .await
             .step("relay", async {
                 // It ends by returning; a panic has its own line.
                 let _ = relay.await;

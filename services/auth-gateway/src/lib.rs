@@ -16,6 +16,7 @@ mod http;
 mod limits;
 mod live_panels;
 pub mod openapi;
+mod refusals;
 mod routes;
 mod run_feed;
 mod state;

@@ -15,6 +15,7 @@ use crate::auth::{ApiKeys, Bearers, CredentialEpoch, SigningKeys};
 use crate::http::sync_log::SyncLog;
 use crate::limits::{Granted, Limits};
 use crate::live_panels::LivePanels;
+use crate::refusals::Refusals;
 use crate::run_feed::RunFeed;
 
 /// What handlers share.
@@ -37,6 +38,8 @@ pub struct State {
     pub signing_keys: Arc<SigningKeys>,
     /// How often callers may ask.
     pub limits: Limits,
+    /// What callers were refused, for the audit trail.
+    pub refusals: Refusals,
     /// One permit for each event stream.
     pub streams: Arc<Semaphore>,
     settings: Arc<Settings>,
@@ -62,6 +65,12 @@ impl State {
             config.security.realm(),
             config.security.jwt_secret.clone(),
         );
+        let refusals = Refusals::start(
+            store.clone(),
+            custody.environment(),
+            config.hytale.audit_sum,
+            log,
+        );
         let panels = LivePanels::new(config, Arc::clone(&settings), &store, &cache, log);
         Ok(Self {
             runs: RunFeed::start(store.clone(), &cache, log),
@@ -80,6 +89,7 @@ impl State {
                 config.limits.clone(),
                 Granted::start(store.clone(), log),
             ),
+            refusals,
             streams: Arc::new(Semaphore::new(config.http.event_streams)),
             config: Arc::clone(config),
             store,

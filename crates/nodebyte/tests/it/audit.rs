@@ -18,7 +18,7 @@ async fn append(installation: &Installation, event: HytaleAuditEvent, account: H
     let line = NewAuditLine::of_account(event, account);
     installation
         .store
-        .hytale_audit_append(&line, &origin)
+        .hytale_audit_append(&[(line, origin)])
         .await
         .unwrap();
 }

@@ -166,6 +166,7 @@ pub const KEYS: &[Key] = &[
     key("hytale.session_limit", Kind::Integer(0, 1_000_000)),
     key("hytale.session_warning_share", Kind::Share),
     key("hytale.audit_retention_days", Kind::Integer(1, 36_500)),
+    key("hytale.audit_sum_seconds", Kind::Integer(1, 3600)),
     key(
         "hytale.server_logs_retention_days",
         Kind::Integer(1, 36_500),

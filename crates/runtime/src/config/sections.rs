@@ -321,6 +321,9 @@ pub struct HytaleConfig {
     pub session_warning_share: f64,
     /// Days that lines of the audit trail are kept.
     pub audit_retention_days: u32,
+    /// Over how long the refusals of one source are summed into one line of the trail.
+    #[serde(rename = "audit_sum_seconds", with = "seconds")]
+    pub audit_sum: Duration,
     /// Days that lines of game servers are kept.
     pub server_logs_retention_days: u32,
 }

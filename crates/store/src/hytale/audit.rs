@@ -9,7 +9,7 @@ use common::types::id::SessionId;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -141,17 +141,22 @@ pub(crate) async fn append(
 }
 
 impl Store {
-    /// Appends a line about something that changed nothing else: a refusal.
+    /// Appends lines, all or none, about what changed nothing else: refusals.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
     pub async fn hytale_audit_append(
         &self,
-        line: &NewAuditLine,
-        origin: &Origin,
+        lines: &[(NewAuditLine, Origin)],
     ) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
-        append(&mut conn, line, origin).await
+        conn.transaction(async |conn| {
+            for (line, origin) in lines {
+                append(conn, line, origin).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Lines of the trail, newest first.

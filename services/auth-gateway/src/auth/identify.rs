@@ -14,8 +14,10 @@ use secrecy::{ExposeSecret, SecretString};
 use store::ValidApiKey;
 
 use super::bearers::Bearer;
+use super::origin::origin;
 use super::verdicts::{NoVerdict, Refused};
 use crate::limits;
+use crate::refusals::Reason;
 use crate::state::State;
 
 /// The header that carries a key. A query parameter is not read: it would end up in the
@@ -93,10 +95,16 @@ async fn try_out(
     request: &ServiceRequest,
 ) -> Result<Identity, ApiError> {
     let address = limits::address(request);
+    let origin = origin(request.request(), None);
     let attempt = if credentials.are_no_guess(state) {
         None
     } else {
-        Some(state.limits.attempt(&address).await?)
+        let attempt = state.limits.attempt(&address).await;
+        Some(attempt.inspect_err(|_| {
+            state
+                .refusals
+                .note(Reason::TooManyCredentials, origin.clone());
+        })?)
     };
     let (credentials, state) = (credentials.clone(), state.clone());
     // A task of its own: who hangs up does not take along what is to be given back.
@@ -109,6 +117,9 @@ async fn try_out(
             }
             (None, _) | (Some(_), Identity::Refused(_)) => {}
             (Some(attempt), _) => state.limits.attempt_did_not_fail(&address, attempt).await,
+        }
+        if let Identity::Refused(Refused::Key | Refused::Token) = identity {
+            state.refusals.note(Reason::InvalidCredentials, origin);
         }
         identity
     });

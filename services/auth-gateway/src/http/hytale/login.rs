@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json};
-use hytale::custody::LoginAnswer;
+use hytale::custody::{CustodyError, LoginAnswer};
 use paperclip::actix::{Apiv2Schema, api_v2_operation};
 use runtime::http::{ApiError, counted_as};
 use secrecy::{ExposeSecret, SecretString};
@@ -12,6 +12,7 @@ use super::failure::{HytaleFailure, Unfinished, invalid};
 use super::given::{Given, required};
 use crate::auth::{MayNeed, UseHytale};
 use crate::limits::Limit;
+use crate::refusals::Reason;
 use crate::state::State;
 
 /// Characters that a name for an account may have.
@@ -127,7 +128,14 @@ pub async fn token_poll(
     let answer = state
         .custody
         .poll_login(principal.as_ref(), &code, &asking.origin)
-        .await?;
+        .await
+        .inspect_err(|error| {
+            if matches!(error, CustodyError::UnknownCode) {
+                state
+                    .refusals
+                    .note(Reason::UnknownCode, asking.origin.clone());
+            }
+        })?;
     let pending = |status, error, message: &str, retry_after| {
         ApiError::new(status, "AUTHORIZATION_PENDING", message)
             .with_oauth_error(error)

@@ -7,6 +7,7 @@ mod limits;
 mod login;
 mod login_subjects;
 mod owners;
+mod refusals;
 mod session_wishes;
 mod sessions;
 mod sharing;
