@@ -44,6 +44,19 @@ impl NewAuditLine {
         }
     }
 
+    /// A line about no account: a login that never came to one, a stranger.
+    #[must_use]
+    pub fn of_no_account(environment: HytaleEnvironment, event: HytaleAuditEvent) -> Self {
+        Self {
+            environment,
+            event,
+            account: None,
+            profile: None,
+            session: None,
+            details: json!({}),
+        }
+    }
+
     /// The same line with details.
     #[must_use]
     pub fn with(mut self, details: Value) -> Self {

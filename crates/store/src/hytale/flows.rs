@@ -298,14 +298,8 @@ impl Store {
         given_up: Option<DateTime<Utc>>,
         origin: &Origin,
     ) -> Result<bool, StoreError> {
-        let line = NewAuditLine {
-            environment,
-            event: HytaleAuditEvent::AuthFailed,
-            account: None,
-            profile: None,
-            session: None,
-            details: json!({ "reason": reason, "login": flow.to_string() }),
-        };
+        let line = NewAuditLine::of_no_account(environment, HytaleAuditEvent::AuthFailed)
+            .with(json!({ "reason": reason, "login": flow.to_string() }));
         let (reason, origin) = (reason.to_owned(), origin.clone());
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {

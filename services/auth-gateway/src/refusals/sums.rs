@@ -141,15 +141,8 @@ fn line(
     if is_rest {
         details["sources"] = json!("many");
     }
-    let line = NewAuditLine {
-        environment,
-        event: HytaleAuditEvent::AuthFailed,
-        account: None,
-        profile: None,
-        session: None,
-        details,
-    };
-    (line, sum.origin.clone())
+    let line = NewAuditLine::of_no_account(environment, HytaleAuditEvent::AuthFailed);
+    (line.with(details), sum.origin.clone())
 }
 
 #[cfg(test)]
