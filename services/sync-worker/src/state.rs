@@ -106,16 +106,29 @@ impl State {
         ClaimSettings {
             lease: self.config.sync.lease,
             concurrency: self.config.panel.concurrency,
-            share: self.share_of_a_panel(),
+            share: share_of_a_panel(
+                self.config.panel.concurrency,
+                self.live_workers.load(Ordering::Relaxed),
+            ),
             max_lost_leases: self.config.sync.max_lost_leases,
         }
     }
+}
 
-    /// Tasks of one panel that this worker may hold at once: its part of the panel's
-    /// concurrency, so that those who wake first do not take all. Each panel has its
-    /// own: one that makes its tasks wait keeps no other panel from being worked on.
-    fn share_of_a_panel(&self) -> u32 {
-        let live = self.live_workers.load(Ordering::Relaxed).max(1);
-        self.config.panel.concurrency.div_ceil(live).max(1)
+/// Tasks of one panel that a worker may hold at once: its part of the panel's
+/// concurrency, so that those who wake first do not take all. Each panel has its
+/// own: one that makes its tasks wait keeps no other panel from being worked on.
+fn share_of_a_panel(concurrency: u32, live_workers: u32) -> u32 {
+    concurrency.div_ceil(live_workers.max(1)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share_of_a_panel;
+
+    #[test]
+    fn workers_share_a_panels_concurrency_and_none_goes_without() {
+        let shares = [0, 1, 2, 3, 4, 9].map(|live| share_of_a_panel(4, live));
+        assert_eq!(shares, [4, 4, 2, 2, 1, 1]);
     }
 }

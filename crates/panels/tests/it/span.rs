@@ -135,6 +135,37 @@ async fn a_page_that_comes_too_late_is_cut_down() {
 }
 
 #[tokio::test]
+async fn a_total_that_moves_between_the_pieces_of_a_page_is_told() {
+    let (panel, client) = panel().await;
+    let last = all_servers(&panel).pop().unwrap();
+    panel.faults(|faults| {
+        faults.memory.insert(Resource::Servers, 25);
+        let hook = Fault::hook(move |state, _| {
+            state.remove_server(u32::try_from(last).unwrap());
+        });
+        faults.add(hook.with_query("per_page=25"));
+    });
+    let chunk = client.servers(page(1, 500), NOTHING).await.unwrap();
+    assert!(!chunk.total_constant);
+}
+
+#[tokio::test]
+async fn a_slow_panel_is_not_taken_for_one_that_is_away() {
+    let (panel, _) = panel_with(Fault::new(Effect::Stall { seconds: 15.0 })).await;
+    let client = client_with(PanelSettings {
+        request_timeout: Duration::from_millis(300),
+        ..settings(&panel.url(), panel.application_key(), None)
+    });
+    // As many as would do if nobody answered; a page of one row is asked for once.
+    for _ in 0..5 {
+        let error = client.servers(page(1, 1), NOTHING).await.unwrap_err();
+        assert!(matches!(error, PanelError::Timeout { .. }), "{error}");
+    }
+    panel.faults(simulators::panel::Faults::clear);
+    client.servers(page(1, 1), NOTHING).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_silent_panel_is_a_timeout_and_not_poison() {
     let (panel, _) = panel_with(Fault::new(Effect::StallMidBody { seconds: 15.0 })).await;
     let client = client_with(PanelSettings {

@@ -118,18 +118,22 @@ impl Store {
         .await
     }
 
-    /// Says what a task waits for.
+    /// Says what a task waits for. Nothing is said once the lease is lost or the run has ended.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
     pub async fn task_waits(&self, lease: &TaskLease, what: &str) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
-        sql_query("UPDATE sync_tasks SET waits_for = $3 WHERE id = $1 AND fence = $2")
-            .bind::<SqlUuid, _>(lease.task_id.0)
-            .bind::<BigInt, _>(lease.fence)
-            .bind::<Text, _>(what)
-            .execute(&mut conn)
-            .await?;
+        sql_query(
+            "UPDATE sync_tasks t SET waits_for = $3 FROM sync_runs r \
+             WHERE t.id = $1 AND t.fence = $2 AND t.state = 'leased' \
+               AND r.id = t.run_id AND r.status = 'RUNNING'",
+        )
+        .bind::<SqlUuid, _>(lease.task_id.0)
+        .bind::<BigInt, _>(lease.fence)
+        .bind::<Text, _>(what)
+        .execute(&mut conn)
+        .await?;
         Ok(())
     }
 }

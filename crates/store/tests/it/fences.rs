@@ -90,6 +90,19 @@ async fn a_cancelled_run_is_written_to_no_more() {
 }
 
 #[tokio::test]
+async fn a_task_that_is_done_and_one_of_a_run_that_has_ended_is_written_to_no_more() {
+    for ended in [
+        "UPDATE sync_tasks SET state = 'done'",
+        "UPDATE sync_runs SET status = 'COMPLETED', completed_at = now()",
+    ] {
+        let stage = Stage::new().await;
+        let lease = stage.lease(Target::Full).await;
+        stage.execute(ended).await;
+        nothing_is_written(&stage, &lease).await;
+    }
+}
+
+#[tokio::test]
 async fn a_task_that_was_given_back_is_no_longer_the_givers() {
     let stage = Stage::new().await;
     let lease = stage.lease(Target::Full).await;

@@ -41,6 +41,24 @@ async fn a_run_that_ended_ends_in_no_other_way() {
 }
 
 #[tokio::test]
+async fn a_run_that_completes_while_it_is_taken_for_stuck_stays_completed() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let worker = stage.database.connect().await;
+    let begin = "BEGIN; SELECT id FROM sync_tasks FOR UPDATE";
+    worker.batch_execute(begin).await.unwrap();
+    let store = stage.store.clone();
+    let ended = tokio::spawn(async move { store.run_end_stuck(Duration::ZERO).await });
+    stage.somebody_waits().await;
+    let complete = "UPDATE sync_tasks SET state = 'done'; \
+        UPDATE sync_runs SET status = 'COMPLETED', completed_at = now(); COMMIT";
+    worker.batch_execute(complete).await.unwrap();
+    assert!(ended.await.unwrap().unwrap().is_empty());
+    let run = stage.store.run(lease.run_id).await.unwrap().unwrap();
+    assert_eq!(run.status, "COMPLETED");
+}
+
+#[tokio::test]
 async fn runs_that_share_no_kind_run_at_once_and_panels_do_not_wait_for_each_other() {
     let stage = Stage::new().await;
     stage.running(Target::One(Kind::Users)).await;
@@ -193,6 +211,20 @@ async fn a_waiting_run_keeps_its_place_before_later_ones_that_share_a_kind() {
     let started = stage.store.run_start_waiting().await.unwrap();
     assert_eq!(started.len(), 1);
     assert_eq!(started[0].run_id(), full);
+}
+
+#[tokio::test]
+async fn a_run_that_was_asked_for_first_and_recorded_late_waits_for_the_one_that_runs() {
+    let stage = Stage::new().await;
+    stage.lease(Target::One(Kind::Nodes)).await;
+    let full = stage.running(Target::Full).await;
+    // Its transaction had begun before, and had to wait for the panel's row.
+    stage
+        .execute(&format!(
+            "UPDATE sync_runs SET created_at = created_at - interval '1 hour' WHERE id = '{full}'"
+        ))
+        .await;
+    assert!(stage.store.run_start_waiting().await.unwrap().is_empty());
 }
 
 #[tokio::test]

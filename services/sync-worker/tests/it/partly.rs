@@ -273,3 +273,41 @@ async fn nodes_whose_allocations_cannot_be_listed_keep_no_other_listing_from_bei
     assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
     stage.assert_mirrored().await;
 }
+
+/// Gives the first allocation of node 3 a note.
+fn note_an_allocation(stage: &Stage) {
+    stage.panel.state(|state| {
+        let mut rows = state.allocations.values_mut();
+        let row = rows.find(|row| row.node_id == 3).unwrap();
+        row.notes = Some("noted".to_owned());
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn allocations_of_a_node_that_cannot_be_read_are_listed_all_the_same() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    note_an_allocation(&stage);
+    stage.panel.faults(|faults| {
+        let name = ("name".to_owned(), serde_json::json!({ "not": "a text" }));
+        faults.malformed.insert((Resource::Nodes, 3), name);
+    });
+    assert_eq!(stage.full().await.items_failed, 1);
+    stage.panel.faults(simulators::panel::Faults::clear);
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn allocations_of_known_nodes_are_listed_though_nodes_cannot_be() {
+    let stage = Stage::with(State::small(), &[("SYNC_STALL_SECONDS", "4")]).await;
+    stage.full().await;
+    note_an_allocation(&stage);
+    stage.panel.faults(|faults| {
+        let fault = Fault::new(Effect::Truncated);
+        faults.add(fault.on_exactly("/api/application/nodes"));
+    });
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    assert_eq!(run.failed_step.as_deref(), Some("nodes"));
+    stage.panel.faults(simulators::panel::Faults::clear);
+    stage.assert_mirrored().await;
+}

@@ -2,10 +2,11 @@
 
 use crate::stage::{PATIENCE, Stage};
 use common::types::sync::{Kind, Target};
+use secrecy::ExposeSecret;
 use simulators::panel::{Effect, Fault, State};
 use std::time::Duration;
 use store::{CancelOutcome, NewRun};
-use testkit::wait_for;
+use testkit::{test_logger, wait_for};
 
 /// When a cancelled run's requests to the panel are dropped: within two seconds, on
 /// a machine that does nothing else. The panel's answer, or the end of our
@@ -138,6 +139,40 @@ async fn a_run_without_progress_fails_and_says_what_it_waited_for() {
         error.contains("no progress") && error.contains("offline"),
         "{error}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_listens_is_told_of_a_runs_progress_and_of_its_end() {
+    let stage = Stage::new(State::small()).await;
+    let redis = &stage.config().redis;
+    let cache = cache::Cache::connect(&cache::Settings {
+        prefix: redis.prefix.clone(),
+        ..cache::Settings::new(redis.url.expose_secret().into())
+    })
+    .unwrap();
+    let feed = cache.subscribe_progress(&test_logger());
+    let mut listener = feed.listen();
+    wait_for("the channel", PATIENCE, async || {
+        feed.is_connected().then_some(())
+    })
+    .await;
+    let run = stage.full().await;
+    let mut told = 0;
+    let end = async {
+        while let Some(heard) = listener.next().await {
+            let cache::Heard::Update(progress) = heard else {
+                continue;
+            };
+            told += 1;
+            if (progress.run_id, progress.revision) == (run.run_id(), run.revision) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, end)
+        .await
+        .expect("the end was not told");
+    assert!(told > 1, "nothing was told before the end");
 }
 
 #[tokio::test(flavor = "multi_thread")]
