@@ -130,6 +130,20 @@ fn the_algorithm_is_the_issuers() {
 }
 
 #[test]
+fn a_token_says_the_algorithm_of_its_key() {
+    let mut claims = good_claims();
+    claims["iss"] = json!("https://oauth.accounts.hytale.com");
+    claims["aud"] = json!("hytale-server");
+    let id_token = |alg| {
+        let token = sign(&json!({"alg": alg, "kid": crate::random::KEY_ID}), &claims);
+        verify(&token, &Expected::id_token(&hosts())).err()
+    };
+    assert_eq!(id_token("EdDSA"), None);
+    // Its issuer may sign so, too, though with another key.
+    assert_eq!(id_token("RS256"), Some(Invalid::Algorithm));
+}
+
+#[test]
 fn what_is_too_long_or_no_token_is_refused() {
     let identity = Expected::identity(&hosts());
     let long = "a".repeat(LONGEST_TOKEN + 1);

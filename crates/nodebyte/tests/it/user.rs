@@ -169,6 +169,10 @@ async fn keys_are_rotated_with_overlap_and_dropped_at_once() {
         cli.json(&["token", "keys"]).await.as_array().unwrap().len(),
         1
     );
+    let told = installation
+        .text("SELECT details->>'key_id' FROM admin_audit WHERE event_type = 'SIGNING_KEY_DROPPED'")
+        .await;
+    assert_eq!(told, old.as_str().unwrap());
     // An old key is replaced by whoever signs next.
     installation
         .text("UPDATE signing_keys SET created_at = now() - interval '91 days' RETURNING ''")

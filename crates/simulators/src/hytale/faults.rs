@@ -18,12 +18,20 @@ pub enum TokenFlaw {
     WrongIssuer,
     /// `sub` is some other uuid.
     WrongSubject,
+    /// `sub` of the identity token alone is some other uuid.
+    WrongIdentitySubject,
+    /// `sub` of the session token alone is some other uuid.
+    WrongSessionSubject,
     /// `sub` is no uuid.
     UnreadableSubject,
     /// `scope` is `hytale:client`.
     WrongScope,
     /// `exp` lies an hour back.
     Expired,
+    /// `exp` of the identity token alone lies five minutes ahead.
+    IdentityEndsSooner,
+    /// `exp` of the session token alone lies five minutes ahead.
+    SessionEndsSooner,
     /// There is no `exp`.
     MissingExpiry,
     /// The answer has no `identityToken`.

@@ -183,6 +183,7 @@ impl World {
             "exp": expires_at.timestamp(),
             "jti": self.source.uuid(),
         });
+        let is_identity = identity.is_some();
         if let Some(identity) = identity {
             claims["profile"] = identity;
         }
@@ -191,9 +192,21 @@ impl World {
             Some(TokenFlaw::Signature(flaw)) => signature = Some(flaw),
             Some(TokenFlaw::WrongIssuer) => claims["iss"] = format!("{}/", self.issuer).into(),
             Some(TokenFlaw::WrongSubject) => claims["sub"] = json!(self.source.uuid()),
+            Some(TokenFlaw::WrongIdentitySubject) if is_identity => {
+                claims["sub"] = json!(self.source.uuid());
+            }
+            Some(TokenFlaw::WrongSessionSubject) if !is_identity => {
+                claims["sub"] = json!(self.source.uuid());
+            }
             Some(TokenFlaw::UnreadableSubject) => claims["sub"] = "somebody".into(),
             Some(TokenFlaw::WrongScope) => claims["scope"] = "hytale:client".into(),
             Some(TokenFlaw::Expired) => claims["exp"] = (now - 3600).into(),
+            Some(TokenFlaw::IdentityEndsSooner) if is_identity => {
+                claims["exp"] = (now + 300).into();
+            }
+            Some(TokenFlaw::SessionEndsSooner) if !is_identity => {
+                claims["exp"] = (now + 300).into();
+            }
             Some(TokenFlaw::MissingExpiry) => {
                 if let Some(claims) = claims.as_object_mut() {
                     claims.remove("exp");

@@ -1,17 +1,16 @@
 //! Custody of one refresh token, by processes whose replies come in any order, late, or
 //! never, and that die at any moment.
 
+use crate::bring;
 use crate::custody_steps::{Step, step};
 use crate::stage::Stage;
 use common::types::caller::{Origin, Principal};
-use common::types::hytale::{HytaleAccount, HytaleEnvironment};
-use common::types::id::{FlowId, WorkerId};
+use common::types::hytale::HytaleAccount;
+use common::types::id::WorkerId;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
-use serde_json::json;
 use std::time::Duration;
-use store::{FlowTokens, Login, LoginOutcome, NewFlow, Renewal, Spend, SpendStart};
-use uuid::Uuid;
+use store::{LoginOutcome, Renewal, Spend, SpendStart};
 
 const CASES: u32 = 200;
 const LEASE: Duration = Duration::from_secs(600);
@@ -147,6 +146,7 @@ impl World<'_> {
         let Some(request) = self.take(which) else {
             return Ok(Change::Nothing);
         };
+        let current = self.row().await.generation;
         let mut change = Change::Nothing;
         for time in 0..times {
             let stored = match request.reply.flatten() {
@@ -159,6 +159,8 @@ impl World<'_> {
                     .unwrap(),
             };
             prop_assert!(!(stored && time > 0), "a reply was stored twice");
+            let fits = request.spend.generation == current;
+            prop_assert!(!stored || fits, "a reply about an old token was stored");
             if stored && request.reply.flatten().is_some() {
                 change = Change::Renewed;
             } else if stored {
@@ -185,44 +187,10 @@ impl World<'_> {
     }
 
     async fn login(&mut self) {
-        let store = &self.stage.store;
-        let (now, flow) = (chrono::Utc::now(), FlowId::new());
-        let mut code_hash = [0; 32];
-        code_hash[..16].copy_from_slice(flow.0.as_bytes());
-        let new = NewFlow {
-            id: flow,
-            environment: self.account.environment,
-            code_hash,
-            principal: Some(Principal::Service),
-            account_name: None,
-            interval_seconds: 5,
-            begun_at: now,
-            expires_at: now,
-        };
-        store.hytale_flow_begin(&new, 1).await.unwrap();
         let token = self.vendor.mint().to_string();
-        let tokens = FlowTokens {
-            access_token: "access".to_owned(),
-            refresh_token: Some(token.clone()),
-            access_expires_at: now,
-            scope: String::new(),
-            id_token: None,
-            exchanged_at: now,
-        };
-        store.hytale_flow_exchanged(flow, &tokens).await.unwrap();
-        let login = Login {
-            flow,
-            account: self.account,
-            profiles: json!([]),
-            profile_ids: Vec::new(),
-            refresh_token: token,
-            refresh_expires_at: now,
-            access_token: "access".to_owned(),
-            access_expires_at: now,
-            scope: String::new(),
-        };
-        let outcome = store.hytale_login(&login, &Origin::default()).await;
-        assert_eq!(outcome.unwrap(), LoginOutcome::Stored);
+        let owner = Principal::Service;
+        let outcome = self.stage.bring(self.account, owner, None, &token).await;
+        assert_eq!(outcome, LoginOutcome::Stored);
     }
 
     async fn take_step(&mut self, step: Step) -> Result<Change, TestCaseError> {
@@ -312,14 +280,10 @@ async fn run(
     db: &tokio_postgres::Client,
     steps: Vec<Step>,
 ) -> Result<(), TestCaseError> {
-    let account = HytaleAccount {
-        environment: HytaleEnvironment::Production,
-        id: Uuid::now_v7(),
-    };
     let mut world = World {
         stage,
         db,
-        account,
+        account: bring::account(),
         vendor: Vendor {
             minted: 0,
             good: None,

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod api_keys;
+mod bring;
 mod cleanup;
 mod custody;
 mod custody_steps;
@@ -21,6 +22,8 @@ mod migrate;
 mod mirror;
 mod rate_limits;
 mod runs;
+mod sessions;
+mod spends;
 mod stage;
 mod tasks;
 mod together;

@@ -112,10 +112,15 @@ impl Stage {
 
     /// Waits until a statement of somebody waits for a lock.
     pub async fn somebody_waits(&self) {
+        self.so_many_wait(1).await;
+    }
+
+    /// Waits until so many statements wait for locks.
+    pub async fn so_many_wait(&self, statements: i64) {
         let waits = "SELECT count(*) FROM pg_stat_activity \
             WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        testkit::wait_for("a statement to wait", PATIENCE, async || {
-            (self.number(waits).await > 0).then_some(())
+        testkit::wait_for("statements to wait", PATIENCE, async || {
+            (self.number(waits).await >= statements).then_some(())
         })
         .await;
     }

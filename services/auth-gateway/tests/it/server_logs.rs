@@ -3,12 +3,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use common::types::scope::Scope;
 use common::types::server_limits::ServerLimits;
+use common::types::user::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::gateway::{Gateway, answer, error_code};
-use crate::servers::mirror;
+use crate::gateway::{Gateway, KEY, answer, error_code};
+use crate::servers::{mirror, mirror_user};
 
 pub const LOGS: &str = "/api/v1/hytale/server-logs";
 
@@ -180,6 +181,38 @@ async fn those_who_read_everything_and_administrators_read_what_servers_say() {
         let path = format!("{path}?server_uuid={}", Uuid::new_v4());
         let (status, body) = place.gateway.get(&path).await;
         assert_eq!(error_code(status, &body), "NOT_FOUND");
+    }
+}
+
+#[tokio::test]
+async fn a_servers_owner_reads_what_it_says_unless_some_clients_key_comes_along() {
+    let place = Place::new().await;
+    let gateway = &place.gateway;
+    gateway.user("anna", Role::Member).await;
+    gateway.user("ben", Role::Member).await;
+    let owner = mirror_user(gateway, "anna").await;
+    place
+        .execute(&format!("UPDATE servers SET owner_id = '{owner}'"))
+        .await;
+    let client = gateway.key("website", [Scope::Hytale]).await;
+    for (user, key, reads) in [
+        ("anna", None, true),
+        ("anna", Some(KEY), true),
+        ("anna", Some(client.as_str()), false),
+        ("ben", None, false),
+    ] {
+        let token = gateway.token(user).await.text;
+        for path in [LOGS.to_owned(), format!("{LOGS}/count")] {
+            let path = format!("{path}?server_uuid={}", place.uuid);
+            let mut request = gateway.as_user(&token, Method::GET, &path);
+            if let Some(key) = key {
+                request = request.header("X-API-Key", key);
+            }
+            let (status, body) = answer(request).await;
+            let here = format!("{user} {key:?}: {body}");
+            assert_eq!(status == StatusCode::OK, reads, "{here}");
+            assert_eq!(status == StatusCode::NOT_FOUND, !reads, "{here}");
+        }
     }
 }
 

@@ -76,6 +76,20 @@ pub async fn mirror(gateway: &Gateway, uuid: Uuid) -> Uuid {
     id
 }
 
+/// Puts a user of the panel, who is this user of ours, into the mirror.
+pub async fn mirror_user(gateway: &Gateway, user: &str) -> Uuid {
+    let id = Uuid::now_v7();
+    let rows = format!(
+        "INSERT INTO panel_users (id, panel_id, remote_id, uuid, username, email, language, root_admin, two_factor)
+           VALUES ('{id}', '{panel}', 1, gen_random_uuid(), '{user}', '{user}@users.example', 'en', false, false);
+         INSERT INTO user_links (panel_id, user_id, panel_user_id) VALUES ('{panel}', '{user}', '{id}')",
+        panel = gateway.panel().await.0
+    );
+    let database = gateway.database.connect().await;
+    database.batch_execute(&rows).await.unwrap();
+    id
+}
+
 #[tokio::test]
 async fn what_a_server_uses_is_asked_of_its_panel() {
     let place = Place::new().await;

@@ -1,6 +1,7 @@
-//! What happens though nobody asks.
+//! Custody over a database: what happens though nobody asks, and what a process knows.
 
 mod logins;
+mod pairs;
 mod refreshes;
 mod server_logs;
 mod sessions;

@@ -1,7 +1,8 @@
 use super::stage::{SETTINGS, Stage};
 use common::types::caller::Origin;
-use hytale::custody::UpkeepSettings;
+use hytale::custody::{CustodyError, UpkeepSettings};
 use simulators::hytale::{Effect, Endpoint, Fault};
+use std::time::Duration;
 
 const STATE: &str = "SELECT concat_ws(' ', state, spend, losses) FROM hytale_accounts";
 
@@ -128,7 +129,7 @@ async fn upkeep_that_is_dropped_in_the_middle_loses_no_token() {
     stage
         .hytale
         .behaviour(|behaviour| behaviour.refresh_milliseconds = 300);
-    let patience = std::time::Duration::from_secs(20);
+    let patience = Duration::from_secs(20);
     tokio::select! {
         report = stage.custody.upkeep(&SETTINGS) => panic!("not in the middle: {report:?}"),
         () = testkit::wait_for("four requests", patience, async || {
@@ -146,26 +147,40 @@ async fn upkeep_that_is_dropped_in_the_middle_loses_no_token() {
 async fn a_database_that_is_slow_with_its_keys_does_not_use_up_the_lease_of_a_spend() {
     let stage = Stage::new().await;
     stage.due_accounts(1).await;
-    let (busy, connection) = tokio_postgres::connect(stage.database_url(), tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    busy.batch_execute("BEGIN; LOCK TABLE data_keys IN ACCESS EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let busy = stage
+        .transaction("LOCK TABLE data_keys IN ACCESS EXCLUSIVE MODE")
+        .await;
     let (account, custody) = (stage.only_account().await, stage.custody.clone());
     let refresh = tokio::spawn(async move { custody.refresh(account, &Origin::default()).await });
-    let patience = std::time::Duration::from_secs(20);
-    testkit::wait_for("a spend that waits for the keys", patience, async || {
-        let waiting = "SELECT count(*)::text FROM pg_stat_activity \
-            WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        (stage.text(waiting).await != "0").then_some(())
-    })
-    .await;
+    stage.somebody_waits().await;
     assert_eq!(stage.text(STATE).await, "live idle 0");
     busy.batch_execute("COMMIT").await.unwrap();
     refresh.await.unwrap().unwrap();
     assert_eq!(stage.asked(Endpoint::RefreshToken), 1);
+}
+
+/// On one thread, whose clock can be moved.
+#[tokio::test]
+async fn a_process_that_stood_still_longer_than_its_lease_allows_sends_nothing() {
+    let stage = Stage::new().await;
+    stage.due_accounts(1).await;
+    let account = stage.only_account().await;
+    let busy = stage
+        .transaction("SELECT 1 FROM hytale_accounts FOR UPDATE")
+        .await;
+    let still = async {
+        stage.somebody_waits().await;
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(31)).await;
+        tokio::time::resume();
+        busy.batch_execute("COMMIT").await.unwrap();
+    };
+    let origin = Origin::default();
+    let (refreshed, ()) = tokio::join!(stage.custody.refresh(account, &origin), still);
+    let error = refreshed.unwrap_err();
+    assert!(matches!(error, CustodyError::NotNow { .. }), "{error:?}");
+    assert_eq!(stage.text(STATE).await, "live idle 0");
+    assert_eq!(stage.asked(Endpoint::RefreshToken), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,23 +188,14 @@ async fn a_caller_that_goes_away_while_the_intent_is_committed_leaves_no_lost_an
     let stage = Stage::new().await;
     stage.due_accounts(1).await;
     let account = stage.only_account().await;
-    let (busy, connection) = tokio_postgres::connect(stage.database_url(), tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
     // The caller goes while PostgreSQL has the statement in hand.
-    busy.batch_execute("BEGIN; SELECT 1 FROM hytale_accounts FOR UPDATE")
-        .await
-        .unwrap();
-    let patience = std::time::Duration::from_secs(20);
+    let busy = stage
+        .transaction("SELECT 1 FROM hytale_accounts FOR UPDATE")
+        .await;
     let origin = Origin::default();
     tokio::select! {
         refreshed = stage.custody.refresh(account, &origin) => panic!("too early: {refreshed:?}"),
-        () = testkit::wait_for("the statement to wait", patience, async || {
-            let waiting = "SELECT count(*)::text FROM pg_stat_activity \
-                WHERE datname = current_database() AND wait_event_type = 'Lock'";
-            (stage.text(waiting).await != "0").then_some(())
-        }) => {}
+        () = stage.somebody_waits() => {}
     }
     busy.batch_execute("COMMIT").await.unwrap();
     stage.custody.close().await;

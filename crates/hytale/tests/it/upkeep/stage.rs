@@ -143,6 +143,24 @@ impl Stage {
         id
     }
 
+    /// Another connection, with this done and not committed.
+    pub async fn transaction(&self, sql: &str) -> tokio_postgres::Client {
+        let busy = self.database.connect().await;
+        busy.batch_execute(&format!("BEGIN; {sql}")).await.unwrap();
+        busy
+    }
+
+    /// Waits until a statement of somebody waits for a lock.
+    pub async fn somebody_waits(&self) {
+        let waits = "SELECT count(*)::text FROM pg_stat_activity \
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let patience = std::time::Duration::from_secs(20);
+        testkit::wait_for("a statement to wait", patience, async || {
+            (self.text(waits).await != "0").then_some(())
+        })
+        .await;
+    }
+
     pub async fn execute(&self, sql: &str) {
         self.client.batch_execute(sql).await.unwrap();
     }
@@ -173,10 +191,6 @@ impl Stage {
         let journal = self.hytale.journal();
         let asked = journal.iter().filter(|it| it.endpoint == Some(endpoint));
         asked.count()
-    }
-
-    pub fn database_url(&self) -> &str {
-        self.database.url()
     }
 }
 

@@ -98,13 +98,7 @@ async fn a_month_goes_when_all_of_its_lines_are_older_than_they_are_kept() {
 async fn a_trail_that_is_busy_delays_its_partitions_and_nothing_else() {
     let stage = Stage::new().await;
     stage.login("one").await;
-    let (busy, connection) = tokio_postgres::connect(stage.database_url(), tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    busy.batch_execute(&format!("BEGIN; {LINE} '1 second')"))
-        .await
-        .unwrap();
+    let busy = stage.transaction(&format!("{LINE} '1 second')")).await;
     let report = stage.custody.upkeep(&SETTINGS).await;
     assert_eq!(report.failed, 1);
     assert!(report.counts.is_some());

@@ -125,6 +125,32 @@ async fn claims_and_fields_can_be_flawed() {
 }
 
 #[actix_web::test]
+async fn one_token_of_a_pair_can_be_flawed_alone() {
+    let hytale = usual().await;
+    let sound = session(&hytale).await;
+    let first = ("identityToken", "sessionToken");
+    let second = ("sessionToken", "identityToken");
+    for (flaw, claim, (flawed_one, other)) in [
+        (TokenFlaw::WrongIdentitySubject, "sub", first),
+        (TokenFlaw::WrongSessionSubject, "sub", second),
+        (TokenFlaw::IdentityEndsSooner, "exp", first),
+        (TokenFlaw::SessionEndsSooner, "exp", second),
+    ] {
+        let pair = flawed(&hytale, flaw).await;
+        let of = |pair: &Value, field| jwt::claims(text(pair, field));
+        let wrong = &of(&pair, flawed_one)[claim];
+        assert_ne!(wrong, &of(&pair, other)[claim], "{flaw:?}");
+        assert_eq!(
+            of(&pair, other)["sub"],
+            of(&sound, other)["sub"],
+            "{flaw:?}"
+        );
+        let ends = of(&pair, other)["exp"].as_i64();
+        assert!(ends >= of(&sound, other)["exp"].as_i64(), "{flaw:?}");
+    }
+}
+
+#[actix_web::test]
 async fn any_claims_can_be_signed() {
     let hytale = usual().await;
     let claims = json!({ "aud": "a server", "exp": 1 });

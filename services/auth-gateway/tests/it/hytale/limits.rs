@@ -42,13 +42,14 @@ async fn an_account_is_refreshed_on_request_six_times_an_hour() {
 
 #[tokio::test]
 async fn profiles_and_sessions_of_an_account_share_one_limit_and_accounts_do_not() {
-    let more = vec![("LIMITS_GAME_SESSION", "3".to_owned())];
+    let more = vec![("LIMITS_GAME_SESSION", "4".to_owned())];
     let stage = Stage::with(Options::default(), more).await;
     stage.host().await;
     stage.login_as("many", "other").await;
-    let account = json!({ "account_id": "host" });
+    let account = json!({ "account_id": "host", "profile_id": stage.profile("one", 0) });
     for (path, status) in [
         ("/api/hytale/profiles", StatusCode::OK),
+        ("/api/hytale/select-profile", StatusCode::OK),
         ("/api/hytale/game-session", StatusCode::OK),
         ("/api/v1/hytale/oauth/game-session/delete", StatusCode::OK),
         ("/api/hytale/profiles", StatusCode::TOO_MANY_REQUESTS),

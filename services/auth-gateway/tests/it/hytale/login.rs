@@ -70,6 +70,37 @@ async fn hytales_own_slow_down_makes_the_interval_longer() {
 }
 
 #[tokio::test]
+async fn a_login_lives_half_an_hour_at_most_whatever_hytale_says() {
+    let stage = Stage::new().await;
+    stage
+        .hytale
+        .behaviour(|it| it.device_seconds = Some(24 * 3600));
+    let (_, body) = stage.post("/api/hytale/device-code", json!({})).await;
+    assert_eq!(body["expires_in"], 30 * 60, "{body}");
+    let longer =
+        "SELECT 1 FROM hytale_device_flows WHERE expires_at > now() + interval '30 minutes'";
+    assert!(stage.query(longer).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_busy_hytale_says_when_a_login_is_polled_again() {
+    let stage = Stage::new().await;
+    let begun = stage.begin("host").await;
+    let status = 429;
+    let effect = Effect::Status {
+        status,
+        retry_after: Some(60),
+    };
+    stage.fail(Endpoint::DeviceToken, effect);
+    let (status, body) = stage.poll(&begun).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    assert_eq!(body["retry_after"], 60);
+    let sooner =
+        "SELECT 1 FROM hytale_device_flows WHERE next_poll_at < now() + interval '50 seconds'";
+    assert!(stage.query(sooner).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_success_is_answered_again_for_two_minutes_and_then_no_more() {
     let stage = Stage::new().await;
     let begun = stage.begin("host").await;
@@ -231,6 +262,11 @@ async fn no_code_and_no_token_can_be_read_in_the_database() {
         made["session"]["session_token"].as_str().unwrap(),
         made["session"]["identity_token"].as_str().unwrap(),
     ];
+    // Columns of bytes are shown so; 32 of them hold the beginning of a secret.
+    let as_bytes = |secret: &str| -> String {
+        let first = secret.bytes().take(16);
+        first.map(|byte| format!("{byte:02x}")).collect()
+    };
     let tables = ["accounts", "device_flows", "sessions", "audit"];
     for table in tables {
         let sql = format!("SELECT row_to_json(it)::text FROM hytale_{table} it");
@@ -238,7 +274,9 @@ async fn no_code_and_no_token_can_be_read_in_the_database() {
             let text: String = row.get(0);
             assert!(!text.contains("ory_"), "{text}");
             assert!(
-                secrets.iter().all(|secret| !text.contains(secret)),
+                secrets
+                    .iter()
+                    .all(|secret| !text.contains(secret) && !text.contains(&as_bytes(secret))),
                 "{text}"
             );
         }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::sessions::{SESSION, ask_with_a_key};
 use super::stage::Stage;
 use crate::gateway::answer;
+use crate::servers::{mirror, mirror_user};
 
 #[tokio::test]
 async fn the_same_idempotency_key_means_the_same_session() {
@@ -60,24 +61,14 @@ async fn a_user_links_sessions_to_servers_of_the_users_own_only() {
         StatusCode::OK
     );
 
-    let panel = gateway.panel().await.0;
-    let own = crate::servers::mirror(gateway, Uuid::new_v4()).await;
-    let database = gateway.database.connect().await;
-    database
-        .batch_execute(&format!(
-            "INSERT INTO panel_users (id, panel_id, remote_id, uuid, username, email, language, root_admin, two_factor)
-               VALUES ('{own}', '{panel}', 1, gen_random_uuid(), 'anna', 'anna@users.example', 'en', false, false);
-             INSERT INTO user_links (panel_id, user_id, panel_user_id) VALUES ('{panel}', 'anna', '{own}')"
-        ))
-        .await
-        .unwrap();
+    let own = mirror(gateway, Uuid::new_v4()).await;
+    let owner = mirror_user(gateway, "anna").await;
     let wish = json!({ "account_id": "mine", "server_id": own });
     let (status, body) = as_anna(SESSION, wish.clone()).await;
     assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
-    database
-        .batch_execute(&format!("UPDATE servers SET owner_id = '{own}'"))
-        .await
-        .unwrap();
+    stage
+        .execute(&format!("UPDATE servers SET owner_id = '{owner}'"))
+        .await;
     let (status, body) = as_anna(SESSION, wish).await;
     assert_eq!(status, StatusCode::OK, "{body}");
 }

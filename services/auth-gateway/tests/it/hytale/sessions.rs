@@ -218,6 +218,8 @@ async fn a_pair_that_is_not_what_it_must_be_is_neither_stored_nor_answered() {
     for flaw in [
         TokenFlaw::WrongIssuer,
         TokenFlaw::WrongSubject,
+        TokenFlaw::WrongIdentitySubject,
+        TokenFlaw::WrongSessionSubject,
         TokenFlaw::WrongScope,
         TokenFlaw::Expired,
         TokenFlaw::Signature(SignatureFlaw::BadSignature),

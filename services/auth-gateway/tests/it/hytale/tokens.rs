@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use simulators::hytale::{Effect, Endpoint};
+use simulators::hytale::{Effect, Endpoint, FamilyState};
 
 use super::stage::{Stage, code};
 
@@ -180,6 +180,53 @@ async fn a_caller_that_hangs_up_loses_no_token() {
 }
 
 #[tokio::test]
+async fn a_refresh_that_brings_no_new_token_leaves_the_old_one_good() {
+    let stage = Stage::new().await;
+    stage.hytale.behaviour(|it| it.rotation = false);
+    stage.host().await;
+    for _ in 0..2 {
+        let (status, body) = stage.post(REFRESH, json!({ "account_id": "host" })).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+    }
+}
+
+/// Logs the account in anew while Hytale's answer to a refresh is on its way.
+async fn log_in_during_a_refresh(stage: &Stage) {
+    stage.fail(Endpoint::RefreshToken, Effect::Late { seconds: 1.5 });
+    let refreshed = stage.post(REFRESH, json!({ "account_id": "host" }));
+    let login = async {
+        stage.wait_until_asked(Endpoint::RefreshToken, 1).await;
+        stage.host().await
+    };
+    let ((status, body), _) = tokio::join!(refreshed, login);
+    assert_eq!(status, StatusCode::CONFLICT, "{body}");
+    stage.heal();
+}
+
+#[tokio::test]
+async fn tokens_that_come_later_than_those_of_a_login_are_nobodys_and_revoked() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    log_in_during_a_refresh(&stage).await;
+    assert_eq!(stage.trail().await, ["TOKEN_CREATED"; 2]);
+    let states: Vec<_> = stage.hytale.families().iter().map(|it| it.state).collect();
+    assert_eq!(states, [FamilyState::Revoked, FamilyState::Alive]);
+    let (status, body) = stage.post(REFRESH, json!({ "account_id": "host" })).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+}
+
+#[tokio::test]
+async fn a_refusal_that_comes_later_than_a_login_does_not_end_what_it_brought() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    stage.hytale.revoke_account("one");
+    log_in_during_a_refresh(&stage).await;
+    assert_eq!(stage.trail().await, ["TOKEN_CREATED"; 2]);
+    let (status, body) = stage.post(REFRESH, json!({ "account_id": "host" })).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+}
+
+#[tokio::test]
 async fn an_account_of_another_is_as_unknown_as_one_that_does_not_exist() {
     let stage = Stage::new().await;
     let unknown = json!({ "account_id": "0197b1d2-0000-7000-8000-000000000000" });
@@ -190,6 +237,27 @@ async fn an_account_of_another_is_as_unknown_as_one_that_does_not_exist() {
     let (status, body) = stage.post(REFRESH, json!({})).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(code(&body), "INVALID_REQUEST");
+}
+
+#[tokio::test]
+async fn what_hytale_says_against_a_request_is_for_the_log_and_not_for_callers() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let said = json!({ "error": "bad_request", "error_description": "words of Hytale's" });
+    let refused = Effect::Answer {
+        status: 400,
+        body: said,
+    };
+    stage.fail(Endpoint::Profiles, refused);
+    let path = "/api/hytale/profiles";
+    let (status, body) = stage.post(path, json!({ "account_id": "host" })).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY, "{body}");
+    assert_eq!(code(&body), "INTEGRATION_ERROR");
+    let body = body.to_string();
+    assert!(
+        !body.contains("bad_request") && !body.contains("words"),
+        "{body}"
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,45 @@
+//! What is known of a session's pair of tokens.
+
+use super::stage::Stage;
+use common::types::caller::Origin;
+use hytale::custody::{CustodyError, SessionChoice};
+use hytale::verify::VerifyError;
+use simulators::hytale::{Effect, Endpoint, Fault, TokenFlaw};
+use std::time::Duration;
+
+fn fault(endpoint: Endpoint, effect: Effect) -> Fault {
+    Fault::new(effect).on(endpoint)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pair_is_not_renewed_while_nobody_could_prove_the_new_one() {
+    let stage = Stage::new().await;
+    let account = stage.login("one").await;
+    stage.session(account, None).await;
+    stage
+        .execute("UPDATE hytale_sessions SET expires_at = now() + interval '9 minutes'")
+        .await;
+    let away = fault(Endpoint::SessionKeys, Effect::Closed);
+    stage.hytale.faults(|faults| faults.add(away));
+    // The keys are not known to a process that has just begun.
+    let (choice, origin) = (SessionChoice::default(), Origin::default());
+    let replica = stage.replica();
+    let renewed = replica.refresh_session(account, choice, &origin).await;
+    let error = renewed.unwrap_err();
+    let unavailable = CustodyError::Untrusted(VerifyError::KeysUnavailable);
+    assert_eq!(error.to_string(), unavailable.to_string());
+    assert_eq!(stage.asked(Endpoint::SessionRefresh), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_with_the_first_of_what_its_reply_and_its_tokens_say() {
+    let stage = Stage::new().await;
+    let account = stage.login("one").await;
+    for flaw in [TokenFlaw::IdentityEndsSooner, TokenFlaw::SessionEndsSooner] {
+        let sooner = fault(Endpoint::SessionNew, Effect::Flawed { flaw });
+        stage.hytale.faults(|faults| faults.add(sooner.times(1)));
+        let session = stage.session(account, None).await;
+        let soon = stage.hytale.now() + Duration::from_secs(300);
+        assert!(session.expires_at <= soon, "{flaw:?}");
+    }
+}
