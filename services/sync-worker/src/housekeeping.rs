@@ -7,16 +7,46 @@ use slog::{info, warn};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Retention, StoreError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Name of the lease that keeps clean-ups apart, and rare.
 const CLEANUP_LEASE: &str = "sync-cleanup";
 
+/// Time without a break in which this worker has been there and PostgreSQL has answered
+/// it. A run that made no progress while nobody could make any is not stuck.
+struct Watch {
+    since: Instant,
+    seen: Instant,
+}
+
+impl Watch {
+    fn begin(now: Instant) -> Self {
+        Self {
+            since: now,
+            seen: now,
+        }
+    }
+
+    /// How long it is by now. A process that was paused longer than `gap` begins anew.
+    fn goes_on(&mut self, now: Instant, gap: Duration) -> Duration {
+        if now - self.seen > gap {
+            self.since = now;
+        }
+        self.seen = now;
+        now - self.since
+    }
+}
+
 /// Works until `stop`.
 pub async fn run(state: Arc<State>, stop: CancellationToken) {
+    let gap = state.config.sync.poll + state.config.sync.lease;
+    let mut watch = Watch::begin(Instant::now());
     loop {
-        if let Err(error) = round(&state).await {
+        let watched = watch.goes_on(Instant::now(), gap);
+        if let Err(error) = round(&state, watched).await {
             warn!(state.log, "housekeeping failed"; "error" => %error);
+            watch = Watch::begin(Instant::now());
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -25,8 +55,10 @@ pub async fn run(state: Arc<State>, stop: CancellationToken) {
     }
 }
 
-async fn round(state: &State) -> Result<(), StoreError> {
-    for run in state.store.run_end_stuck(state.config.sync.stall).await? {
+async fn round(state: &State, watched: Duration) -> Result<(), StoreError> {
+    let stall = state.config.sync.stall;
+    let limit = (watched >= stall).then_some(stall);
+    for run in state.store.run_end_stuck(limit).await? {
         warn!(state.log, "run ended"; "run_id" => %run.id, "error" => run.error.as_deref());
         tell(state, &run).await;
     }
@@ -62,4 +94,19 @@ async fn clean_up(state: &State) -> Result<(), StoreError> {
         info!(state.log, "cleaned up"; "rows" => rows);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_of_the_process_is_no_time_in_which_it_watched() {
+        let gap = Duration::from_secs(20);
+        let begun = Instant::now();
+        let at = |second| begun + Duration::from_secs(second);
+        let mut watch = Watch::begin(begun);
+        let watched = [15, 30, 90, 100].map(|second| watch.goes_on(at(second), gap).as_secs());
+        assert_eq!(watched, [15, 30, 0, 10]);
+    }
 }

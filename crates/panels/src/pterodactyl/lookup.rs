@@ -112,26 +112,23 @@ impl Pterodactyl {
         let question = list::allocations(node)
             .with("filter[ip]", ip)
             .with("filter[port]", port.to_string());
-        let answer = self
-            .client
-            .fetch(&question, &mut 0, |body| {
-                let page = decode::page(body)?;
-                let records = page.read(dto::place::allocation)?;
-                match records.into_iter().next() {
-                    None => Ok(Lookup::Gone),
-                    Some(Record::Bad { reason, .. }) => Ok(Lookup::Unreadable(reason)),
-                    Some(Record::Read(found))
-                        if found.port == port && found.ip.eq_ignore_ascii_case(ip) =>
-                    {
-                        Ok(Lookup::Found(found))
-                    }
-                    Some(Record::Read(_)) => Err(PanelError::Malformed(
-                        "a row that the filter excludes".into(),
-                    )),
+        self.ask_for_a_row(&question, |body| {
+            let page = decode::page(body)?;
+            let records = page.read(dto::place::allocation)?;
+            match records.into_iter().next() {
+                None => Ok(Lookup::Gone),
+                Some(Record::Bad { reason, .. }) => Ok(Lookup::Unreadable(reason)),
+                Some(Record::Read(found))
+                    if found.port == port && found.ip.eq_ignore_ascii_case(ip) =>
+                {
+                    Ok(Lookup::Found(found))
                 }
-            })
-            .await;
-        settle(answer)
+                Some(Record::Read(_)) => Err(PanelError::Malformed(
+                    "a row that the filter excludes".into(),
+                )),
+            }
+        })
+        .await
     }
 
     async fn look_up<T: Row>(
@@ -140,19 +137,29 @@ impl Pterodactyl {
         id: i64,
         read: impl Fn(&str) -> Result<T, Fault>,
     ) -> Result<Lookup<T>, PanelError> {
-        let answer = self
-            .client
-            .fetch(&question, &mut 0, |body| {
-                let raw = decode::whole(body)?;
-                match read(raw) {
-                    Ok(row) if row.id() == id => Ok(Lookup::Found(row)),
-                    Ok(_) => Err(PanelError::Malformed("a row with another id".into())),
-                    Err(Fault::Forbidden(permission)) => Err(PanelError::Forbidden { permission }),
-                    Err(Fault::Unreadable(reason)) => Ok(Lookup::Unreadable(reason)),
-                }
-            })
-            .await;
-        settle(answer)
+        self.ask_for_a_row(&question, |body| {
+            let raw = decode::whole(body)?;
+            match read(raw) {
+                Ok(row) if row.id() == id => Ok(Lookup::Found(row)),
+                Ok(_) => Err(PanelError::Malformed("a row with another id".into())),
+                Err(Fault::Forbidden(permission)) => Err(PanelError::Forbidden { permission }),
+                Err(Fault::Unreadable(reason)) => Ok(Lookup::Unreadable(reason)),
+            }
+        })
+        .await
+    }
+
+    /// A panel that fails is asked once more: what it says only once has passed.
+    async fn ask_for_a_row<T>(
+        &self,
+        question: &Question,
+        decode: impl Fn(&[u8]) -> Result<Lookup<T>, PanelError>,
+    ) -> Result<Lookup<T>, PanelError> {
+        let ask = async || self.client.fetch(question, &mut 0, &decode).await;
+        match ask().await {
+            Err(PanelError::ServerError { .. }) => settle(ask().await),
+            answer => settle(answer),
+        }
     }
 }
 

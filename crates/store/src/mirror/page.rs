@@ -206,7 +206,7 @@ async fn record_errors(
         .bind::<SqlUuid, _>(lease.run_id.0)
         .bind::<Text, _>(page.kind.as_str())
         .bind::<BigInt, _>(page.scope)
-        .bind::<BigInt, _>(to_i64(row.position))
+        .bind::<Nullable<BigInt>, _>(page.listing.then(|| to_i64(row.position)))
         .bind::<Nullable<BigInt>, _>(row.id)
         .bind::<Text, _>(&row.reason)
         .execute(conn)

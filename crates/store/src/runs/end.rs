@@ -118,12 +118,12 @@ impl Store {
     }
 
     /// Ends runs that have made no progress for `limit` (time in which the panel
-    /// said that nobody may ask does not count), and runs whose tasks have all
-    /// ended without ending them. Answers what was ended.
+    /// said that nobody may ask does not count; none: however long that is), and runs
+    /// whose tasks have all ended without ending them. Answers what was ended.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
-    pub async fn run_end_stuck(&self, limit: Duration) -> Result<Vec<RunRow>, StoreError> {
+    pub async fn run_end_stuck(&self, limit: Option<Duration>) -> Result<Vec<RunRow>, StoreError> {
         let mut conn = self.conn().await?;
         let stuck: Vec<Stuck> = sql_query(
             "SELECT r.id, r.step, \
@@ -142,18 +142,20 @@ impl Store {
                  < now() - make_interval(secs => $1) \
                OR NOT EXISTS (SELECT 1 FROM sync_tasks t WHERE t.run_id = r.id AND t.state IN ('open', 'leased')))",
         )
-        .bind::<Double, _>(limit.as_secs_f64())
+        .bind::<Nullable<Double>, _>(limit.map(|limit| limit.as_secs_f64()))
         .load(&mut conn)
         .await?;
+        let seconds = limit.unwrap_or_default().as_secs();
         let mut ended = Vec::new();
         for run in stuck {
             let error = match (run.failed_error, run.waits_for) {
                 (Some(error), _) => error,
-                (None, Some(waits_for)) => format!(
-                    "no progress for {} seconds; it waited for: {waits_for}",
-                    limit.as_secs()
+                (None, Some(waits_for)) => {
+                    format!("no progress for {seconds} seconds; it waited for: {waits_for}")
+                }
+                (None, None) => format!(
+                    "no progress for {seconds} seconds; no worker has said what it waited for"
                 ),
-                (None, None) => format!("no progress for {} seconds", limit.as_secs()),
             };
             let ending = Ending::Failed {
                 step: run.failed_kind.or(run.waiting_kind).unwrap_or(run.step),

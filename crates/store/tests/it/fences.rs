@@ -34,6 +34,8 @@ async fn nothing_is_written(stage: &Stage, lease: &TaskLease) {
     lost("task_done", store.task_done(lease).await);
     lost("task_failed", store.task_failed(lease, "late").await);
     lost("task_release", store.task_release(lease).await);
+    let back = store.task_step_back(lease, Duration::ZERO).await;
+    lost("task_step_back", back);
     lost(
         "remove",
         store

@@ -172,3 +172,16 @@ async fn whoever_listens_is_told_that_there_is_something_to_publish_or_to_claim(
         assert!(began.elapsed() < PATIENCE, "{channel}: nobody was woken");
     }
 }
+
+#[tokio::test]
+async fn whoever_listens_is_told_that_a_task_was_given_back() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let log = testkit::test_logger();
+    let wakeups = store::Wakeups::listen(&stage.store, store::TASKS_CHANNEL, log);
+    wakeups.wait(PATIENCE).await;
+    let began = std::time::Instant::now();
+    stage.store.task_release(&lease).await.unwrap();
+    wakeups.wait(PATIENCE).await;
+    assert!(began.elapsed() < PATIENCE, "nobody was woken");
+}

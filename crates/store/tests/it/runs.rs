@@ -33,7 +33,11 @@ async fn a_run_that_ended_ends_in_no_other_way() {
         stage.store.run_cancel(lease.run_id).await.unwrap(),
         CancelOutcome::Finished(_)
     ));
-    stage.store.run_end_stuck(Duration::ZERO).await.unwrap();
+    stage
+        .store
+        .run_end_stuck(Some(Duration::ZERO))
+        .await
+        .unwrap();
     let run = stage.store.run(lease.run_id).await.unwrap().unwrap();
     assert_eq!((run.status.as_str(), run.percentage), ("COMPLETED", 100));
     let said = "SELECT count(*) FROM outbox WHERE key LIKE 'sync.%' AND route = 'event'";
@@ -48,7 +52,7 @@ async fn a_run_that_completes_while_it_is_taken_for_stuck_stays_completed() {
     let begin = "BEGIN; SELECT id FROM sync_tasks FOR UPDATE";
     worker.batch_execute(begin).await.unwrap();
     let store = stage.store.clone();
-    let ended = tokio::spawn(async move { store.run_end_stuck(Duration::ZERO).await });
+    let ended = tokio::spawn(async move { store.run_end_stuck(Some(Duration::ZERO)).await });
     stage.somebody_waits().await;
     let complete = "UPDATE sync_tasks SET state = 'done'; \
         UPDATE sync_runs SET status = 'COMPLETED', completed_at = now(); COMMIT";
@@ -119,11 +123,18 @@ async fn a_run_that_waits_for_nothing_it_was_told_to_wait_for_ends_with_the_reas
         .execute("UPDATE panels SET application_blocked_until = now() + interval '1 minute'")
         .await;
     let limit = Duration::from_secs(600);
-    assert!(stage.store.run_end_stuck(limit).await.unwrap().is_empty());
+    assert!(
+        stage
+            .store
+            .run_end_stuck(Some(limit))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     stage
         .execute("UPDATE panels SET application_blocked_until = NULL")
         .await;
-    let ended = stage.store.run_end_stuck(limit).await.unwrap();
+    let ended = stage.store.run_end_stuck(Some(limit)).await.unwrap();
     assert_eq!(ended[0].status, "FAILED");
     assert!(
         ended[0]
@@ -247,7 +258,7 @@ async fn a_run_whose_last_task_failed_ends_with_that_tasks_reason_and_says_so() 
     let fail = stage.store.task_failed(&lease, "the key is refused");
     fail.await.unwrap();
     let hour = Duration::from_secs(3600);
-    let ended = stage.store.run_end_stuck(hour).await.unwrap();
+    let ended = stage.store.run_end_stuck(Some(hour)).await.unwrap();
     assert_eq!(ended[0].run_id(), lease.run_id);
     assert_eq!(ended[0].failed_step.as_deref(), Some("plan"));
     assert_eq!(ended[0].error.as_deref(), Some("the key is refused"));

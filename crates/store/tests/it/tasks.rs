@@ -315,7 +315,11 @@ async fn a_run_that_stalls_names_what_a_task_that_stepped_back_waits_for() {
     let lease = stage.claim().await.unwrap();
     stage.store.task_waits(&lease, "users: it").await.unwrap();
     assert!(stage.store.task_step_back(&lease, LEASE).await.unwrap());
-    let ended = stage.store.run_end_stuck(Duration::ZERO).await.unwrap();
+    let ended = stage
+        .store
+        .run_end_stuck(Some(Duration::ZERO))
+        .await
+        .unwrap();
     let error = ended[0].error.as_deref().unwrap();
     assert!(error.contains("users: it"), "{error}");
     assert_eq!(ended[0].failed_step.as_deref(), Some("users"));

@@ -1,6 +1,6 @@
 //! What is said about changes of the mirror.
 
-use crate::stage::{Stage, location, locations, page, user, users};
+use crate::stage::{Stage, location, locations, page, server, servers, user, users};
 use common::types::panel::Allocation;
 use common::types::sync::{Kind, Target};
 use serde_json::Value;
@@ -73,6 +73,22 @@ async fn every_change_is_told_once_and_nothing_else_is() {
         row,
         "restored under its own id"
     );
+}
+
+#[tokio::test]
+async fn a_link_that_can_be_resolved_at_last_is_no_change_of_the_row() {
+    let stage = Stage::new().await;
+    let lease = stage.told(Kind::Servers).await;
+    let (row, store) = (server(1, &[]), &stage.store);
+    let owner = users(vec![user(row.user, 1, "owner@users.example")]);
+    let page = servers(vec![row]);
+    for page in [&page, &owner, &page] {
+        store.commit_page(&lease, page).await.unwrap();
+    }
+    let linked = "SELECT count(*) FROM servers WHERE owner_id IS NOT NULL";
+    assert_eq!(stage.number(linked).await, 1);
+    let expected = ["panel.mirrored", "panel.server.created"];
+    assert_eq!(names(&stage).await, expected);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The first look: which live rows did the run's listings not show?
 
 use super::look::{self, Answer};
+use super::unlisted;
 use crate::task::{Task, TaskError};
 use common::types::sync::Kind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +14,8 @@ pub struct Missing {
     pub scope: RemovalScope,
     /// The rows.
     pub candidates: Vec<Candidate>,
-    /// Whether a second listing can prove anything.
-    pub may_list: bool,
+    /// Whether it hides rows that have been reported by their positions.
+    pub hides: bool,
 }
 
 /// What a listing says about the rows that it does not show.
@@ -61,7 +62,7 @@ pub async fn missing(task: &Task, resource: Resource) -> Result<Vec<Missing>, Ta
             return Ok(vec![Missing {
                 scope: RemovalScope::Panel,
                 candidates,
-                may_list: false,
+                hides: false,
             }]);
         }
         _ => {}
@@ -73,16 +74,14 @@ pub async fn missing(task: &Task, resource: Resource) -> Result<Vec<Missing>, Ta
         } else {
             RemovalScope::Panel
         };
+        // Where a row is hidden in it, a second listing proves no more than the first.
         let (mut candidates, may_list) = match worth(&listing) {
             Worth::Complete => (store.unseen(run, panel, resource, scope).await?, true),
             Worth::AllButPoison => (store.unseen(run, panel, resource, scope).await?, false),
             Worth::Moved => {
                 let Some(ids) = look::all_ids(task, resource, listing.scope).await? else {
-                    let sentence = format!(
-                        "{}: the listing changed each time it was read; nothing of it is removed",
-                        resource.table()
-                    );
-                    store.run_log(&task.lease, "warning", &sentence).await?;
+                    let why = "the listing changed each time it was read; nothing of it is removed";
+                    unlisted::warn(task, resource, why).await?;
                     continue;
                 };
                 read_missed(task, resource, &listing, &ids).await?;
@@ -91,21 +90,25 @@ pub async fn missing(task: &Task, resource: Resource) -> Result<Vec<Missing>, Ta
                 (unseen, true)
             }
             Worth::Unidentified => {
-                let sentence = format!(
-                    "{}: rows that cannot be identified stand in the listing; nothing of it is removed",
-                    resource.table()
-                );
-                store.run_log(&task.lease, "warning", &sentence).await?;
+                let why =
+                    "rows that cannot be identified stand in the listing; nothing of it is removed";
+                unlisted::warn(task, resource, why).await?;
                 continue;
             }
         };
-        if !may_list {
-            candidates.truncate(task.state.config.sync.second_look_rows as usize);
+        let few = task.state.config.sync.second_look_rows as usize;
+        if !may_list && candidates.len() > few {
+            let why = format!(
+                "only {few} of {} missing rows are asked for",
+                candidates.len()
+            );
+            unlisted::warn(task, resource, &why).await?;
+            candidates.truncate(few);
         }
         missing.push(Missing {
             scope,
             candidates,
-            may_list,
+            hides: listing.poisoned > 0,
         });
     }
     Ok(missing)
@@ -138,7 +141,7 @@ async fn read_missed(
             uuid: None,
         };
         if let Answer::There(rows) = look::own_address(task, resource, &missed).await? {
-            super::merge_alone(task, resource, rows).await?;
+            unlisted::merge_alone(task, resource, rows).await?;
         }
     }
     Ok(())

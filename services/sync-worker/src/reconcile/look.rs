@@ -20,7 +20,7 @@ pub enum Answer {
     /// Another row stands under its id.
     Another(PageRows),
     /// It is there and cannot be read, or was not asked for.
-    Unclear,
+    Unclear(String),
 }
 
 /// Includes of a server that is merged by itself.
@@ -43,6 +43,17 @@ fn parts(task: &Task) -> ServerParts {
     }
 }
 
+/// An answer about one row that cannot be understood, however often the client has asked,
+/// says nothing of the row, and keeps nobody waiting for another.
+pub async fn settled<T>(
+    answer: impl Future<Output = Result<Lookup<T>, PanelError>>,
+) -> Result<Lookup<T>, PanelError> {
+    match answer.await {
+        Err(PanelError::Malformed(reason)) => Ok(Lookup::Unreadable(reason)),
+        answer => answer,
+    }
+}
+
 /// Asks for a row at its own address.
 pub async fn own_address(
     task: &Task,
@@ -53,25 +64,25 @@ pub async fn own_address(
     let id = candidate.remote_id;
     let answer = match resource {
         Resource::Location => judge(
-            task.ask(|| panel.location(id)).await?,
+            task.ask(|| settled(panel.location(id))).await?,
             None,
             |_| None,
             PageRows::Locations,
         ),
         Resource::Node => judge(
-            task.ask(|| panel.node(id)).await?,
+            task.ask(|| settled(panel.node(id))).await?,
             candidate.uuid,
             |row| Some(row.uuid),
             PageRows::Nodes,
         ),
         Resource::Nest => judge(
-            task.ask(|| panel.nest(id)).await?,
+            task.ask(|| settled(panel.nest(id))).await?,
             candidate.uuid,
             |row| Some(row.uuid),
             PageRows::Nests,
         ),
         Resource::User => judge(
-            task.ask(|| panel.user(id)).await?,
+            task.ask(|| settled(panel.user(id))).await?,
             candidate.uuid,
             |row| Some(row.uuid),
             PageRows::Users,
@@ -80,7 +91,7 @@ pub async fn own_address(
             let include = include(task);
             let parts = parts(task);
             judge(
-                task.ask(|| panel.server(id, include)).await?,
+                task.ask(|| settled(panel.server(id, include))).await?,
                 candidate.uuid,
                 |row| Some(row.uuid),
                 |rows| PageRows::Servers { rows, parts },
@@ -92,9 +103,11 @@ pub async fn own_address(
                 candidate.ip.as_deref().unwrap_or_default(),
                 candidate.port.unwrap_or_default(),
             );
-            let found = match task.ask(|| panel.allocation(node, ip, port)).await {
+            let found = match task.ask(|| settled(panel.allocation(node, ip, port))).await {
                 // An address that the panel's filter would misread cannot be asked for.
-                Err(TaskError::Panel(PanelError::InvalidRequest(_))) => return Ok(Answer::Unclear),
+                Err(TaskError::Panel(error @ PanelError::InvalidRequest(_))) => {
+                    return Ok(Answer::Unclear(error.to_string()));
+                }
                 found => found?,
             };
             match found {
@@ -122,10 +135,10 @@ pub async fn own_address(
 pub async fn is_gone(task: &Task, parent: Resource, id: i64) -> Result<bool, TaskError> {
     let panel = &task.panel;
     Ok(match parent {
-        Resource::Node => task.ask(|| panel.node(id)).await? == Lookup::Gone,
+        Resource::Node => task.ask(|| settled(panel.node(id))).await? == Lookup::Gone,
         _ => {
             let nothing = ServerIncludes::default();
-            task.ask(|| panel.server(id, nothing)).await? == Lookup::Gone
+            task.ask(|| settled(panel.server(id, nothing))).await? == Lookup::Gone
         }
     })
 }
@@ -138,7 +151,7 @@ fn judge<T>(
 ) -> Answer {
     match found {
         Lookup::Gone => Answer::Gone,
-        Lookup::Unreadable(_) => Answer::Unclear,
+        Lookup::Unreadable(reason) => Answer::Unclear(reason),
         Lookup::Found(row) => {
             let same = known.is_none() || uuid(&row).is_none() || uuid(&row) == known;
             if same {

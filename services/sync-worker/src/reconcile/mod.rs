@@ -4,17 +4,21 @@
 //! 1. *First look.* A complete listing lacks the row. A listing that changed
 //!    while it was read is read once more for its ids; if that changes too,
 //!    nothing of it is removed.
-//! 2. *Second look* ([`look`]): the panel is asked anew.
+//! 2. *Second look* ([`second_look`]): the panel is asked anew.
 //! 3. *Decision* ([`decide`]): removed or held, counted before the first removal.
 //! 4. Removals, children first; then another uuid takes the place of a replaced
 //!    row; then links, accounts, the end.
 //!
-//! Every step can be repeated: after a crash another worker begins anew.
+//! Every step can be repeated: after a crash another worker begins anew. What the panel
+//! refuses to tell of one kind fails that kind and removes nothing of it; what it cannot
+//! tell of one row leaves that row as it is, and is reported.
 
 mod along;
 pub mod decide;
 mod first_look;
 mod look;
+mod second_look;
+mod unlisted;
 
 use crate::plan::hold_rule;
 use crate::task::{Task, TaskError};
@@ -22,13 +26,13 @@ use crate::work::RECONCILE;
 use common::types::panel::Lookup;
 use common::types::sync::Kind;
 use decide::{Decision, Held, Proven};
-use first_look::Missing;
 use look::Answer;
+use second_look::SecondLook;
 use serde_json::{Value, json};
 use slog::info;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-use store::{Candidate, Ending, PageCommit, PageRows, RemovalScope, Resource, RunKind, Why};
+use store::{Candidate, Ending, PageRows, Resource, RunKind, Why};
+use unlisted::merge_alone;
 use uuid::Uuid;
 
 /// Rows removed in one transaction.
@@ -58,23 +62,31 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
     let mut proven = BTreeMap::new();
     let mut replaced = BTreeMap::new();
     let mut looks = BTreeMap::new();
+    let mut troubles = BTreeMap::new();
     // A failed task removes nothing of its kind.
-    let read: BTreeSet<Kind> = task.lease.kinds.difference(&failed).copied().collect();
+    let mut read: BTreeSet<Kind> = task.lease.kinds.difference(&failed).copied().collect();
     for resource in Resource::ALL {
-        if !read.contains(&resource.kind()) {
+        let kind = resource.kind();
+        if !read.contains(&kind) || troubles.contains_key(&kind) {
             continue;
         }
-        let missing = first_look::missing(task, resource).await?;
-        let mut found = second_look(task, resource, missing).await?;
-        let gone = first_look::of_gone_parents(task, resource, &read).await?;
-        found.proven.gone.extend(gone);
-        looks.insert(resource, found.evidence);
-        replaced.insert(resource, found.replaced);
-        proven.insert(resource, found.proven);
+        match look_for(task, resource, &read).await {
+            Ok(found) => {
+                looks.insert(resource, found.evidence);
+                replaced.insert(resource, found.replaced);
+                proven.insert(resource, found.proven);
+            }
+            Err(error) => {
+                troubles.insert(kind, of_one_kind(error)?);
+            }
+        }
     }
+    read.retain(|kind| !troubles.contains_key(kind));
+    proven.retain(|resource, _| read.contains(&resource.kind()));
+    replaced.retain(|resource, _| read.contains(&resource.kind()));
     along::count_with_parents(task, &read, &mut proven, &replaced).await?;
     let decision = decide_within(task, &proven).await?;
-    remove(task, &read, &decision, &replaced).await?;
+    remove(task, &read, &decision, &replaced, &mut troubles).await?;
     let held = hold(task, &decision, &looks).await?;
 
     note(task, "resolving links").await;
@@ -87,9 +99,13 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
         let complete = parents && read.contains(kind) && first_look::was_read(task, *kind).await?;
         store.kind_listed(&task.lease, *kind, complete).await?;
     }
+    for (kind, reason) in &troubles {
+        let sentence = format!("{kind}: {reason}");
+        store.run_log(&task.lease, "error", &sentence).await?;
+    }
     let requests = u32::try_from(task.panel.requests_made() - asked).unwrap_or(u32::MAX);
     let run = store
-        .run_finish(&task.lease, &ending(&steps, held), requests)
+        .run_finish(&task.lease, &ending(&steps, &troubles, held), requests)
         .await?;
     task.pace.forget(task.lease.run_id);
     crate::pace::tell(&task.state, &run).await;
@@ -103,130 +119,47 @@ async fn note(task: &Task, message: &str) {
         .await;
 }
 
-fn ending(steps: &[RunKind], held: Option<Value>) -> Ending {
-    let failed: Vec<&RunKind> = steps.iter().filter(|step| step.failed_tasks > 0).collect();
+/// Looks twice for rows of a resource.
+async fn look_for(
+    task: &Task,
+    resource: Resource,
+    read: &BTreeSet<Kind>,
+) -> Result<SecondLook, TaskError> {
+    let missing = first_look::missing(task, resource).await?;
+    let mut found = second_look::second_look(task, resource, missing).await?;
+    let gone = first_look::of_gone_parents(task, resource, read).await?;
+    found.proven.gone.extend(gone);
+    Ok(found)
+}
+
+/// What the panel refuses while one kind is looked for costs that kind.
+fn of_one_kind(error: TaskError) -> Result<String, TaskError> {
+    match error {
+        TaskError::Panel(error) => Ok(error.to_string()),
+        TaskError::Failed(reason) => Ok(reason),
+        other => Err(other),
+    }
+}
+
+fn ending(steps: &[RunKind], troubles: &BTreeMap<Kind, String>, held: Option<Value>) -> Ending {
+    let failed = steps.iter().filter(|step| step.failed_tasks > 0);
+    let failed = failed.map(|step| (&*step.kind, step.error.as_deref().unwrap_or("failed")));
+    let troubles = troubles
+        .iter()
+        .map(|(kind, reason)| (kind.as_str(), &**reason));
+    let failed: Vec<(&str, &str)> = failed.chain(troubles).collect();
     match failed.first() {
         None => Ending::Completed { held },
-        Some(first) => Ending::Failed {
-            step: first.kind.clone(),
+        Some((step, _)) => Ending::Failed {
+            step: (*step).to_owned(),
             error: failed
                 .iter()
-                .map(|step| {
-                    format!(
-                        "{}: {}",
-                        step.kind,
-                        step.error.as_deref().unwrap_or("failed")
-                    )
-                })
+                .map(|(step, error)| format!("{step}: {error}"))
                 .collect::<Vec<_>>()
                 .join("; "),
             held,
         },
     }
-}
-
-/// What the second look found.
-#[derive(Default)]
-struct SecondLook {
-    proven: Proven,
-    /// Rows whose place another uuid takes.
-    replaced: BTreeSet<Uuid>,
-    evidence: Vec<Value>,
-}
-
-async fn second_look(
-    task: &Task,
-    resource: Resource,
-    missing: Vec<Missing>,
-) -> Result<SecondLook, TaskError> {
-    let mut result = SecondLook::default();
-    let window = Duration::from_secs(u64::from(task.state.config.sync.hold_window_hours) * 3600);
-    let panel = task.lease.panel_id;
-    for Missing {
-        scope,
-        candidates,
-        may_list,
-    } in missing
-    {
-        if candidates.is_empty() {
-            continue;
-        }
-        let few = candidates.len() <= task.state.config.sync.second_look_rows as usize;
-        let by_answer = matches!(
-            resource,
-            Resource::ServerVariable
-                | Resource::Subuser
-                | Resource::Database
-                | Resource::Egg
-                | Resource::EggVariable
-        );
-        let mut gone = BTreeSet::new();
-        let how = if by_answer {
-            gone.extend(candidates.iter().map(|row| row.id));
-            "the answer that lists them whole"
-        } else if few {
-            for candidate in &candidates {
-                match look::own_address(task, resource, candidate).await? {
-                    Answer::Gone => {
-                        gone.insert(candidate.id);
-                    }
-                    // Another uuid in the place of a live row is noted as such.
-                    Answer::Another(rows) | Answer::There(rows) => {
-                        merge_alone(task, resource, rows).await?;
-                    }
-                    Answer::Unclear => {}
-                }
-            }
-            "each row's own address"
-        } else if may_list {
-            let node = match scope {
-                RemovalScope::Node(node) => node,
-                RemovalScope::Panel => 0,
-            };
-            if let Some(ids) = look::all_ids(task, resource, node).await? {
-                gone.extend(
-                    candidates
-                        .iter()
-                        .filter(|row| !ids.contains(&row.remote_id))
-                        .map(|row| row.id),
-                );
-            }
-            "a second complete listing"
-        } else {
-            "nothing: too many rows to ask for one by one"
-        };
-        result.evidence.push(json!({
-            "scope": match scope { RemovalScope::Panel => json!("panel"), RemovalScope::Node(node) => json!({ "node": node }) },
-            "first_look": candidates.len(), "second_look": gone.len(), "asked": how,
-            "at": chrono::Utc::now(),
-        }));
-        match scope {
-            RemovalScope::Panel => result.proven.gone.extend(gone),
-            RemovalScope::Node(node) => {
-                let counts = task
-                    .state
-                    .store
-                    .resource_counts(panel, resource, scope, window)
-                    .await?;
-                result.proven.by_node.insert(node, (gone, counts));
-            }
-        }
-    }
-    let replaced = task
-        .state
-        .store
-        .replaced(task.lease.run_id, resource)
-        .await?;
-    for candidate in replaced {
-        result.proven.gone.insert(candidate.id);
-        result.replaced.insert(candidate.id);
-    }
-    result.proven.counts = task
-        .state
-        .store
-        .resource_counts(panel, resource, RemovalScope::Panel, window)
-        .await?;
-    Ok(result)
 }
 
 /// The hold rule for a usual run; for one that confirms, what was held and is
@@ -261,6 +194,7 @@ async fn remove(
     read: &BTreeSet<Kind>,
     decision: &Decision,
     replaced: &BTreeMap<Resource, BTreeSet<Uuid>>,
+    troubles: &mut BTreeMap<Kind, String>,
 ) -> Result<(), TaskError> {
     let store = &task.state.store;
     for resource in Resource::ALL {
@@ -285,7 +219,10 @@ async fn remove(
     // come no further.
     for resource in IDENTIFIED {
         for candidate in store.vacated(task.lease.run_id, resource).await? {
-            merge_replacement(task, resource, &candidate).await?;
+            if let Err(error) = merge_replacement(task, resource, &candidate).await {
+                let reason = of_one_kind(error)?;
+                troubles.entry(resource.kind()).or_insert(reason);
+            }
         }
     }
     Ok(())
@@ -298,7 +235,9 @@ async fn merge_replacement(
     candidate: &Candidate,
 ) -> Result<(), TaskError> {
     if resource == Resource::Egg {
-        let nest = task.ask(|| task.panel.nest(candidate.scope)).await?;
+        let nest = task
+            .ask(|| look::settled(task.panel.nest(candidate.scope)))
+            .await?;
         if let Lookup::Found(nest) = nest {
             merge_alone(task, Resource::Nest, PageRows::Nests(vec![nest])).await?;
         }
@@ -306,28 +245,8 @@ async fn merge_replacement(
     }
     match look::own_address(task, resource, candidate).await? {
         Answer::There(rows) | Answer::Another(rows) => merge_alone(task, resource, rows).await,
-        Answer::Gone | Answer::Unclear => Ok(()),
+        Answer::Gone | Answer::Unclear(_) => Ok(()),
     }
-}
-
-/// Merges a row that was read by itself; it is no part of a listing.
-async fn merge_alone(task: &Task, resource: Resource, rows: PageRows) -> Result<(), TaskError> {
-    let commit = PageCommit {
-        rows,
-        kind: resource.kind(),
-        scope: 0,
-        position: 0,
-        total: 0,
-        total_constant: true,
-        bad: Vec::new(),
-        poison: Vec::new(),
-        listing: false,
-        checkpoint: Value::Null,
-        items_total: 0,
-        requests: 0,
-    };
-    task.commit(&commit).await?;
-    Ok(())
 }
 
 /// Remembers what is held, and tells it in the run: kind by kind, with the

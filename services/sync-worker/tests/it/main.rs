@@ -9,6 +9,7 @@
 
 mod accounts;
 mod deletion;
+mod doubt;
 mod events;
 mod faults;
 mod held;

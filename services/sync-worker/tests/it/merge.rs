@@ -232,3 +232,21 @@ async fn a_text_that_postgresql_cannot_store_costs_one_record() {
     stage.panel.state(|state| *state = before);
     stage.assert_mirrored().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_egg_that_moves_to_a_nest_of_another_page_is_not_gone() {
+    let one_a_page = [
+        ("PANEL_PAGE_SIZE", "1"),
+        ("PANEL_APPLICATION_LIMIT_PER_MINUTE", "100000"),
+    ];
+    let stage = Stage::with(State::small(), &one_a_page).await;
+    stage.full().await;
+    stage.panel.state(|state| {
+        let last = *state.nests.keys().last().unwrap();
+        let egg = state.eggs.values_mut().next().unwrap();
+        assert!(egg.nest < last);
+        egg.nest = last;
+    });
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
