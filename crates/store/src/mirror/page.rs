@@ -99,9 +99,12 @@ async fn commit(
         record_errors(conn, lease, page, &outcome.refused).await?;
         note_replaced(conn, lease, &outcome.replaced).await?;
         let refused = outcome.refused.len();
+        // They count once they have their places.
+        let table = page.rows.table();
+        let replaced = outcome.replaced.iter().filter(|row| row.0 == table).count();
         say(conn, outcome.outgoing(lease)).await?;
         let report = PageReport {
-            synced: (page.rows.len() - refused) as u64,
+            synced: (page.rows.len() - refused - replaced) as u64,
             failed: (page.bad.len() + page.poison.len() + refused) as u64,
         };
         checkpoint(conn, lease, page, &report).await?;

@@ -62,6 +62,18 @@ impl PageRows {
         }
     }
 
+    /// The table of the rows themselves, without what hangs on them.
+    pub(super) fn table(&self) -> &'static str {
+        match self {
+            Self::Locations(_) => "locations",
+            Self::Nodes(_) => "nodes",
+            Self::Allocations { .. } => "allocations",
+            Self::Nests(_) => "nests",
+            Self::Users(_) => "panel_users",
+            Self::Servers { .. } => "servers",
+        }
+    }
+
     pub(super) fn split(self, at: usize) -> (Self, Self) {
         fn cut<T>(mut rows: Vec<T>, at: usize) -> (Vec<T>, Vec<T>) {
             let tail = rows.split_off(at);

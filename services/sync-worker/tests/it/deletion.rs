@@ -186,7 +186,7 @@ async fn rows_that_come_and_go_while_paging_leave_the_mirror_right() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_that_comes_back_with_another_uuid_is_another_row() {
     let stage = Stage::new(State::small()).await;
-    stage.full().await;
+    let before = stage.full().await;
     let db = stage.database.connect().await;
     let old: String = db
         .query_one("SELECT id::text FROM servers WHERE remote_id = 4", &[])
@@ -196,7 +196,8 @@ async fn an_id_that_comes_back_with_another_uuid_is_another_row() {
     stage
         .panel
         .state(|state| state.replace_server_uuid(4).unwrap());
-    stage.full().await;
+    let run = stage.full().await;
+    assert_eq!(run.items_synced, before.items_synced, "counted once");
     stage.assert_mirrored().await;
     let new: String = db
         .query_one("SELECT id::text FROM servers WHERE remote_id = 4", &[])
