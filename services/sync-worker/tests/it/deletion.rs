@@ -184,6 +184,33 @@ async fn rows_that_come_and_go_while_paging_leave_the_mirror_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_row_that_slips_from_one_page_to_another_is_read_in_the_same_run() {
+    let settings = [("PANEL_PAGE_SIZE", "20"), ("PANEL_CONCURRENCY", "1")];
+    let stage = Stage::with(State::small(), &settings).await;
+    stage.full().await;
+    // It is the first of the third page until one of the first page goes.
+    stage.panel.state(|state| {
+        let mut user = state.users[&40].clone();
+        (user.id, user.uuid) = (41, uuid::Uuid::new_v4());
+        state.users.insert(41, user);
+    });
+    let hook = Fault::hook(|state, _| {
+        state.remove_user(2);
+    });
+    stage.panel.faults(|faults| {
+        faults.add(
+            hook.on_exactly("/api/application/users")
+                .with_query("page=2"),
+        );
+    });
+    stage.full().await;
+    let there = "SELECT count(*) FROM panel_users WHERE remote_id = 41";
+    assert_eq!(stage.number(there).await, 1);
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_id_that_comes_back_with_another_uuid_is_another_row() {
     let stage = Stage::new(State::small()).await;
     let before = stage.full().await;
