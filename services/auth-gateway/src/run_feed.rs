@@ -191,9 +191,7 @@ impl Shared {
     fn offer(&self, run: &RunRow) {
         if let Some(newest) = self.watched().get(&run.run_id()) {
             newest.send_if_modified(|known| {
-                let is_news = known
-                    .as_ref()
-                    .is_none_or(|known| known.revision < run.revision);
+                let is_news = is_newer(revision_of(known), run.revision);
                 if is_news {
                     *known = Some(Arc::new(run.clone()));
                 }
@@ -203,12 +201,9 @@ impl Shared {
     }
 
     fn is_news(&self, id: RunId, revision: i64) -> bool {
-        self.watched().get(&id).is_some_and(|newest| {
-            newest
-                .borrow()
-                .as_ref()
-                .is_none_or(|known| known.revision < revision)
-        })
+        self.watched()
+            .get(&id)
+            .is_some_and(|newest| is_newer(revision_of(&newest.borrow()), revision))
     }
 
     fn say_if_failed<T>(&self, outcome: Result<T, StoreError>) {
@@ -222,6 +217,15 @@ impl Shared {
     }
 }
 
+fn revision_of(known: &Option<Arc<RunRow>>) -> Option<i64> {
+    known.as_ref().map(|run| run.revision)
+}
+
+/// What was read first may be offered last: a run's state goes forward only.
+fn is_newer(known: Option<i64>, revision: i64) -> bool {
+    known.is_none_or(|known| known < revision)
+}
+
 fn has_ended(newest: &watch::Sender<Option<Arc<RunRow>>>) -> bool {
     let newest = newest.borrow();
     newest
@@ -232,4 +236,15 @@ fn has_ended(newest: &watch::Sender<Option<Arc<RunRow>>>) -> bool {
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 fn count(watched: &Watched) -> f64 {
     watched.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_newer;
+
+    #[test]
+    fn a_runs_state_goes_forward_only() {
+        let news = [None, Some(5), Some(6), Some(7)].map(|known| is_newer(known, 6));
+        assert_eq!(news, [true, true, false, false]);
+    }
 }

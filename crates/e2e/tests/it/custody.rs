@@ -81,16 +81,14 @@ async fn of_three_schedulers_one_is_killed_and_only_what_it_had_in_flight_may_be
     // What is still being sent when all others are done was in flight in the killed one.
     let refreshed = "refresh_expires_at > now() + interval '2 days'";
     let in_flight = wait_for("the others to go on", PATIENCE, async || {
-        let sending = accounts(&world, "spend = 'sending'").await;
-        let done = accounts(&world, refreshed).await.len();
-        let holders = world
-            .number(
-                "SELECT count(DISTINCT spend_holder) FROM hytale_accounts WHERE spend = 'sending'",
-            )
-            .await;
-        (sending.len() + done == ACCOUNTS && holders <= 1)
-            .then_some(sending)
-            .ok_or(done)
+        // Of one moment: the others go on between two questions.
+        let moment = format!("SELECT account_id::text, {refreshed}, spend_holder::text FROM hytale_accounts WHERE spend = 'sending' OR {refreshed}");
+        let rows = world.connect().await.query(&moment, &[]).await.unwrap();
+        let (done, sending): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.get(1));
+        let holders: BTreeSet<String> = sending.iter().filter_map(|row| row.get(2)).collect();
+        (rows.len() == ACCOUNTS && holders.len() <= 1)
+            .then(|| sending.iter().map(|row| row.get(0)).collect::<BTreeSet<String>>())
+            .ok_or(done.len())
     })
     .await;
     eprintln!("in flight when it was killed: {}", in_flight.len());

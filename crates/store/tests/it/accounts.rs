@@ -61,6 +61,24 @@ async fn one_account_and_one_panel_user_with_the_same_address_but_for_case_are_l
 }
 
 #[tokio::test]
+async fn a_panel_user_that_was_removed_does_not_share_its_address_with_the_next() {
+    let stage = Stage::new().await;
+    let lease = stage.lease(Target::Full).await;
+    let rows = users(vec![user(1, 11, "anna@x")]);
+    stage.store.commit_page(&lease, &rows).await.unwrap();
+    let first = [stage.own_id("panel_users", 1).await];
+    let removed = stage
+        .store
+        .remove(&lease, Resource::User, &first, Why::Gone);
+    assert_eq!(removed.await.unwrap(), 1);
+    account(&stage, "anna", "anna@x").await;
+    let rows = users(vec![user(2, 12, "anna@x")]);
+    stage.store.commit_page(&lease, &rows).await.unwrap();
+    stage.store.link_accounts(&lease).await.unwrap();
+    assert_eq!(links(&stage).await, [("anna".to_owned(), 2)]);
+}
+
+#[tokio::test]
 async fn a_link_follows_the_panel_users_id_whatever_becomes_of_addresses() {
     let stage = Stage::new().await;
     let lease = stage.lease(Target::Full).await;

@@ -118,7 +118,9 @@ async fn a_body_that_says_nothing_is_as_good_as_none_whatever_its_content_type()
 #[tokio::test]
 async fn a_body_that_cannot_be_used_is_refused_without_being_repeated() {
     let gateway = Gateway::start().await;
+    let long = format!(r#"{{"requested_by": "{}"}}"#, "ä".repeat(201));
     for body in [
+        long.as_str(),
         r#"{"skip_users": "planted-value"}"#,
         "{",
         "null",
@@ -128,7 +130,7 @@ async fn a_body_that_cannot_be_used_is_refused_without_being_repeated() {
     ] {
         let request = gateway
             .request(Method::POST, "/api/v1/sync/full")
-            .body(body);
+            .body(body.to_owned());
         let (status, answer) = answer(request).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
         assert_eq!(error_code(status, &answer), "BAD_REQUEST");
@@ -297,6 +299,9 @@ async fn held_removals_can_be_confirmed_once_they_are_there() {
         .unwrap();
     assert_eq!(confirming.confirms_run_id, Some(running.id));
     assert_eq!(confirming.requested_by, "a person");
+    let status = format!("/api/v1/sync/status/{}", confirming.id);
+    let (_, told) = gateway.get(&status).await;
+    assert_eq!(told["data"]["metadata"]["confirms"], json!(running.id));
     let (_, again) = gateway.post(&path).await;
     assert_eq!(
         id_of(&again),

@@ -76,6 +76,30 @@ async fn a_panel_that_shows_no_known_id_is_not_mirrored_before_a_late_listing_te
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_shows_no_row_of_those_it_says_it_has_is_looked_at_again() {
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    let known = stage.panel.state(|state| state.clone());
+    stage.panel.state(State::replace_all_uuids);
+    stage.panel.faults(|faults| {
+        faults.empty.insert(Resource::Servers);
+        faults.totals.insert(Resource::Servers, 60);
+    });
+    stage.panel.clear_requests();
+    let id = stage.trigger(Target::One(Kind::Servers)).await;
+    wait_for("another look", PATIENCE, async || {
+        (stage.panel.requests().len() > 1).then_some(())
+    })
+    .await;
+    stage.panel.faults(simulators::panel::Faults::clear);
+    let run = stage.ended(id).await;
+    assert_eq!(run.status, "FAILED");
+    assert!(run.error.unwrap().contains("another panel"));
+    stage.panel.state(|state| *state = known);
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_panel_that_has_nothing_left_to_know_it_by_is_mirrored_at_once() {
     let stage = Stage::new(State::small()).await;
     stage.full().await;
