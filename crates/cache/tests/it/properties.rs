@@ -109,6 +109,19 @@ fn a_sole_client_never_exceeds_the_limit_of_any_panel_window() {
 }
 
 #[test]
+fn nothing_is_granted_so_late_in_a_window_that_it_may_arrive_in_the_next() {
+    check(1u64..2 * SLACK_MS, |fresh, late| {
+        let mut bucket = fresh(3);
+        let end = START + WINDOW_MS - SLACK_MS;
+        prop_assert!(bucket.is_granted(START));
+        prop_assert!(bucket.is_granted(end));
+        let wait = bucket.run("take", end + late, &[]);
+        prop_assert_eq!(end + late + wait, START + WINDOW_MS + SLACK_MS);
+        Ok(())
+    });
+}
+
+#[test]
 fn nothing_is_granted_inside_a_block() {
     let steps = prop::collection::vec((0u64..20_000, prop::option::of(0u64..90_000)), 1..60);
     check(steps, |fresh, steps| {

@@ -16,7 +16,8 @@ impl Pterodactyl {
     ///
     /// Every lookup here: [`PanelError::Forbidden`] names the permission that the
     /// key lacks; transient errors come after the retries were used up. Neither
-    /// says anything about the row.
+    /// says anything about the row. An answer that stays one that nobody
+    /// understands is no error: [`Lookup::Unreadable`].
     pub async fn location(&self, id: i64) -> Result<Lookup<Location>, PanelError> {
         self.look_up(list::locations().id(id), id, dto::place::location)
             .await
@@ -95,8 +96,7 @@ impl Pterodactyl {
     /// # Errors
     ///
     /// See [`location`](Self::location); [`PanelError::InvalidRequest`] for an
-    /// address that the panel's filter would not take literally,
-    /// [`PanelError::Malformed`] when the panel did not obey the filter.
+    /// address that the panel's filter would not take literally.
     pub async fn allocation(
         &self,
         node: i64,
@@ -163,13 +163,15 @@ impl Pterodactyl {
     }
 }
 
-/// What a refusal says about the row itself.
+/// What a refusal says about the row itself. An answer that cannot be understood, however
+/// often the client has asked, says nothing of the row, and keeps nobody waiting for another.
 fn settle<T>(answer: Result<Lookup<T>, PanelError>) -> Result<Lookup<T>, PanelError> {
     match answer {
         Err(PanelError::NotFound) => Ok(Lookup::Gone),
         Err(PanelError::ServerError { code }) => Ok(Lookup::Unreadable(format!(
             "the panel answers 500 ({code})"
         ))),
+        Err(PanelError::Malformed(reason)) => Ok(Lookup::Unreadable(reason)),
         other => other,
     }
 }

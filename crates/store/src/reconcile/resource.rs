@@ -114,7 +114,7 @@ pub struct Candidate {
     /// The panel's id of it (of its server for variables).
     #[diesel(sql_type = BigInt)]
     pub remote_id: i64,
-    /// Its node for allocations, its server for what hangs on one, else 0.
+    /// Its node for allocations, its nest for eggs, its server for what hangs on one, else 0.
     #[diesel(sql_type = BigInt)]
     pub scope: i64,
     /// Address of an allocation.
@@ -126,6 +126,21 @@ pub struct Candidate {
     /// The uuid it is known by.
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub uuid: Option<Uuid>,
+}
+
+impl Candidate {
+    /// What the panel has and the mirror does not know yet; without an address or uuid.
+    #[must_use]
+    pub const fn unknown(remote_id: i64, scope: i64) -> Self {
+        Self {
+            id: Uuid::nil(),
+            remote_id,
+            scope,
+            ip: None,
+            port: None,
+            uuid: None,
+        }
+    }
 }
 
 /// How many rows there are to judge a removal by.

@@ -132,16 +132,17 @@ async fn read_missed(
         .await?;
     let few = task.state.config.sync.second_look_rows as usize;
     for id in ids.difference(&seen).take(few) {
-        let missed = Candidate {
-            id: Uuid::nil(),
-            remote_id: *id,
-            scope: listing.scope,
-            ip: None,
-            port: None,
-            uuid: None,
-        };
-        if let Answer::There(rows) = look::own_address(task, resource, &missed).await? {
-            unlisted::merge_alone(task, resource, rows).await?;
+        let missed = Candidate::unknown(*id, listing.scope);
+        match look::own_address(task, resource, &missed).await? {
+            Answer::There(rows) | Answer::Another(rows) => {
+                unlisted::merge_alone(task, resource, rows).await?;
+            }
+            Answer::Gone => {}
+            Answer::Unclear(reason) => {
+                let reason = format!("it was listed late and cannot be read: {reason}");
+                let rows = vec![(*id, reason)];
+                unlisted::report(task, resource, RemovalScope::Panel, rows).await?;
+            }
         }
     }
     Ok(())

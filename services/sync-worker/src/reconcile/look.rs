@@ -19,7 +19,7 @@ pub enum Answer {
     There(PageRows),
     /// Another row stands under its id.
     Another(PageRows),
-    /// It is there and cannot be read, or was not asked for.
+    /// Nobody can tell.
     Unclear(String),
 }
 
@@ -43,19 +43,21 @@ fn parts(task: &Task) -> ServerParts {
     }
 }
 
-/// An answer about one row that cannot be understood, however often the client has asked,
-/// says nothing of the row, and keeps nobody waiting for another.
-pub async fn settled<T>(
-    answer: impl Future<Output = Result<Lookup<T>, PanelError>>,
-) -> Result<Lookup<T>, PanelError> {
-    match answer.await {
-        Err(PanelError::Malformed(reason)) => Ok(Lookup::Unreadable(reason)),
-        answer => answer,
-    }
-}
-
 /// Asks for a row at its own address.
 pub async fn own_address(
+    task: &Task,
+    resource: Resource,
+    candidate: &Candidate,
+) -> Result<Answer, TaskError> {
+    let answer = ask_for(task, resource, candidate).await;
+    answer.map_err(|error| {
+        named(error, || {
+            format!("{} {}", resource.table(), candidate.remote_id)
+        })
+    })
+}
+
+async fn ask_for(
     task: &Task,
     resource: Resource,
     candidate: &Candidate,
@@ -64,25 +66,25 @@ pub async fn own_address(
     let id = candidate.remote_id;
     let answer = match resource {
         Resource::Location => judge(
-            task.ask(|| settled(panel.location(id))).await?,
+            task.ask(|| panel.location(id)).await?,
             None,
             |_| None,
             PageRows::Locations,
         ),
         Resource::Node => judge(
-            task.ask(|| settled(panel.node(id))).await?,
+            task.ask(|| panel.node(id)).await?,
             candidate.uuid,
             |row| Some(row.uuid),
             PageRows::Nodes,
         ),
         Resource::Nest => judge(
-            task.ask(|| settled(panel.nest(id))).await?,
+            task.ask(|| panel.nest(id)).await?,
             candidate.uuid,
             |row| Some(row.uuid),
             PageRows::Nests,
         ),
         Resource::User => judge(
-            task.ask(|| settled(panel.user(id))).await?,
+            task.ask(|| panel.user(id)).await?,
             candidate.uuid,
             |row| Some(row.uuid),
             PageRows::Users,
@@ -91,7 +93,7 @@ pub async fn own_address(
             let include = include(task);
             let parts = parts(task);
             judge(
-                task.ask(|| settled(panel.server(id, include))).await?,
+                task.ask(|| panel.server(id, include)).await?,
                 candidate.uuid,
                 |row| Some(row.uuid),
                 |rows| PageRows::Servers { rows, parts },
@@ -103,7 +105,7 @@ pub async fn own_address(
                 candidate.ip.as_deref().unwrap_or_default(),
                 candidate.port.unwrap_or_default(),
             );
-            let found = match task.ask(|| settled(panel.allocation(node, ip, port))).await {
+            let found = match task.ask(|| panel.allocation(node, ip, port)).await {
                 // An address that the panel's filter would misread cannot be asked for.
                 Err(TaskError::Panel(error @ PanelError::InvalidRequest(_))) => {
                     return Ok(Answer::Unclear(error.to_string()));
@@ -134,13 +136,26 @@ pub async fn own_address(
 /// Whether the own address of a server or node says that it is gone.
 pub async fn is_gone(task: &Task, parent: Resource, id: i64) -> Result<bool, TaskError> {
     let panel = &task.panel;
-    Ok(match parent {
-        Resource::Node => task.ask(|| settled(panel.node(id))).await? == Lookup::Gone,
+    let gone = match parent {
+        Resource::Node => task
+            .ask(|| panel.node(id))
+            .await
+            .map(|found| found == Lookup::Gone),
         _ => {
             let nothing = ServerIncludes::default();
-            task.ask(|| settled(panel.server(id, nothing))).await? == Lookup::Gone
+            let found = task.ask(|| panel.server(id, nothing)).await;
+            found.map(|found| found == Lookup::Gone)
         }
-    })
+    };
+    gone.map_err(|error| named(error, || format!("{} {id}", parent.table())))
+}
+
+/// An operator has to know what was asked for when the panel refused.
+fn named(error: TaskError, asked: impl FnOnce() -> String) -> TaskError {
+    match error {
+        TaskError::Panel(error) => TaskError::Failed(format!("{}: {error}", asked())),
+        other => other,
+    }
 }
 
 fn judge<T>(
@@ -194,7 +209,11 @@ pub async fn all_ids(
         let answer: Read = match read(task, &source, page).await {
             // The node has gone meanwhile, and takes its allocations along another time.
             Err(TaskError::Panel(PanelError::NotFound)) => return Ok(None),
-            answer => answer?,
+            answer => answer.map_err(|error| {
+                named(error, || {
+                    format!("a second listing of {}", resource.table())
+                })
+            })?,
         };
         let listing = answer.listing();
         ids.extend(listing.ids);

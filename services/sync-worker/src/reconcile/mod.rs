@@ -23,7 +23,6 @@ mod unlisted;
 use crate::plan::hold_rule;
 use crate::task::{Task, TaskError};
 use crate::work::RECONCILE;
-use common::types::panel::Lookup;
 use common::types::sync::Kind;
 use decide::{Decision, Held, Proven};
 use look::Answer;
@@ -31,8 +30,8 @@ use second_look::SecondLook;
 use serde_json::{Value, json};
 use slog::info;
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Candidate, Ending, PageRows, Resource, RunKind, Why};
-use unlisted::merge_alone;
+use store::{Candidate, Ending, RemovalScope, Resource, RunKind, Why};
+use unlisted::{merge_alone, report};
 use uuid::Uuid;
 
 /// Rows removed in one transaction.
@@ -96,7 +95,8 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
     for kind in &task.lease.kinds {
         // Nodes that were not listed have allocations that nobody asked for.
         let parents = *kind != Kind::Allocations || !failed.contains(&Kind::Nodes);
-        let complete = parents && read.contains(kind) && first_look::was_read(task, *kind).await?;
+        let told = parents && read.contains(kind) && !troubles.contains_key(kind);
+        let complete = told && first_look::was_read(task, *kind).await?;
         store.kind_listed(&task.lease, *kind, complete).await?;
     }
     for (kind, reason) in &troubles {
@@ -234,18 +234,25 @@ async fn merge_replacement(
     resource: Resource,
     candidate: &Candidate,
 ) -> Result<(), TaskError> {
-    if resource == Resource::Egg {
-        let nest = task
-            .ask(|| look::settled(task.panel.nest(candidate.scope)))
-            .await?;
-        if let Lookup::Found(nest) = nest {
-            merge_alone(task, Resource::Nest, PageRows::Nests(vec![nest])).await?;
-        }
-        return Ok(());
-    }
-    match look::own_address(task, resource, candidate).await? {
+    // An egg is read with its nest.
+    let nest = Candidate::unknown(candidate.scope, 0);
+    let (resource, row) = match resource {
+        Resource::Egg => (Resource::Nest, &nest),
+        other => (other, candidate),
+    };
+    match look::own_address(task, resource, row).await? {
         Answer::There(rows) | Answer::Another(rows) => merge_alone(task, resource, rows).await,
-        Answer::Gone | Answer::Unclear(_) => Ok(()),
+        Answer::Gone => Ok(()),
+        Answer::Unclear(reason) => {
+            let reason = format!("it takes another's place and cannot be read: {reason}");
+            report(
+                task,
+                resource,
+                RemovalScope::Panel,
+                vec![(row.remote_id, reason)],
+            )
+            .await
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::task::{Task, TaskError};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use store::{Candidate, RemovalScope, Resource};
+use store::{RemovalScope, Resource};
 use uuid::Uuid;
 
 /// What the second look found.
@@ -56,8 +56,7 @@ pub async fn second_look(
         } else if few {
             let mut unclear = Vec::new();
             for candidate in &candidates {
-                let answer = look::own_address(task, resource, candidate).await;
-                match answer.map_err(|error| named(resource, Some(candidate), error))? {
+                match look::own_address(task, resource, candidate).await? {
                     Answer::Gone => {
                         gone.insert(candidate.id);
                     }
@@ -65,21 +64,20 @@ pub async fn second_look(
                     Answer::Another(rows) | Answer::There(rows) => {
                         unlisted::merge_alone(task, resource, rows).await?;
                     }
-                    Answer::Unclear(reason) => unclear.push((candidate.remote_id, reason)),
+                    Answer::Unclear(reason) => {
+                        let reason =
+                            format!("no listing shows it and it may not be gone: {reason}");
+                        unclear.push((candidate.remote_id, reason));
+                    }
                 }
             }
             if hides {
                 // Those that it hides, most likely: one row is reported once.
                 for (id, reason) in unclear {
-                    unlisted::warn(
-                        task,
-                        resource,
-                        &format!("{id} is not known to be gone: {reason}"),
-                    )
-                    .await?;
+                    unlisted::warn(task, resource, &format!("{id}: {reason}")).await?;
                 }
             } else {
-                unlisted::report_unclear(task, resource, scope, unclear).await?;
+                unlisted::report(task, resource, scope, unclear).await?;
             }
             "each row's own address"
         } else {
@@ -87,8 +85,7 @@ pub async fn second_look(
                 RemovalScope::Node(node) => node,
                 RemovalScope::Panel => 0,
             };
-            let ids = look::all_ids(task, resource, node).await;
-            if let Some(ids) = ids.map_err(|error| named(resource, None, error))? {
+            if let Some(ids) = look::all_ids(task, resource, node).await? {
                 gone.extend(
                     candidates
                         .iter()
@@ -138,18 +135,4 @@ pub async fn second_look(
         .resource_counts(panel, resource, RemovalScope::Panel, window)
         .await?;
     Ok(result)
-}
-
-/// An operator has to know what was asked for when the panel refused.
-fn named(resource: Resource, row: Option<&Candidate>, error: TaskError) -> TaskError {
-    match (error, row) {
-        (TaskError::Panel(error), Some(row)) => {
-            let (table, id) = (resource.table(), row.remote_id);
-            TaskError::Failed(format!("{table} {id}: {error}"))
-        }
-        (TaskError::Panel(error), None) => {
-            TaskError::Failed(format!("a second listing of {}: {error}", resource.table()))
-        }
-        (other, _) => other,
-    }
 }

@@ -10,9 +10,8 @@ pub async fn merge_alone(task: &Task, resource: Resource, rows: PageRows) -> Res
     commit(task, resource, RemovalScope::Panel, rows, Vec::new()).await
 }
 
-/// Records rows, by their ids on the panel, of which the panel does not tell whether they
-/// are gone. They stay.
-pub async fn report_unclear(
+/// Records what the panel does not tell of rows, by their ids on it.
+pub async fn report(
     task: &Task,
     resource: Resource,
     scope: RemovalScope,
@@ -21,13 +20,12 @@ pub async fn report_unclear(
     if rows.is_empty() {
         return Ok(());
     }
-    let table = resource.table();
-    let report = |(id, reason)| BadRecord {
+    let bad = |(id, reason)| BadRecord {
         id: Some(id),
         position: 0,
-        reason: format!("no listing shows it ({table}) and it may not be gone: {reason}"),
+        reason: format!("{}: {reason}", resource.table()),
     };
-    let rows = rows.into_iter().map(report).collect();
+    let rows = rows.into_iter().map(bad).collect();
     commit(task, resource, scope, PageRows::Locations(Vec::new()), rows).await
 }
 

@@ -2,8 +2,8 @@
 
 use crate::stage::Stage;
 use common::types::sync::{Kind, Target};
-use simulators::panel::{Fault, Resource, State};
-use store::ConfirmOutcome;
+use simulators::panel::{Effect, Fault, Faults, Resource, State};
+use store::{ConfirmOutcome, RunRow};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_gone_from_the_panel_is_removed_softly_and_restored_under_its_own_id() {
@@ -145,7 +145,7 @@ async fn a_row_removed_and_one_added_while_paging_costs_no_innocent_row() {
         faults.add(
             hook.on("/api/application/servers")
                 .with_query("page=1")
-                .with_query("per_page=25"),
+                .matching(|asked| asked.contains("per_page=25")),
         );
     });
     stage.full().await;
@@ -185,6 +185,28 @@ async fn rows_that_come_and_go_while_paging_leave_the_mirror_right() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_row_that_slips_from_one_page_to_another_is_read_in_the_same_run() {
+    let (stage, run) = with_a_row_that_slips(None).await;
+    assert_eq!(run.items_failed, 0);
+    let there = "SELECT count(*) FROM panel_users WHERE remote_id = 41";
+    assert_eq!(stage.number(there).await, 1);
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_row_that_slips_from_one_page_to_another_and_cannot_be_read_is_reported() {
+    let fault = Fault::new(Effect::EmptyServerError).on_exactly("/api/application/users/41");
+    let (stage, run) = with_a_row_that_slips(Some(fault)).await;
+    assert_eq!(run.items_failed, 1);
+    let errors = stage.store.run_errors(run.run_id(), 10).await.unwrap();
+    assert_eq!(errors[0].remote_id, Some(41));
+    stage.panel.faults(Faults::clear);
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+/// A run during which the first page loses a row, so that a new one is on none.
+async fn with_a_row_that_slips(fault: Option<Fault>) -> (Stage, RunRow) {
     let settings = [("PANEL_PAGE_SIZE", "20"), ("PANEL_CONCURRENCY", "1")];
     let stage = Stage::with(State::small(), &settings).await;
     stage.full().await;
@@ -202,12 +224,12 @@ async fn a_new_row_that_slips_from_one_page_to_another_is_read_in_the_same_run()
             hook.on_exactly("/api/application/users")
                 .with_query("page=2"),
         );
+        if let Some(fault) = fault {
+            faults.add(fault);
+        }
     });
-    stage.full().await;
-    let there = "SELECT count(*) FROM panel_users WHERE remote_id = 41";
-    assert_eq!(stage.number(there).await, 1);
-    stage.full().await;
-    stage.assert_mirrored().await;
+    let run = stage.full().await;
+    (stage, run)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use crate::stage::Stage;
 use common::types::sync::Target;
 use simulators::panel::{Effect, Fault, Faults, Resource, State};
+use store::RunRow;
 
 const SERVER: &str = "/api/application/servers/42";
 
@@ -67,6 +68,54 @@ async fn a_second_look_that_is_refused_fails_its_kind_by_name_and_no_other() {
         stage.full().await;
         stage.assert_mirrored().await;
     }
+}
+
+/// What has become of servers with one that another uuid stands for, whose address
+/// answers so once the old one is gone.
+async fn with_a_place_taken(effect: Effect) -> (Stage, RunRow) {
+    let fault = Fault::new(effect).on_exactly(SERVER);
+    let stage = Stage::new(State::small()).await;
+    stage.full().await;
+    stage.panel.state(|state| {
+        assert!(state.replace_server_uuid(42).is_some());
+        assert!(state.remove_user(38));
+    });
+    stage.panel.faults(|faults| faults.add(fault));
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    assert!(!live(&stage, "servers", 42).await);
+    assert!(!live(&stage, "panel_users", 38).await, "nothing else waits");
+    (stage, run)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_takes_anothers_place_and_is_refused_fails_its_kind_by_name() {
+    let (stage, run) = with_a_place_taken(Effect::LoginRedirect).await;
+    assert_eq!(run.status, "FAILED");
+    assert_eq!(run.failed_step.as_deref(), Some("servers"));
+    let error = run.error.as_deref().unwrap();
+    assert!(error.starts_with("servers: servers 42: "), "{error}");
+    for (kind, times) in [("servers", 0), ("users", 1)] {
+        let listed = format!(
+            "SELECT count(*) FROM panel_kinds WHERE kind = '{kind}' AND last_run_id = '{}'",
+            run.run_id()
+        );
+        assert_eq!(stage.number(&listed).await, times, "{kind}");
+    }
+    stage.panel.faults(Faults::clear);
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_takes_anothers_place_and_cannot_be_read_is_reported() {
+    let (stage, run) = with_a_place_taken(Effect::EmptyServerError).await;
+    assert_eq!((&*run.status, run.items_failed), ("COMPLETED", 1));
+    let errors = stage.store.run_errors(run.run_id(), 10).await.unwrap();
+    assert_eq!(errors[0].remote_id, Some(42));
+    assert!(errors[0].reason.contains("takes another's place"));
+    stage.panel.faults(Faults::clear);
+    stage.full().await;
+    stage.assert_mirrored().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

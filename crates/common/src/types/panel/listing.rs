@@ -63,7 +63,7 @@ pub enum Lookup<T> {
     Gone,
     /// It is there.
     Found(T),
-    /// It is there, but cannot be read (a 500, or a record we don't
-    /// understand): the text says why.
+    /// The panel does not tell whether it is there, or what it is (a 500, or an
+    /// answer we don't understand): the text says why.
     Unreadable(String),
 }
