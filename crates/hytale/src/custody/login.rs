@@ -2,7 +2,7 @@
 //! sealed, before anybody asks whose it is, since the vendor gives it once.
 
 use super::accounts::profiles_json;
-use super::progress::{Progress, answer, interval, judge, whole_seconds};
+use super::progress::{Progress, answer, interval, judge};
 use super::reasons::{
     DECLINED, EXPIRED, FOREIGN_SUBJECT, IN_CUSTODY, INVALID_CODE, NAME_TAKEN, NO_ACCOUNT,
     NO_REFRESH_TOKEN, NOT_THEIRS, UNTRUSTED, why,
@@ -147,24 +147,30 @@ impl Custody {
         let id = FlowId(flow.id);
         // The vault is read before: PostgreSQL may be away when the answer comes.
         let vault = self.vault().await?;
-        let slower = flow.interval_seconds.saturating_add(SLOWER);
         match self.vendor().poll(device_code).await {
             Ok(Poll::Tokens(tokens)) => {
                 let kept = self.keep_exchanged(&flow, &vault, tokens).await?;
                 self.finish_poll(&kept, origin).await
             }
-            Ok(Poll::Pending) => self.wait(&flow, flow.interval_seconds).await,
-            Ok(Poll::SlowDown) => self.wait(&flow, slower).await,
+            Ok(Poll::Pending) => self.wait(&flow, Duration::ZERO).await,
+            Ok(Poll::SlowDown) => {
+                let interval_seconds = flow.interval_seconds.saturating_add(SLOWER);
+                let slower = FlowRow {
+                    interval_seconds,
+                    ..flow
+                };
+                self.wait(&slower, Duration::ZERO).await
+            }
             Err(error) if error.is_transient() => {
                 warn!(self.log(), "a login could not be polled; its person may try on";
                     "login" => id.to_string(), "error" => ErrorChain(&error));
                 let pause = match &error {
                     VendorError::Busy {
                         retry_after: Some(wait),
-                    } => whole_seconds(*wait),
-                    _ => flow.interval_seconds,
+                    } => *wait,
+                    _ => Duration::ZERO,
                 };
-                self.wait(&flow, pause.max(flow.interval_seconds)).await
+                self.wait(&flow, pause).await
             }
             Err(error) => {
                 let reason = match error.refusal() {
@@ -172,7 +178,7 @@ impl Custody {
                     Some(Refusal::ExpiredToken) => EXPIRED,
                     Some(Refusal::InvalidGrant { .. }) => INVALID_CODE,
                     _ => {
-                        self.wait(&flow, slower).await?;
+                        self.wait(&flow, Duration::ZERO).await?;
                         return Err(CustodyError::Vendor(error));
                     }
                 };

@@ -76,16 +76,18 @@ impl Custody {
         }
     }
 
-    /// Ends a claimed poll that brought nothing; the next is due in `seconds`.
+    /// Ends a claimed poll that brought nothing; the next is due after the login's
+    /// interval, or after `pause` if that is longer.
     pub(super) async fn wait(
         &self,
         flow: &FlowRow,
-        seconds: i32,
+        pause: Duration,
     ) -> Result<LoginAnswer, CustodyError> {
+        let retry_after = pause.max(interval(flow));
+        let seconds = whole_seconds(retry_after);
         self.store()
-            .hytale_flow_wait(flow, seconds, self.now())
+            .hytale_flow_wait(flow, flow.interval_seconds, seconds, self.now())
             .await?;
-        let retry_after = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         Ok(LoginAnswer::Pending { retry_after })
     }
 
@@ -97,7 +99,7 @@ impl Custody {
         origin: &Origin,
     ) -> Result<LoginAnswer, CustodyError> {
         match self.finish(flow, origin).await {
-            Ok(LoginAnswer::Pending { .. }) => self.wait(flow, flow.interval_seconds).await,
+            Ok(LoginAnswer::Pending { .. }) => self.wait(flow, Duration::ZERO).await,
             other => other,
         }
     }

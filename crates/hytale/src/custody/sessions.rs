@@ -15,7 +15,7 @@ use runtime::error_chain::ErrorChain;
 use secrecy::SecretString;
 use slog::warn;
 use std::time::Duration;
-use store::{NewSession, SessionClaim, SessionRow};
+use store::{NewSession, SessionClaim, SessionRow, StoreError};
 use uuid::Uuid;
 
 /// Which session is meant: by id, or the one that fits.
@@ -141,7 +141,7 @@ impl Custody {
         let (custody, origin) = (self.clone(), origin.clone());
         self.detach(async move {
             let claim = custody.claim_session(&row).await?;
-            custody.prolong(row, claim, &origin).await
+            custody.prolong(account, row, claim, &origin).await
         })
         .await
     }
@@ -258,6 +258,7 @@ impl Custody {
     /// Asks for a new pair of a session that is claimed.
     async fn prolong(
         &self,
+        account: HytaleAccount,
         row: SessionRow,
         claim: DateTime<Utc>,
         origin: &Origin,
@@ -265,10 +266,12 @@ impl Custody {
         let (vault, old, tokens) = match self.ask_pair(&row).await {
             Ok(asked) => asked,
             Err(CustodyError::UnknownSession) => {
+                let (session, generation) = (row.session_id(), row.generation);
                 self.store()
-                    .hytale_session_ended(row.session_id(), row.generation, true, origin)
+                    .hytale_session_ended(session, generation, true, origin)
                     .await?;
-                return Err(CustodyError::UnknownSession);
+                let other = self.renewed_elsewhere(account, &row).await?;
+                return other.ok_or(CustodyError::UnknownSession);
             }
             Err(error) => {
                 let event = HytaleAuditEvent::SessionRefreshed;
@@ -289,6 +292,9 @@ impl Custody {
             })
             .await?;
         if !stored {
+            if let Some(other) = self.renewed_elsewhere(account, &row).await? {
+                return Ok(other);
+            }
             // It was ended here meanwhile, or its account given up.
             self.give_back(&tokens.session_token).await;
             return Err(CustodyError::UnknownSession);
@@ -299,6 +305,23 @@ impl Custody {
             expires_at: tokens.expires_at,
             ..old
         })
+    }
+
+    /// The pair of a session that another process has renewed since `row` was read, its
+    /// claim being over. To give one's own back would end the session for both.
+    async fn renewed_elsewhere(
+        &self,
+        account: HytaleAccount,
+        row: &SessionRow,
+    ) -> Result<Option<GameSession>, CustodyError> {
+        let found = self.store().hytale_session(account, row.session_id()).await;
+        match found {
+            Ok(now) if now.state == "active" && now.generation > row.generation => {
+                Ok(Some(self.open_session(&now).await?))
+            }
+            Ok(_) | Err(StoreError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// [`CustodyError::UnknownSession`]: the vendor has ended it.

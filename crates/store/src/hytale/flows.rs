@@ -169,9 +169,9 @@ impl Store {
         .optional()?)
     }
 
-    /// Ends a claimed poll that brought nothing; the next one comes
-    /// `interval_seconds` after `now`. Of a claim that is over it changes nothing: another
-    /// poll may be under way.
+    /// Ends a claimed poll that brought nothing; the next one comes `pause_seconds` after
+    /// `now`, and `interval_seconds` are to lie between all that follow. Of a claim that is
+    /// over it changes nothing: another poll may be under way.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -179,17 +179,19 @@ impl Store {
         &self,
         flow: &FlowRow,
         interval_seconds: i32,
+        pause_seconds: i32,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
         sql_query(
             "UPDATE hytale_device_flows SET interval_seconds = $2, polling_until = NULL, \
-               next_poll_at = greatest(next_poll_at, $3 + make_interval(secs => $2)) \
-             WHERE id = $1 AND state IN ('open', 'exchanged') AND polling_until = $4",
+               next_poll_at = greatest(next_poll_at, $3 + make_interval(secs => $4)) \
+             WHERE id = $1 AND state IN ('open', 'exchanged') AND polling_until = $5",
         )
         .bind::<SqlUuid, _>(flow.id)
         .bind::<Integer, _>(interval_seconds)
         .bind::<Timestamptz, _>(now)
+        .bind::<Integer, _>(pause_seconds)
         .bind::<Nullable<Timestamptz>, _>(flow.polling_until)
         .execute(&mut conn)
         .await?;

@@ -32,9 +32,9 @@ async fn a_poll_whose_claim_is_over_changes_nothing_for_the_one_under_way() {
     let lease = Duration::from_secs(60);
     let current = claim(lease, 10).await.unwrap();
 
-    store.hytale_flow_wait(&late, 900, now).await.unwrap();
+    store.hytale_flow_wait(&late, 900, 900, now).await.unwrap();
     assert!(claim(lease, 20).await.is_none(), "a poll is under way");
-    store.hytale_flow_wait(&current, 6, now).await.unwrap();
+    store.hytale_flow_wait(&current, 6, 6, now).await.unwrap();
     let next = claim(lease, 30).await.unwrap();
     assert_eq!(next.interval_seconds, 6);
 }

@@ -4,8 +4,11 @@ use super::stage::Stage;
 use common::types::caller::Origin;
 use hytale::custody::{CustodyError, SessionChoice};
 use hytale::verify::VerifyError;
+use secrecy::ExposeSecret;
 use simulators::hytale::{Effect, Endpoint, Fault, TokenFlaw};
 use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn fault(endpoint: Endpoint, effect: Effect) -> Fault {
     Fault::new(effect).on(endpoint)
@@ -29,6 +32,51 @@ async fn a_pair_is_not_renewed_while_nobody_could_prove_the_new_one() {
     let unavailable = CustodyError::Untrusted(VerifyError::KeysUnavailable);
     assert_eq!(error.to_string(), unavailable.to_string());
     assert_eq!(stage.asked(Endpoint::SessionRefresh), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_processes_that_renew_one_session_the_slow_one_answers_what_the_other_got() {
+    // Hytale hears the slow one before the other, or after it.
+    for effect in [Effect::Late { seconds: 1.0 }, Effect::Slow { seconds: 1.0 }] {
+        let stage = Stage::new().await;
+        let account = stage.login("one").await;
+        let made = stage.session(account, None).await;
+        stage
+            .execute("UPDATE hytale_sessions SET expires_at = now() + interval '9 minutes'")
+            .await;
+        let late = matches!(effect, Effect::Late { .. });
+        let slow = fault(Endpoint::SessionRefresh, effect).times(1);
+        stage.hytale.faults(|faults| faults.add(slow));
+        let (custody, replica) = (stage.custody.clone(), stage.replica());
+        let renew = tokio::spawn(async move {
+            let (choice, origin) = (SessionChoice::default(), Origin::default());
+            custody.refresh_session(account, choice, &origin).await
+        });
+        testkit::wait_for("the slow one's question", PATIENCE, async || {
+            (stage.asked(Endpoint::SessionRefresh) == 1).then_some(())
+        })
+        .await;
+        stage
+            .execute("UPDATE hytale_sessions SET claimed_until = now() - interval '1 second'")
+            .await;
+        let expected = if late {
+            // As if Hytale had taken the old token once more.
+            stage
+                .execute("UPDATE hytale_sessions SET generation = generation + 1")
+                .await;
+            made
+        } else {
+            let (choice, origin) = (SessionChoice::default(), Origin::default());
+            let renewed = replica.refresh_session(account, choice, &origin).await;
+            renewed.unwrap()
+        };
+        let answered = renew.await.unwrap().unwrap();
+        let tokens = [answered.session_token, expected.session_token];
+        let [answered, expected] = tokens.each_ref().map(ExposeSecret::expose_secret);
+        assert_eq!(answered, expected);
+        assert_eq!(stage.asked(Endpoint::SessionDelete), 0);
+        assert_eq!(stage.hytale.live_sessions("one"), 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

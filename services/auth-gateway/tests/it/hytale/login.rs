@@ -98,6 +98,11 @@ async fn a_busy_hytale_says_when_a_login_is_polled_again() {
     let sooner =
         "SELECT 1 FROM hytale_device_flows WHERE next_poll_at < now() + interval '50 seconds'";
     assert!(stage.query(sooner).await.is_empty());
+    // Only `slow_down` makes the interval itself longer (RFC 8628 section 3.5).
+    stage.heal();
+    stage.pass_interval().await;
+    let (_, body) = stage.poll(&begun).await;
+    assert_eq!(body["retry_after"], 5, "{body}");
 }
 
 #[tokio::test]
