@@ -40,3 +40,35 @@ async fn of_many_replicas_that_migrate_at_once_one_does() {
     }
     assert_eq!(worked, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_trail_of_administration_survives_its_partitioning_and_the_way_back() {
+    const UP: &str =
+        include_str!("../../../../migrations/2026-11-27-000013_admin_audit_by_month/up.sql");
+    const DOWN: &str =
+        include_str!("../../../../migrations/2026-11-27-000013_admin_audit_by_month/down.sql");
+    let database = TestDatabase::new().await;
+    let db = database.connect().await;
+    db.batch_execute(
+        "INSERT INTO admin_audit (id, created_at, event_type, actor, subject, ip, user_agent, request_id, details) \
+         SELECT gen_random_uuid(), now() - make_interval(days => day), 'USER_DISABLED', 'cli:root', \
+           'user:' || day, '192.0.2.1', 'curl', 'r' || day, jsonb_build_object('day', day) \
+         FROM generate_series(0, 90, 30) AS day",
+    )
+    .await
+    .unwrap();
+    let lines = async || -> String {
+        let all =
+            "SELECT jsonb_agg(to_jsonb(line) ORDER BY line.created_at)::text FROM admin_audit line";
+        db.query_one(all, &[]).await.unwrap().get(0)
+    };
+    let before = lines().await;
+    for change in [DOWN, UP] {
+        db.batch_execute(change).await.unwrap();
+        assert_eq!(lines().await, before);
+        let changed = db
+            .batch_execute("UPDATE admin_audit SET actor = 'me'")
+            .await;
+        assert!(changed.is_err(), "the trail can be changed");
+    }
+}
