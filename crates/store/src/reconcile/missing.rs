@@ -191,7 +191,7 @@ impl Store {
     ) -> Result<Vec<Candidate>, StoreError> {
         let mut conn = self.conn().await?;
         Ok(sql_query(format!(
-            "SELECT c.id, n.remote_id, c.scope, c.ip, c.port, c.uuid FROM sync_replaced n \
+            "SELECT c.id, n.remote_id, c.scope, c.ip, c.port FROM sync_replaced n \
              JOIN LATERAL (SELECT {columns}, m.panel_id, m.removed_at FROM {table} m WHERE m.id = n.row_id) c ON true \
              WHERE n.run_id = $1 AND n.resource = $2 AND c.removed_at IS NOT NULL \
                AND NOT EXISTS (SELECT 1 FROM {table} o WHERE o.panel_id = c.panel_id \

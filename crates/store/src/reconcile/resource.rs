@@ -123,13 +123,10 @@ pub struct Candidate {
     /// Port of an allocation.
     #[diesel(sql_type = Nullable<Integer>)]
     pub port: Option<i32>,
-    /// The uuid it is known by.
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    pub uuid: Option<Uuid>,
 }
 
 impl Candidate {
-    /// What the panel has and the mirror does not know yet; without an address or uuid.
+    /// What the panel has and the mirror does not know yet; without an address.
     #[must_use]
     pub const fn unknown(remote_id: i64, scope: i64) -> Self {
         Self {
@@ -138,7 +135,6 @@ impl Candidate {
             scope,
             ip: None,
             port: None,
-            uuid: None,
         }
     }
 }
@@ -170,13 +166,5 @@ pub(super) fn candidate_columns(resource: Resource) -> String {
         Resource::Allocation => ("m.ip", "m.port"),
         _ => ("NULL::text", "NULL::int"),
     };
-    let uuid = match resource {
-        Resource::Server | Resource::Egg | Resource::Nest | Resource::Node | Resource::User => {
-            "m.uuid"
-        }
-        _ => "NULL::uuid",
-    };
-    format!(
-        "m.id, {remote} AS remote_id, {scope} AS scope, {ip} AS ip, {port} AS port, {uuid} AS uuid"
-    )
+    format!("m.id, {remote} AS remote_id, {scope} AS scope, {ip} AS ip, {port} AS port")
 }

@@ -134,7 +134,7 @@ async fn read_missed(
     for id in ids.difference(&seen).take(few) {
         let missed = Candidate::unknown(*id, listing.scope);
         match look::own_address(task, resource, &missed).await? {
-            Answer::There(rows) | Answer::Another(rows) => {
+            Answer::There(rows) => {
                 unlisted::merge_alone(task, resource, rows).await?;
             }
             Answer::Gone => {}

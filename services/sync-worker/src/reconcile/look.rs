@@ -9,16 +9,14 @@ use common::types::panel::{Lookup, PageRequest, ServerIncludes};
 use panels::PanelError;
 use std::collections::BTreeSet;
 use store::{Candidate, PageRows, Resource, ServerParts};
-use uuid::Uuid;
 
 /// What a row's own address says.
 pub enum Answer {
     /// It is gone.
     Gone,
-    /// It is there, the same row.
+    /// A row stands under its id: this one or, where its uuid is another, one that takes
+    /// its place.
     There(PageRows),
-    /// Another row stands under its id.
-    Another(PageRows),
     /// Nobody can tell.
     Unclear(String),
 }
@@ -65,39 +63,16 @@ async fn ask_for(
     let panel = &task.panel;
     let id = candidate.remote_id;
     let answer = match resource {
-        Resource::Location => judge(
-            task.ask(|| panel.location(id)).await?,
-            None,
-            |_| None,
-            PageRows::Locations,
-        ),
-        Resource::Node => judge(
-            task.ask(|| panel.node(id)).await?,
-            candidate.uuid,
-            |row| Some(row.uuid),
-            PageRows::Nodes,
-        ),
-        Resource::Nest => judge(
-            task.ask(|| panel.nest(id)).await?,
-            candidate.uuid,
-            |row| Some(row.uuid),
-            PageRows::Nests,
-        ),
-        Resource::User => judge(
-            task.ask(|| panel.user(id)).await?,
-            candidate.uuid,
-            |row| Some(row.uuid),
-            PageRows::Users,
-        ),
+        Resource::Location => judge(task.ask(|| panel.location(id)).await?, PageRows::Locations),
+        Resource::Node => judge(task.ask(|| panel.node(id)).await?, PageRows::Nodes),
+        Resource::Nest => judge(task.ask(|| panel.nest(id)).await?, PageRows::Nests),
+        Resource::User => judge(task.ask(|| panel.user(id)).await?, PageRows::Users),
         Resource::Server => {
             let include = include(task);
             let parts = parts(task);
-            judge(
-                task.ask(|| panel.server(id, include)).await?,
-                candidate.uuid,
-                |row| Some(row.uuid),
-                |rows| PageRows::Servers { rows, parts },
-            )
+            judge(task.ask(|| panel.server(id, include)).await?, |rows| {
+                PageRows::Servers { rows, parts }
+            })
         }
         Resource::Allocation => {
             let node = candidate.scope;
@@ -115,12 +90,7 @@ async fn ask_for(
             match found {
                 // The address may have been given to a new row meanwhile.
                 Lookup::Found(row) if row.id != id => Answer::Gone,
-                found => judge(
-                    found,
-                    None,
-                    |_| None,
-                    |rows| PageRows::Allocations { node, rows },
-                ),
+                found => judge(found, |rows| PageRows::Allocations { node, rows }),
             }
         }
         // Listed whole by one good answer: needs no second look.
@@ -158,23 +128,11 @@ fn named(error: TaskError, asked: impl FnOnce() -> String) -> TaskError {
     }
 }
 
-fn judge<T>(
-    found: Lookup<T>,
-    known: Option<Uuid>,
-    uuid: impl Fn(&T) -> Option<Uuid>,
-    wrap: impl FnOnce(Vec<T>) -> PageRows,
-) -> Answer {
+fn judge<T>(found: Lookup<T>, wrap: impl FnOnce(Vec<T>) -> PageRows) -> Answer {
     match found {
         Lookup::Gone => Answer::Gone,
         Lookup::Unreadable(reason) => Answer::Unclear(reason),
-        Lookup::Found(row) => {
-            let same = known.is_none() || uuid(&row).is_none() || uuid(&row) == known;
-            if same {
-                Answer::There(wrap(vec![row]))
-            } else {
-                Answer::Another(wrap(vec![row]))
-            }
-        }
+        Lookup::Found(row) => Answer::There(wrap(vec![row])),
     }
 }
 

@@ -241,7 +241,7 @@ async fn merge_replacement(
         other => (other, candidate),
     };
     match look::own_address(task, resource, row).await? {
-        Answer::There(rows) | Answer::Another(rows) => merge_alone(task, resource, rows).await,
+        Answer::There(rows) => merge_alone(task, resource, rows).await,
         Answer::Gone => Ok(()),
         Answer::Unclear(reason) => {
             let reason = format!("it takes another's place and cannot be read: {reason}");

@@ -61,7 +61,7 @@ pub async fn second_look(
                         gone.insert(candidate.id);
                     }
                     // Another uuid in the place of a live row is noted as such.
-                    Answer::Another(rows) | Answer::There(rows) => {
+                    Answer::There(rows) => {
                         unlisted::merge_alone(task, resource, rows).await?;
                     }
                     Answer::Unclear(reason) => {

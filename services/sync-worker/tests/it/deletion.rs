@@ -94,6 +94,12 @@ async fn a_panel_that_suddenly_lists_nothing_loses_nothing() {
 async fn a_listing_that_lies_is_contradicted_by_the_rows_own_address() {
     let stage = Stage::new(State::small()).await;
     stage.full().await;
+    stage.panel.state(|state| {
+        let user = state.users.get_mut(&5).unwrap();
+        user.first_name = Some("Another".to_owned());
+        // One that takes another's place.
+        state.users.get_mut(&6).unwrap().uuid = uuid::Uuid::new_v4();
+    });
     stage.panel.faults(|faults| {
         faults.empty.insert(Resource::Locations);
         faults.empty.insert(Resource::Users);
@@ -184,10 +190,19 @@ async fn rows_that_come_and_go_while_paging_leave_the_mirror_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_row_that_slips_from_one_page_to_another_is_read_in_the_same_run() {
-    let (stage, run) = with_a_row_that_slips(None).await;
+async fn new_rows_that_slip_from_one_page_to_another_are_read_in_the_same_run() {
+    let (stage, run) = with_rows_that_slip("2", None).await;
     assert_eq!(run.items_failed, 0);
-    let there = "SELECT count(*) FROM panel_users WHERE remote_id = 41";
+    let there = "SELECT count(*) FROM panel_users WHERE remote_id IN (41, 42)";
+    assert_eq!(stage.number(there).await, 2);
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_new_rows_that_slip_no_more_are_asked_for_at_once_than_of_missing_ones() {
+    let (stage, _) = with_rows_that_slip("1", None).await;
+    let there = "SELECT count(*) FROM panel_users WHERE remote_id IN (41, 42)";
     assert_eq!(stage.number(there).await, 1);
     stage.full().await;
     stage.assert_mirrored().await;
@@ -196,7 +211,7 @@ async fn a_new_row_that_slips_from_one_page_to_another_is_read_in_the_same_run()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_row_that_slips_from_one_page_to_another_and_cannot_be_read_is_reported() {
     let fault = Fault::new(Effect::EmptyServerError).on_exactly("/api/application/users/41");
-    let (stage, run) = with_a_row_that_slips(Some(fault)).await;
+    let (stage, run) = with_rows_that_slip("2", Some(fault)).await;
     assert_eq!(run.items_failed, 1);
     let errors = stage.store.run_errors(run.run_id(), 10).await.unwrap();
     assert_eq!(errors[0].remote_id, Some(41));
@@ -205,19 +220,26 @@ async fn a_new_row_that_slips_from_one_page_to_another_and_cannot_be_read_is_rep
     stage.assert_mirrored().await;
 }
 
-/// A run during which the first page loses a row, so that a new one is on none.
-async fn with_a_row_that_slips(fault: Option<Fault>) -> (Stage, RunRow) {
-    let settings = [("PANEL_PAGE_SIZE", "20"), ("PANEL_CONCURRENCY", "1")];
+/// A run during which the first page loses two rows, so that two new ones are on none.
+async fn with_rows_that_slip(second_look_rows: &str, fault: Option<Fault>) -> (Stage, RunRow) {
+    let settings = [
+        ("PANEL_PAGE_SIZE", "20"),
+        ("PANEL_CONCURRENCY", "1"),
+        ("SYNC_SECOND_LOOK_ROWS", second_look_rows),
+    ];
     let stage = Stage::with(State::small(), &settings).await;
     stage.full().await;
-    // It is the first of the third page until one of the first page goes.
+    // They are the first of the third page until two of the first page go.
     stage.panel.state(|state| {
-        let mut user = state.users[&40].clone();
-        (user.id, user.uuid) = (41, uuid::Uuid::new_v4());
-        state.users.insert(41, user);
+        for id in [41, 42] {
+            let mut user = state.users[&40].clone();
+            (user.id, user.uuid) = (id, uuid::Uuid::new_v4());
+            state.users.insert(id, user);
+        }
     });
     let hook = Fault::hook(|state, _| {
         state.remove_user(2);
+        state.remove_user(3);
     });
     stage.panel.faults(|faults| {
         faults.add(
