@@ -609,6 +609,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    sync_read_alone (run_id, kind, remote_id) {
+        run_id -> Uuid,
+        kind -> Text,
+        remote_id -> Int8,
+        failed -> Bool,
+    }
+}
+
+diesel::table! {
     sync_replaced (run_id, resource, row_id) {
         run_id -> Uuid,
         resource -> Text,
@@ -760,6 +769,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sync_held,
     sync_logs,
     sync_missing,
+    sync_read_alone,
     sync_replaced,
     sync_runs,
     sync_seen,

@@ -1,13 +1,19 @@
 //! Asking the panel until it answers. The client repeats a request a few times;
-//! beyond that the task says what it waits for and goes on asking, until the
-//! run is ended for want of progress. After some rounds it lets the run's other tasks
-//! go first, which its place among the panel's requests would keep from being worked on.
+//! beyond that the task says what it waits for and goes on asking. After some rounds it
+//! lets the run's other tasks go first, which its place among the panel's requests would
+//! keep from being worked on.
+//!
+//! A question that stays without an answer for [`patience`] while the panel answers
+//! another one is given up. A panel that answers nothing is waited for until the run is
+//! ended for want of progress.
 
 use crate::task::{Task, TaskError};
+use common::types::panel::PageRequest;
 use panels::PanelError;
 use slog::warn;
 use std::future::Future;
 use std::time::Duration;
+use tokio::time::Instant;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -31,21 +37,36 @@ impl Pause {
     }
 }
 
+/// How long a question is asked in vain before it matters whether the panel answers others:
+/// a part of the time after which a run without progress is ended.
+pub fn patience(stall: Duration) -> Duration {
+    stall / 4
+}
+
 impl Task {
     /// Asks until there is an answer that asking again would not change, or another task
     /// needs the place: then this one ends as [`TaskError::Later`] and is claimed again.
+    /// A failure that [may pass](may_pass) is one that did not, though the panel answers.
     pub async fn ask<T, F>(&self, mut question: impl FnMut() -> F) -> Result<T, TaskError>
     where
         F: Future<Output = Result<T, PanelError>>,
     {
+        let begun = Instant::now();
+        let patience = patience(self.state.config.sync.stall);
         let mut pause = Pause::first();
         let mut rounds = 0_u32;
         loop {
+            // Before the question and after it: while a request in vain keeps the client
+            // from sending others, the first of them has to be another one.
+            let answers = begun.elapsed() >= patience && self.panel_answers().await;
             let error = match question().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) if may_pass(&error) => error,
                 Err(error) => return Err(TaskError::Panel(error)),
             };
+            if answers || begun.elapsed() >= patience && self.panel_answers().await {
+                return Err(TaskError::Panel(error));
+            }
             self.waits_for(&self.lease.kind, &error).await?;
             rounds += 1;
             let store = &self.state.store;
@@ -54,6 +75,13 @@ impl Task {
             }
             pause.sleep().await;
         }
+    }
+
+    /// Whether the panel answers something else, be it with a refusal.
+    async fn panel_answers(&self) -> bool {
+        let one = PageRequest { number: 1, size: 1 };
+        let passes = |error: Option<PanelError>| error.is_some_and(|error| may_pass(&error));
+        !passes(self.panel.locations(one).await.err()) || !passes(self.panel.users(one).await.err())
     }
 
     /// Says what the task waits for, by the name of the listing: one that stalls

@@ -9,6 +9,7 @@ use reach::vault::VaultError;
 use runtime::error_chain::ErrorChain;
 use slog::Logger;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use store::{PageCommit, PageReport, StoreError, TaskLease};
 
 /// What a task's work needs.
@@ -22,6 +23,8 @@ pub struct Task {
     pub panel: Pterodactyl,
     /// Throttles the run's progress.
     pub pace: Arc<Pace>,
+    /// Rows that were asked for at their own address and stayed without an answer.
+    pub silent_rows: Arc<AtomicU32>,
     /// With run and task.
     pub log: Logger,
 }

@@ -221,17 +221,18 @@ async fn attempt(
     pace: &Arc<Pace>,
     log: &slog::Logger,
 ) -> Result<(), TaskError> {
-    let panel = state.panels.client(lease.panel_id).await?;
+    let panel = state.panels.client(lease.panel_id).await?.counting_anew();
     let task = Task {
         state: Arc::clone(state),
         lease: lease.clone(),
         panel,
         pace: Arc::clone(pace),
+        silent_rows: Arc::default(),
         log: log.clone(),
     };
     match lease.kind.as_str() {
         "plan" => plan::plan(&task).await,
-        RECONCILE => reconcile::reconcile(&task).await,
+        RECONCILE => Box::pin(reconcile::reconcile(&task)).await,
         _ => match serde_json::from_value(lease.work.clone()) {
             Ok(Work::List {
                 source,

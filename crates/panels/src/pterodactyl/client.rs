@@ -25,6 +25,7 @@ const LARGEST_BODY: usize = 64 << 20;
 /// What a request for live use waits for the budget; somebody looks at a screen.
 const LIVE_PATIENCE: Duration = Duration::from_secs(2);
 
+#[derive(Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
@@ -34,8 +35,8 @@ pub(super) struct Client {
     timeout: Duration,
     retry: RetryPolicy,
     budget: Arc<dyn RequestBudget>,
-    breaker: Breaker,
-    requests: AtomicU64,
+    breaker: Arc<Breaker>,
+    requests: Arc<AtomicU64>,
     log: Logger,
 }
 
@@ -85,10 +86,17 @@ impl Client {
             timeout: settings.request_timeout,
             retry: settings.retry,
             budget,
-            breaker: Breaker::default(),
-            requests: AtomicU64::new(0),
+            breaker: Arc::default(),
+            requests: Arc::default(),
             log: log.new(o!("panel_id" => settings.panel.to_string())),
         })
+    }
+
+    pub(super) fn counting_anew(&self) -> Self {
+        Self {
+            requests: Arc::default(),
+            ..self.clone()
+        }
     }
 
     pub(super) fn requests_made(&self) -> u64 {

@@ -82,6 +82,14 @@ impl Pterodactyl {
         })
     }
 
+    /// The same panel by the same connections and breaker, with a counter of its own.
+    #[must_use]
+    pub fn counting_anew(&self) -> Self {
+        Self {
+            client: Arc::new(self.client.counting_anew()),
+        }
+    }
+
     /// HTTP requests sent so far, by all clones.
     #[must_use]
     pub fn requests_made(&self) -> u64 {

@@ -2,6 +2,7 @@
 //! together with everything the page has to say (seen ids, missing children,
 //! events, checkpoint).
 
+mod alone;
 mod announce;
 mod children;
 mod merge;

@@ -1,6 +1,7 @@
 //! One page of the panel, committed: the transaction that everything else of a
 //! sync is built from.
 
+use super::alone;
 use super::merge_rows::{Outcome, merge_rows};
 use super::rows::PageRows;
 use crate::error::StoreError;
@@ -95,6 +96,8 @@ async fn commit(
         }
         if page.listing {
             remember_seen(conn, lease, page, &outcome.refused).await?;
+        } else {
+            alone::forget_errors(conn, lease, page).await?;
         }
         record_errors(conn, lease, page, &outcome.refused).await?;
         note_replaced(conn, lease, &outcome.replaced).await?;
@@ -102,12 +105,17 @@ async fn commit(
         // They count once they have their places.
         let table = page.rows.table();
         let replaced = outcome.replaced.iter().filter(|row| row.0 == table).count();
+        if !page.listing {
+            alone::count(conn, lease, page, &outcome).await?;
+        }
         say(conn, outcome.outgoing(lease)).await?;
         let report = PageReport {
             synced: (page.rows.len() - refused - replaced) as u64,
             failed: (page.bad.len() + page.poison.len() + refused) as u64,
         };
-        checkpoint(conn, lease, page, &report).await?;
+        if page.listing {
+            checkpoint(conn, lease, page, &report).await?;
+        }
         Ok(report)
     })
     .await

@@ -51,6 +51,11 @@ impl Store {
         conn.transaction(async move |conn| {
             lock_task(conn, lease).await?;
             end_task(conn, lease, "failed", Some(reason), 0).await?;
+            // One thing less to wait for.
+            sql_query("UPDATE sync_runs SET progressed_at = now() WHERE id = $1")
+                .bind::<SqlUuid, _>(lease.run_id.0)
+                .execute(conn)
+                .await?;
             crate::runs::log(
                 conn,
                 lease.run_id,
@@ -84,8 +89,8 @@ impl Store {
         .await
     }
 
-    /// Gives a task back that cannot get on, so that another of its stage has its place:
-    /// it is claimed again after `pause`, behind those that never stepped back. Where
+    /// Gives a task back that cannot get on, so that another of its stage, which never
+    /// stepped back, has its place: it is claimed again after `pause`, behind those. Where
     /// none waits for a place nothing is done, and the answer is `false`.
     ///
     /// # Errors
@@ -103,7 +108,7 @@ impl Store {
                    lease_until = NULL, not_before = now() + make_interval(secs => $2) \
                  WHERE t.id = $1 AND EXISTS (SELECT 1 FROM sync_tasks o \
                    WHERE o.run_id = t.run_id AND o.stage = t.stage AND o.id <> t.id AND o.state = 'open' \
-                     AND (o.not_before IS NULL OR o.not_before <= now()))",
+                     AND o.not_before IS NULL)",
             )
             .bind::<SqlUuid, _>(lease.task_id.0)
             .bind::<Double, _>(pause.as_secs_f64())

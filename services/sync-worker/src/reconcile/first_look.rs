@@ -182,13 +182,30 @@ pub async fn of_gone_parents(
     for (id, rows) in by_parent {
         let is_gone = match &listed {
             Some(ids) => !ids.contains(&id),
-            None => few && look::is_gone(task, parent, id).await?,
+            None if few => is_gone(task, parent, id).await?,
+            None => false,
         };
         if is_gone {
             gone.extend(rows.iter().map(|row| row.id));
         }
     }
     Ok(gone)
+}
+
+async fn is_gone(task: &Task, parent: Resource, id: i64) -> Result<bool, TaskError> {
+    match look::own_address(task, parent, &Candidate::unknown(id, 0)).await? {
+        Answer::Gone => Ok(true),
+        Answer::There(_) => Ok(false),
+        Answer::Unclear(reason) => {
+            unlisted::warn(
+                task,
+                parent,
+                &format!("{id} is not known to be gone: {reason}"),
+            )
+            .await?;
+            Ok(false)
+        }
+    }
 }
 
 /// Whether every page of a kind's listings was read. Databases are listed with

@@ -2,12 +2,14 @@
 //! show. A few are asked for at their own address; for many a second complete
 //! listing is read.
 
+use crate::ask::may_pass;
 use crate::list::{Read, read};
 use crate::task::{Task, TaskError};
-use crate::work::{Source, has_next};
+use crate::work::{RECONCILE, Source, has_next};
 use common::types::panel::{Lookup, PageRequest, ServerIncludes};
 use panels::PanelError;
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use store::{Candidate, PageRows, Resource, ServerParts};
 
 /// What a row's own address says.
@@ -41,6 +43,10 @@ fn parts(task: &Task) -> ServerParts {
     }
 }
 
+/// Rows that stay without any answer, each of which takes minutes, until no more are
+/// asked for.
+const MOST_SILENT: u32 = 3;
+
 /// Asks for a row at its own address.
 pub async fn own_address(
     task: &Task,
@@ -48,11 +54,29 @@ pub async fn own_address(
     candidate: &Candidate,
 ) -> Result<Answer, TaskError> {
     let answer = ask_for(task, resource, candidate).await;
-    answer.map_err(|error| {
+    note(task, resource).await;
+    match answer {
+        Err(TaskError::Panel(error)) if may_pass(&error) => {
+            if task.silent_rows.fetch_add(1, Ordering::Relaxed) + 1 < MOST_SILENT {
+                return Ok(Answer::Unclear(error.to_string()));
+            }
+            Err(TaskError::Panel(error))
+        }
+        answer => answer,
+    }
+    .map_err(|error| {
         named(error, || {
             format!("{} {}", resource.table(), candidate.remote_id)
         })
     })
+}
+
+/// Each answer gets the run further, however slowly they come.
+async fn note(task: &Task, resource: Resource) {
+    let message = format!("{}: second look", resource.table());
+    task.pace
+        .note(&task.state, &task.lease, RECONCILE, message)
+        .await;
 }
 
 async fn ask_for(
@@ -101,23 +125,6 @@ async fn ask_for(
         | Resource::EggVariable => Answer::Gone,
     };
     Ok(answer)
-}
-
-/// Whether the own address of a server or node says that it is gone.
-pub async fn is_gone(task: &Task, parent: Resource, id: i64) -> Result<bool, TaskError> {
-    let panel = &task.panel;
-    let gone = match parent {
-        Resource::Node => task
-            .ask(|| panel.node(id))
-            .await
-            .map(|found| found == Lookup::Gone),
-        _ => {
-            let nothing = ServerIncludes::default();
-            let found = task.ask(|| panel.server(id, nothing)).await;
-            found.map(|found| found == Lookup::Gone)
-        }
-    };
-    gone.map_err(|error| named(error, || format!("{} {id}", parent.table())))
 }
 
 /// An operator has to know what was asked for when the panel refused.
@@ -180,14 +187,7 @@ pub async fn all_ids(
         if !constant {
             return Ok(None);
         }
-        task.pace
-            .note(
-                &task.state,
-                &task.lease,
-                "reconcile",
-                format!("{}: second look", resource.table()),
-            )
-            .await;
+        note(task, resource).await;
         if !has_next(page, None, listing.total, listing.empty) {
             return Ok((ids.len() as u64 == listing.total).then_some(ids));
         }

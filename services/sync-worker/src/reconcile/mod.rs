@@ -56,7 +56,6 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
         .filter_map(|step| step.kind.parse().ok())
         .collect();
     note(task, "looking for what is gone").await;
-    let asked = task.panel.requests_made();
 
     let mut proven = BTreeMap::new();
     let mut replaced = BTreeMap::new();
@@ -103,7 +102,7 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
         let sentence = format!("{kind}: {reason}");
         store.run_log(&task.lease, "error", &sentence).await?;
     }
-    let requests = u32::try_from(task.panel.requests_made() - asked).unwrap_or(u32::MAX);
+    let requests = u32::try_from(task.panel.requests_made()).unwrap_or(u32::MAX);
     let run = store
         .run_finish(&task.lease, &ending(&steps, &troubles, held), requests)
         .await?;

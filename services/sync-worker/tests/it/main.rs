@@ -23,4 +23,5 @@ mod politeness;
 mod proof;
 mod property;
 mod runs;
+mod silence;
 mod stage;

@@ -130,7 +130,7 @@ async fn progress_never_falls_and_ends_at_a_hundred() {
 async fn a_run_without_progress_fails_and_says_what_it_waited_for() {
     let stage = Stage::with(State::small(), &[("SYNC_STALL_SECONDS", "6")]).await;
     stage.panel.faults(|faults| {
-        faults.add(Fault::new(Effect::Maintenance).on("/api/application/nests"));
+        faults.add(Fault::new(Effect::Maintenance));
     });
     let run = stage.ended(stage.trigger(Target::Full).await).await;
     assert_eq!(run.status, "FAILED");

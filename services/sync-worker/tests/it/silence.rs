@@ -1,0 +1,190 @@
+//! A panel that stays without an answer here and answers elsewhere, and one that takes long.
+
+use crate::stage::{PATIENCE, Stage};
+use common::types::sync::{Kind, Target};
+use simulators::panel::{Effect, Fault, Faults, RequestRecord, Resource, State};
+use testkit::wait_for;
+
+/// What no panel answers by itself, and what may pass.
+const TEAPOT: Effect = Effect::Html { status: 418 };
+const SERVER: &str = "/api/application/servers/42";
+const USER: &str = "/api/application/users/38";
+const USER_IS_LIVE: &str =
+    "SELECT count(*) FROM panel_users WHERE remote_id = 38 AND removed_at IS NULL";
+
+/// A mirrored panel that has lost a user.
+async fn without_a_user(settings: &[(&str, &str)]) -> Stage {
+    let stage = Stage::with(State::small(), settings).await;
+    stage.full().await;
+    stage.panel.state(|state| assert!(state.remove_user(38)));
+    stage
+}
+
+async fn asked_for_the_user(stage: &Stage, times: usize) {
+    wait_for("the question for the user", PATIENCE, async || {
+        let asked = stage.panel.requests();
+        let about_the_user = |asked: &&RequestRecord| asked.path_and_query.starts_with(USER);
+        (asked.iter().filter(about_the_user).count() >= times).then_some(())
+    })
+    .await;
+}
+
+async fn heals(stage: &Stage) {
+    stage.panel.faults(Faults::clear);
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_whose_own_address_stays_silent_is_reported_and_all_else_goes_on() {
+    let silent = async |effect: Effect| {
+        let settings = [
+            ("PANEL_REQUEST_TIMEOUT_SECONDS", "1"),
+            ("SYNC_STALL_SECONDS", "30"),
+        ];
+        let stage = without_a_user(&settings).await;
+        stage.panel.state(|state| assert!(state.remove_server(42)));
+        stage
+            .panel
+            .faults(|faults| faults.add(Fault::new(effect).on_exactly(SERVER)));
+        let run = stage.full().await;
+        assert_eq!(run.items_failed, 1);
+        let errors = stage.store.run_errors(run.run_id(), 10).await.unwrap();
+        assert_eq!(errors[0].remote_id, Some(42));
+        assert_eq!(stage.number(USER_IS_LIVE).await, 0);
+        heals(&stage).await;
+    };
+    // A 503 also keeps the client from sending anything for a while.
+    tokio::join!(
+        silent(Effect::Stall { seconds: 60.0 }),
+        silent(Effect::Maintenance)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_some_silent_rows_no_more_are_asked_for_and_their_kind_fails() {
+    let stage = without_a_user(&[("SYNC_STALL_SECONDS", "8")]).await;
+    stage.panel.state(|state| {
+        for server in [41, 42, 43, 44] {
+            assert!(state.remove_server(server));
+        }
+    });
+    let silent = Fault::new(TEAPOT).on("/api/application/servers/");
+    stage.panel.faults(|faults| faults.add(silent));
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    assert_eq!(run.status, "FAILED");
+    assert_eq!(run.failed_step.as_deref(), Some("servers"));
+    let error = run.error.unwrap();
+    assert!(error.starts_with("servers: servers 4"), "{error}");
+    assert_eq!(stage.number(USER_IS_LIVE).await, 0);
+    let gone = "SELECT count(*) FROM servers WHERE removed_at IS NOT NULL";
+    assert_eq!(stage.number(gone).await, 0);
+    heals(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listings_that_stay_silent_fail_their_kind_and_the_others_are_reconciled() {
+    for node in ["/2/", "/"] {
+        let stage = without_a_user(&[("SYNC_STALL_SECONDS", "16")]).await;
+        // Those of one node, and of more than are asked for at once.
+        stage.panel.state(|state| assert!(state.nodes.len() > 4));
+        let silent = Fault::new(TEAPOT).matching(move |asked| {
+            asked.split('?').next().is_some_and(|path| {
+                path.contains(&format!("/nodes{node}")) && path.ends_with("/allocations")
+            })
+        });
+        stage.panel.faults(|faults| faults.add(silent));
+        let run = stage.ended(stage.trigger(Target::Full).await).await;
+        assert_eq!(run.status, "FAILED");
+        assert_eq!(run.failed_step.as_deref(), Some("allocations"));
+        let error = run.error.unwrap();
+        assert!(!error.contains("no progress"), "{error}");
+        assert_eq!(stage.number(USER_IS_LIVE).await, 0);
+        let gone = "SELECT count(*) FROM allocations WHERE removed_at IS NOT NULL";
+        assert_eq!(stage.number(gone).await, 0);
+        heals(&stage).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_look_whose_answers_take_long_is_no_stall() {
+    let stage = without_a_user(&[("SYNC_STALL_SECONDS", "4")]).await;
+    stage.panel.state(|state| {
+        for user in 31..37 {
+            assert!(state.remove_user(user));
+        }
+    });
+    let slow = Fault::new(Effect::Stall { seconds: 1.2 }).on("/api/application/users/");
+    stage.panel.faults(|faults| faults.add(slow));
+    stage.full().await;
+    stage.assert_mirrored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_task_that_begins_anew_counts_each_row_once() {
+    let mut stage = without_a_user(&[]).await;
+    stage.panel.state(|state| assert!(state.remove_server(42)));
+    stage.panel.faults(|faults| {
+        faults.empty.insert(Resource::Locations);
+        faults.add(Fault::new(Effect::EmptyServerError).on_exactly(SERVER));
+        // The last that is asked for.
+        let slow = Fault::new(Effect::Stall { seconds: 60.0 });
+        faults.add(slow.on_exactly(USER).times(2));
+    });
+    let id = stage.trigger(Target::Full).await;
+    for time in 1..=2 {
+        asked_for_the_user(&stage, time).await;
+        stage.stop_workers().await;
+        stage.start_worker();
+    }
+    let run = stage.ended(id).await;
+    assert_eq!((&*run.status, run.items_failed), ("COMPLETED", 1));
+    let errors = stage.store.run_errors(id, 10).await.unwrap();
+    assert_eq!(errors.len(), 1);
+    let undisturbed = stage.full().await;
+    assert_eq!(run.items_synced, undisturbed.items_synced);
+    heals(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_counts_the_requests_of_its_own_last_task_only() {
+    let stage = without_a_user(&[]).await;
+    let slow = Fault::new(Effect::Stall { seconds: 2.0 });
+    stage
+        .panel
+        .faults(|faults| faults.add(slow.on_exactly(USER)));
+    stage.panel.clear_requests();
+    let id = stage.trigger(Target::One(Kind::Users)).await;
+    asked_for_the_user(&stage, 1).await;
+    stage.sync(Target::One(Kind::Nests)).await;
+    let run = stage.ended(id).await;
+    let asked = stage.panel.requests();
+    let about_users = |path: &str| path.starts_with("/api/application/users");
+    let own = asked
+        .iter()
+        .filter(|request| about_users(&request.path_and_query));
+    assert_eq!(run.requests, i64::try_from(own.count()).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_noted_too_soon_is_shown_a_moment_later() {
+    let stage = without_a_user(&[("SYNC_PROGRESS_PER_SECOND", "1")]).await;
+    let slow = Fault::new(Effect::Stall { seconds: 60.0 });
+    stage
+        .panel
+        .faults(|faults| faults.add(slow.on_exactly(USER)));
+    let id = stage.trigger(Target::Full).await;
+    wait_for(
+        "the last step, with all that was read",
+        PATIENCE,
+        async || {
+            let run = stage.store.run(id).await.unwrap().unwrap();
+            let shown = format!("{} {}", run.step, run.items_total);
+            (run.step == "reconcile" && run.items_total > 200)
+                .then_some(())
+                .ok_or(shown)
+        },
+    )
+    .await;
+    stage.store.run_cancel(id).await.unwrap();
+}
