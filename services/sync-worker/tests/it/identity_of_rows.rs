@@ -52,15 +52,22 @@ async fn what_goes_with_its_server_is_not_told_as_a_change_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn databases_of_a_server_that_was_never_mirrored_go_when_it_is_gone() {
-    let stage = Stage::new(State::small()).await;
-    stage.sync(Target::One(Kind::Databases)).await;
-    stage.panel.state(|state| {
-        let server = state.databases.values().next().unwrap().server;
-        state.remove_server(server);
-    });
-    stage.full().await;
-    stage.assert_mirrored().await;
+async fn databases_of_servers_that_were_never_mirrored_go_when_those_are_gone() {
+    // Those are asked for one by one, or listed once more.
+    for asked_for in ["2", "1"] {
+        let settings = [("SYNC_SECOND_LOOK_ROWS", asked_for)];
+        let stage = Stage::with(State::small(), &settings).await;
+        stage.sync(Target::One(Kind::Databases)).await;
+        stage.panel.state(|state| {
+            let with_databases = state.databases.values().map(|row| row.server);
+            let mut servers: Vec<_> = with_databases.collect();
+            servers.dedup();
+            assert!(state.remove_server(servers[0]) && state.remove_server(servers[1]));
+        });
+        let run = stage.full().await;
+        assert_eq!(run.held, None);
+        stage.assert_mirrored().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
