@@ -2,14 +2,15 @@
 
 use crate::pace::Pace;
 use crate::state::State;
+use common::types::sync::Kind;
 use panels::{PanelError, Pterodactyl};
 use reach::ReachError;
 use reach::settings::SettingsError;
 use reach::vault::VaultError;
 use runtime::error_chain::ErrorChain;
 use slog::Logger;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use store::{PageCommit, PageReport, StoreError, TaskLease};
 
 /// What a task's work needs.
@@ -23,13 +24,25 @@ pub struct Task {
     pub panel: Pterodactyl,
     /// Throttles the run's progress.
     pub pace: Arc<Pace>,
-    /// Rows that were asked for at their own address and stayed without an answer.
-    pub silent_rows: Arc<AtomicU32>,
+    /// Rows of each kind that were asked for at their own address and stayed without an
+    /// answer.
+    pub silent_rows: Arc<Mutex<BTreeMap<Kind, u32>>>,
     /// With run and task.
     pub log: Logger,
 }
 
 impl Task {
+    /// Counts a row that stayed without an answer; how many of its kind did by now.
+    pub fn stayed_silent(&self, kind: Kind) -> u32 {
+        let mut rows = self
+            .silent_rows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let count = rows.entry(kind).or_default();
+        *count += 1;
+        *count
+    }
+
     /// Commits a page when it is its turn.
     pub async fn commit(&self, page: &PageCommit) -> Result<PageReport, StoreError> {
         // Nobody closes the semaphore.

@@ -9,7 +9,6 @@ use crate::work::{RECONCILE, Source, has_next};
 use common::types::panel::{Lookup, PageRequest, ServerIncludes};
 use panels::PanelError;
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 use store::{Candidate, PageRows, Resource, ServerParts};
 
 /// What a row's own address says.
@@ -43,8 +42,8 @@ fn parts(task: &Task) -> ServerParts {
     }
 }
 
-/// Rows that stay without any answer, each of which takes minutes, until no more are
-/// asked for.
+/// Rows of a kind that stay without any answer, each of which takes minutes, until no more
+/// are asked for.
 const MOST_SILENT: u32 = 3;
 
 /// Asks for a row at its own address.
@@ -57,7 +56,7 @@ pub async fn own_address(
     note(task, resource).await;
     match answer {
         Err(TaskError::Panel(error)) if may_pass(&error) => {
-            if task.silent_rows.fetch_add(1, Ordering::Relaxed) + 1 < MOST_SILENT {
+            if task.stayed_silent(resource.kind()) < MOST_SILENT {
                 return Ok(Answer::Unclear(error.to_string()));
             }
             Err(TaskError::Panel(error))
