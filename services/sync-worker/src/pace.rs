@@ -9,6 +9,9 @@ use std::time::Duration;
 use store::{Progress, RunRow, TaskLease};
 use tokio::time::Instant;
 
+/// A run of which nothing was noted for so long has ended, or is written anew.
+const QUIET: Duration = Duration::from_secs(3600);
+
 /// Remembers when this process last wrote a run's progress, and what waits to be written.
 pub struct Pace {
     interval: Duration,
@@ -58,6 +61,8 @@ impl Pace {
                     return;
                 }
                 _ => {
+                    // Of runs that another worker has ended nobody tells.
+                    runs.retain(|_, noted| now - noted.written < QUIET);
                     let noted = Noted {
                         written: now,
                         waits: None,
