@@ -4,5 +4,7 @@ CREATE TABLE sync_read_alone (
     kind text NOT NULL,
     remote_id bigint NOT NULL,
     failed boolean NOT NULL,
+    -- Of the task that read it last.
+    fence bigint NOT NULL,
     PRIMARY KEY (run_id, kind, remote_id)
 );

@@ -614,6 +614,7 @@ diesel::table! {
         kind -> Text,
         remote_id -> Int8,
         failed -> Bool,
+        fence -> Int8,
     }
 }
 

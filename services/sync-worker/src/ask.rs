@@ -8,7 +8,7 @@
 //! ended for want of progress.
 
 use crate::task::{Task, TaskError};
-use common::types::panel::PageRequest;
+use common::types::panel::{PageRequest, ServerIncludes};
 use panels::PanelError;
 use slog::warn;
 use std::future::Future;
@@ -38,7 +38,8 @@ impl Pause {
 }
 
 /// How long a question is asked in vain before it matters whether the panel answers others:
-/// a part of the time after which a run without progress is ended.
+/// a part of the time after which a run without progress is ended. Waits that the panel
+/// ordered do not count.
 pub fn patience(stall: Duration) -> Duration {
     stall / 4
 }
@@ -51,23 +52,26 @@ impl Task {
     where
         F: Future<Output = Result<T, PanelError>>,
     {
-        let begun = Instant::now();
-        let patience = patience(self.state.config.sync.stall);
+        let (begun, waited) = (Instant::now(), self.panel.time_waited());
+        let in_vain = || {
+            let ordered = self.panel.time_waited().saturating_sub(waited);
+            begun.elapsed().saturating_sub(ordered) >= patience(self.state.config.sync.stall)
+        };
         let mut pause = Pause::first();
         let mut rounds = 0_u32;
         loop {
             // Before the question and after it: while a request in vain keeps the client
             // from sending others, the first of them has to be another one.
-            let answers = begun.elapsed() >= patience && self.panel_answers().await;
+            let answers = in_vain() && self.panel_answers(rounds).await;
             let error = match question().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) if may_pass(&error) => error,
                 Err(error) => return Err(TaskError::Panel(error)),
             };
-            if answers || begun.elapsed() >= patience && self.panel_answers().await {
+            self.waits_for(&self.lease.kind, &error).await?;
+            if answers || in_vain() && self.panel_answers(rounds + 1).await {
                 return Err(TaskError::Panel(error));
             }
-            self.waits_for(&self.lease.kind, &error).await?;
             rounds += 1;
             let store = &self.state.store;
             if rounds >= PATIENT_ROUNDS && store.task_step_back(&self.lease, LONGEST_PAUSE).await? {
@@ -77,11 +81,34 @@ impl Task {
         }
     }
 
-    /// Whether the panel answers something else, be it with a refusal.
-    async fn panel_answers(&self) -> bool {
-        let one = PageRequest { number: 1, size: 1 };
-        let passes = |error: Option<PanelError>| error.is_some_and(|error| may_pass(&error));
-        !passes(self.panel.locations(one).await.err()) || !passes(self.panel.users(one).await.err())
+    /// Whether the panel answers some listing, be it with a refusal. Which is asked first
+    /// changes with `round`: after a failure the client may send only one.
+    async fn panel_answers(&self, round: u32) -> bool {
+        let (one, nothing) = (
+            PageRequest { number: 1, size: 1 },
+            ServerIncludes::default(),
+        );
+        let panel = &self.panel;
+        for step in 0..5 {
+            let listing = async {
+                match (round + step) % 5 {
+                    0 => panel.locations(one).await.err(),
+                    1 => panel.nests(one).await.err(),
+                    2 => panel.nodes(one).await.err(),
+                    3 => panel.users(one).await.err(),
+                    _ => panel.servers(one, nothing).await.err(),
+                }
+            };
+            // One answer's time: a listing that is silent, too, does not keep from the next.
+            let asked = tokio::time::timeout(self.state.config.panel.request_timeout, listing);
+            if asked
+                .await
+                .is_ok_and(|error| error.is_none_or(|error| !may_pass(&error)))
+            {
+                return true;
+            }
+        }
+        false
     }
 
     /// Says what the task waits for, by the name of the listing: one that stalls

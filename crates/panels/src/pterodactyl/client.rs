@@ -37,6 +37,7 @@ pub(super) struct Client {
     budget: Arc<dyn RequestBudget>,
     breaker: Arc<Breaker>,
     requests: Arc<AtomicU64>,
+    waited_ms: Arc<AtomicU64>,
     log: Logger,
 }
 
@@ -88,6 +89,7 @@ impl Client {
             budget,
             breaker: Arc::default(),
             requests: Arc::default(),
+            waited_ms: Arc::default(),
             log: log.new(o!("panel_id" => settings.panel.to_string())),
         })
     }
@@ -95,12 +97,17 @@ impl Client {
     pub(super) fn counting_anew(&self) -> Self {
         Self {
             requests: Arc::default(),
+            waited_ms: Arc::default(),
             ..self.clone()
         }
     }
 
     pub(super) fn requests_made(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn time_waited(&self) -> Duration {
+        Duration::from_millis(self.waited_ms.load(Ordering::Relaxed))
     }
 
     /// Asks until there is an answer that `decode` understands, the panel refuses,
@@ -231,6 +238,8 @@ impl Client {
                     }
                     waited += pause;
                     tokio::time::sleep(pause).await;
+                    let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                    self.waited_ms.fetch_add(pause, Ordering::Relaxed);
                 }
             }
         }

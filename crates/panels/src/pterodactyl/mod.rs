@@ -59,7 +59,7 @@ pub struct CfAccess {
     pub secret: SecretString,
 }
 
-/// A panel that can be asked. Clones share connections, breaker and counter.
+/// A panel that can be asked. Clones share connections, breaker and counters.
 #[derive(Clone)]
 pub struct Pterodactyl {
     client: Arc<Client>,
@@ -82,7 +82,7 @@ impl Pterodactyl {
         })
     }
 
-    /// The same panel by the same connections and breaker, with a counter of its own.
+    /// The same panel by the same connections and breaker, with counters of its own.
     #[must_use]
     pub fn counting_anew(&self) -> Self {
         Self {
@@ -94,5 +94,12 @@ impl Pterodactyl {
     #[must_use]
     pub fn requests_made(&self) -> u64 {
         self.client.requests_made()
+    }
+
+    /// How long requests of all clones have waited, added up, because the panel's rate limit
+    /// had them wait.
+    #[must_use]
+    pub fn time_waited(&self) -> Duration {
+        self.client.time_waited()
     }
 }

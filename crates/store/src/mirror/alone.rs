@@ -4,13 +4,15 @@
 use super::merge_rows::Outcome;
 use super::page::PageCommit;
 use crate::error::StoreError;
-use crate::pool::Connection;
-use crate::tasks::TaskLease;
+use crate::pool::{Connection, Store};
+use crate::reconcile::main_table;
+use crate::tasks::{TaskLease, lock_task};
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 
-/// Counts the rows of a commit that is no part of a listing.
+/// Counts the rows of a commit that is no part of a listing. Those that a listing showed
+/// have been counted there, save for those that had to wait for their places.
 pub(super) async fn count(
     conn: &mut Connection,
     lease: &TaskLease,
@@ -26,17 +28,28 @@ pub(super) async fn count(
     merged.retain(|id| !failed.contains(id) && !replaced.contains(id));
     for (ids, failed) in [(merged, false), (failed, true)] {
         sql_query(
-            "INSERT INTO sync_read_alone (run_id, kind, remote_id, failed) \
-             SELECT $1, $2, id, $4 FROM unnest($3::bigint[]) AS id GROUP BY id \
-             ON CONFLICT (run_id, kind, remote_id) DO UPDATE SET failed = excluded.failed",
+            "INSERT INTO sync_read_alone (run_id, kind, remote_id, failed, fence) \
+             SELECT $1, $2, id, $4, $5 FROM unnest($3::bigint[]) AS id \
+             WHERE NOT EXISTS (SELECT 1 FROM sync_seen s \
+                 WHERE s.run_id = $1 AND s.kind = $2 AND id = ANY(s.remote_ids)) \
+               OR EXISTS (SELECT 1 FROM sync_replaced p \
+                 WHERE p.run_id = $1 AND p.resource = $6 AND p.remote_id = id) \
+             GROUP BY id ON CONFLICT (run_id, kind, remote_id) \
+             DO UPDATE SET failed = excluded.failed, fence = excluded.fence",
         )
         .bind::<SqlUuid, _>(lease.run_id.0)
         .bind::<Text, _>(page.kind.as_str())
         .bind::<Array<BigInt>, _>(ids)
         .bind::<Bool, _>(failed)
+        .bind::<BigInt, _>(lease.fence)
+        .bind::<Text, _>(main_table(page.kind))
         .execute(conn)
         .await?;
     }
+    sum(conn, lease).await
+}
+
+async fn sum(conn: &mut Connection, lease: &TaskLease) -> Result<(), StoreError> {
     sql_query(
         "UPDATE sync_tasks SET items_synced = c.synced, items_failed = c.failed, \
            items_total = c.synced, waits_for = NULL \
@@ -49,6 +62,45 @@ pub(super) async fn count(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+impl Store {
+    /// Forgets what was counted of rows when the last task began before and that is no more
+    /// so: rows that could not be read, and were not asked for any more; rows that have
+    /// been removed since.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn alone_settled(&self, lease: &TaskLease) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            lock_task(conn, lease).await?;
+            let mut forgotten = 0;
+            for kind in &lease.kinds {
+                forgotten += sql_query(format!(
+                    "WITH gone AS (DELETE FROM sync_read_alone a \
+                       WHERE a.run_id = $1 AND a.kind = $2 AND a.fence <> $3 \
+                         AND (a.failed OR NOT EXISTS (SELECT 1 FROM {table} m WHERE m.panel_id = $4 \
+                           AND m.remote_id = a.remote_id AND m.removed_at IS NULL)) RETURNING a.remote_id), \
+                     errors AS (DELETE FROM sync_errors e USING gone WHERE e.run_id = $1 AND e.kind = $2 \
+                       AND e.remote_id = gone.remote_id AND e.position IS NULL) \
+                     SELECT 1 FROM gone",
+                    table = main_table(*kind)
+                ))
+                .bind::<SqlUuid, _>(lease.run_id.0)
+                .bind::<Text, _>(kind.as_str())
+                .bind::<BigInt, _>(lease.fence)
+                .bind::<SqlUuid, _>(lease.panel_id.0)
+                .execute(conn)
+                .await?;
+            }
+            if forgotten > 0 {
+                sum(conn, lease).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
 }
 
 /// Forgets what was recorded of rows when the task read them before.

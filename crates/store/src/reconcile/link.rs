@@ -120,7 +120,7 @@ impl Store {
     }
 }
 
-fn main_table(kind: Kind) -> &'static str {
+pub(crate) fn main_table(kind: Kind) -> &'static str {
     match kind {
         Kind::Locations => "locations",
         Kind::Nodes => "nodes",

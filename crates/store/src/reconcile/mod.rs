@@ -7,7 +7,7 @@ mod missing;
 mod remove;
 mod resource;
 
-pub(crate) use link::link_allocations;
+pub(crate) use link::{link_allocations, main_table};
 pub use missing::Listing;
 pub use remove::Why;
 pub use resource::{Candidate, RemovalScope, Resource, ResourceCounts};

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 impl Store {
     /// Sums the tasks up into the run's row, unless that was done less than
-    /// `pace` ago, or the lease is lost. Answers the new row when it was written.
+    /// `pace` ago, or the lease was lost; a task that has ended had it. Answers the new row when it was written.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -34,7 +34,7 @@ impl Store {
              FROM (SELECT LEAST(COALESCE(sum(items_total), 0), 9000000000000000000)::bigint AS total, COALESCE(sum(items_synced), 0)::bigint AS synced, \
                      COALESCE(sum(items_failed), 0)::bigint AS failed, COALESCE(sum(requests), 0)::bigint AS requests \
                    FROM sync_tasks WHERE run_id = $1) t, \
-                  (SELECT id FROM sync_tasks WHERE id = $5 AND fence = $6 AND state = 'leased' FOR UPDATE) mine \
+                  (SELECT id FROM sync_tasks WHERE id = $5 AND fence = $6 FOR UPDATE) mine \
              WHERE r.id = $1 AND r.status = 'RUNNING' AND r.updated_at <= now() - make_interval(secs => $4) \
              RETURNING {columns}",
             columns = COLUMNS.split(", ").map(|name| format!("r.{}", name.trim())).collect::<Vec<_>>().join(", ")

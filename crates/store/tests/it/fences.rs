@@ -49,21 +49,26 @@ async fn nothing_is_written(stage: &Stage, lease: &TaskLease) {
         "kind_listed",
         store.kind_listed(lease, Kind::Locations, true).await,
     );
+    lost("alone_settled", store.alone_settled(lease).await);
     lost("run_finish", store.run_finish(lease, &ending, 1).await);
     lost("run_log", store.run_log(lease, "info", "late").await);
     store.task_waits(lease, "nothing").await.unwrap();
-    let progress = Progress {
-        step: "late".to_owned(),
-        message: "late".to_owned(),
-    };
-    let told = store.run_progress(lease, &progress, Duration::ZERO).await;
-    assert!(told.unwrap().is_none(), "progress was told without a lease");
     let written = "SELECT (SELECT count(*) FROM locations) + (SELECT count(*) FROM sync_seen) \
         + (SELECT count(*) FROM sync_held) + (SELECT count(*) FROM panel_kinds) \
         + (SELECT count(*) FROM sync_tasks WHERE kind = 'late' OR waits_for IS NOT NULL) \
         + (SELECT count(*) FROM sync_logs WHERE message = 'late') \
         + (SELECT count(*) FROM sync_runs WHERE step = 'late')";
     assert_eq!(stage.number(written).await, 0);
+}
+
+async fn tells_progress(stage: &Stage, lease: &TaskLease) -> bool {
+    let progress = Progress {
+        step: "late".to_owned(),
+        message: "late".to_owned(),
+    };
+    let store = &stage.store;
+    let told = store.run_progress(lease, &progress, Duration::ZERO).await;
+    told.unwrap().is_some()
 }
 
 #[tokio::test]
@@ -75,6 +80,7 @@ async fn a_lease_that_another_worker_took_over_writes_nothing() {
     assert_eq!(heir.task_id, late.task_id);
     assert!(heir.fence > late.fence);
     nothing_is_written(&stage, &late).await;
+    assert!(!tells_progress(&stage, &late).await);
     stage
         .store
         .commit_page(&heir, &locations([1]))
@@ -88,19 +94,25 @@ async fn a_cancelled_run_is_written_to_no_more() {
     let lease = stage.lease(Target::Full).await;
     stage.store.run_cancel(lease.run_id).await.unwrap();
     nothing_is_written(&stage, &lease).await;
+    assert!(!tells_progress(&stage, &lease).await);
     assert!(stage.claim().await.is_none());
 }
 
 #[tokio::test]
 async fn a_task_that_is_done_and_one_of_a_run_that_has_ended_is_written_to_no_more() {
-    for ended in [
-        "UPDATE sync_tasks SET state = 'done'",
-        "UPDATE sync_runs SET status = 'COMPLETED', completed_at = now()",
+    for (ended, tells) in [
+        // Its last note may have had to wait.
+        ("UPDATE sync_tasks SET state = 'done'", true),
+        (
+            "UPDATE sync_runs SET status = 'COMPLETED', completed_at = now()",
+            false,
+        ),
     ] {
         let stage = Stage::new().await;
         let lease = stage.lease(Target::Full).await;
         stage.execute(ended).await;
         nothing_is_written(&stage, &lease).await;
+        assert_eq!(tells_progress(&stage, &lease).await, tells);
     }
 }
 
@@ -110,6 +122,7 @@ async fn a_task_that_was_given_back_is_no_longer_the_givers() {
     let lease = stage.lease(Target::Full).await;
     stage.store.task_release(&lease).await.unwrap();
     nothing_is_written(&stage, &lease).await;
+    assert!(!tells_progress(&stage, &lease).await);
     let next = stage.claim().await.expect("the open task");
     assert_eq!(next.task_id, lease.task_id);
     assert_eq!(

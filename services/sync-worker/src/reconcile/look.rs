@@ -70,7 +70,7 @@ pub async fn own_address(
     })
 }
 
-/// Each answer gets the run further, however slowly they come.
+/// Each answer, and each that is given up, gets the run further, however slowly they come.
 async fn note(task: &Task, resource: Resource) {
     let message = format!("{}: second look", resource.table());
     task.pace
@@ -170,7 +170,9 @@ pub async fn all_ids(
     let mut first_total = None;
     let mut page = PageRequest { number: 1, size };
     loop {
-        let answer: Read = match read(task, &source, page).await {
+        let answer = read(task, &source, page).await;
+        note(task, resource).await;
+        let answer: Read = match answer {
             // The node has gone meanwhile, and takes its allocations along another time.
             Err(TaskError::Panel(PanelError::NotFound)) => return Ok(None),
             answer => answer.map_err(|error| {
@@ -186,7 +188,6 @@ pub async fn all_ids(
         if !constant {
             return Ok(None);
         }
-        note(task, resource).await;
         if !has_next(page, None, listing.total, listing.empty) {
             return Ok((ids.len() as u64 == listing.total).then_some(ids));
         }

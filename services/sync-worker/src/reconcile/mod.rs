@@ -102,6 +102,7 @@ pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
         let sentence = format!("{kind}: {reason}");
         store.run_log(&task.lease, "error", &sentence).await?;
     }
+    store.alone_settled(&task.lease).await?;
     let requests = u32::try_from(task.panel.requests_made()).unwrap_or(u32::MAX);
     let run = store
         .run_finish(&task.lease, &ending(&steps, &troubles, held), requests)
@@ -235,22 +236,21 @@ async fn merge_replacement(
 ) -> Result<(), TaskError> {
     // An egg is read with its nest.
     let nest = Candidate::unknown(candidate.scope, 0);
-    let (resource, row) = match resource {
+    let (asked, row) = match resource {
         Resource::Egg => (Resource::Nest, &nest),
         other => (other, candidate),
     };
-    match look::own_address(task, resource, row).await? {
-        Answer::There(rows) => merge_alone(task, resource, rows).await,
+    let id = candidate.remote_id;
+    match look::own_address(task, asked, row).await? {
+        Answer::There(rows) => merge_alone(task, asked, rows).await,
         Answer::Gone => Ok(()),
         Answer::Unclear(reason) => {
             let reason = format!("it takes another's place and cannot be read: {reason}");
-            report(
-                task,
-                resource,
-                RemovalScope::Panel,
-                vec![(row.remote_id, reason)],
-            )
-            .await
+            if resource == Resource::Egg {
+                // No item of its own: the nest that the listing showed has been counted.
+                return unlisted::warn(task, resource, &format!("{id}: {reason}")).await;
+            }
+            report(task, resource, RemovalScope::Panel, vec![(id, reason)]).await
         }
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod anew;
 mod deletion;
 mod doubt;
 mod events;

@@ -1,8 +1,8 @@
 //! A panel that stays without an answer here and answers elsewhere, and one that takes long.
 
 use crate::stage::{PATIENCE, Stage};
-use common::types::sync::{Kind, Target};
-use simulators::panel::{Effect, Fault, Faults, RequestRecord, Resource, State};
+use common::types::sync::Target;
+use simulators::panel::{Effect, Fault, Faults, State};
 use testkit::wait_for;
 
 /// What no panel answers by itself, and what may pass.
@@ -18,15 +18,6 @@ async fn without_a_user(settings: &[(&str, &str)]) -> Stage {
     stage.full().await;
     stage.panel.state(|state| assert!(state.remove_user(38)));
     stage
-}
-
-async fn asked_for_the_user(stage: &Stage, times: usize) {
-    wait_for("the question for the user", PATIENCE, async || {
-        let asked = stage.panel.requests();
-        let about_the_user = |asked: &&RequestRecord| asked.path_and_query.starts_with(USER);
-        (asked.iter().filter(about_the_user).count() >= times).then_some(())
-    })
-    .await;
 }
 
 async fn heals(stage: &Stage) {
@@ -118,49 +109,73 @@ async fn a_second_look_whose_answers_take_long_is_no_stall() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_last_task_that_begins_anew_counts_each_row_once() {
-    let mut stage = without_a_user(&[]).await;
+async fn whichever_listings_are_silent_the_others_prove_that_the_panel_answers() {
+    let stage = Stage::with(State::small(), &[("SYNC_STALL_SECONDS", "8")]).await;
+    stage.full().await;
     stage.panel.state(|state| assert!(state.remove_server(42)));
     stage.panel.faults(|faults| {
-        faults.empty.insert(Resource::Locations);
-        faults.add(Fault::new(Effect::EmptyServerError).on_exactly(SERVER));
-        // The last that is asked for.
-        let slow = Fault::new(Effect::Stall { seconds: 60.0 });
-        faults.add(slow.on_exactly(USER).times(2));
+        for listing in ["locations", "users"] {
+            let path = format!("/api/application/{listing}");
+            faults.add(Fault::new(TEAPOT).on_exactly(&path));
+        }
     });
-    let id = stage.trigger(Target::Full).await;
-    for time in 1..=2 {
-        asked_for_the_user(&stage, time).await;
-        stage.stop_workers().await;
-        stage.start_worker();
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    assert_eq!(run.status, "FAILED");
+    let error = run.error.unwrap();
+    for kind in ["locations: ", "users: "] {
+        assert!(error.contains(kind), "{error}");
     }
-    let run = stage.ended(id).await;
-    assert_eq!((&*run.status, run.items_failed), ("COMPLETED", 1));
-    let errors = stage.store.run_errors(id, 10).await.unwrap();
-    assert_eq!(errors.len(), 1);
-    let undisturbed = stage.full().await;
-    assert_eq!(run.items_synced, undisturbed.items_synced);
+    let live = "SELECT count(*) FROM servers WHERE remote_id = 42 AND removed_at IS NULL";
+    assert_eq!(stage.number(live).await, 0);
     heals(&stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_counts_the_requests_of_its_own_last_task_only() {
-    let stage = without_a_user(&[]).await;
-    let slow = Fault::new(Effect::Stall { seconds: 2.0 });
-    stage
-        .panel
-        .faults(|faults| faults.add(slow.on_exactly(USER)));
-    stage.panel.clear_requests();
-    let id = stage.trigger(Target::One(Kind::Users)).await;
-    asked_for_the_user(&stage, 1).await;
-    stage.sync(Target::One(Kind::Nests)).await;
-    let run = stage.ended(id).await;
-    let asked = stage.panel.requests();
-    let about_users = |path: &str| path.starts_with("/api/application/users");
-    let own = asked
-        .iter()
-        .filter(|request| about_users(&request.path_and_query));
-    assert_eq!(run.requests, i64::try_from(own.count()).unwrap());
+async fn second_listings_that_stay_silent_fail_their_kinds_and_no_other() {
+    let settings = [("SYNC_STALL_SECONDS", "8"), ("SYNC_SECOND_LOOK_ROWS", "0")];
+    let stage = without_a_user(&settings).await;
+    let node = stage.panel.state(|state| {
+        assert!(state.remove_server(42));
+        let mut free = state
+            .allocations
+            .values()
+            .filter(|row| row.server_id.is_none());
+        let (id, node) = free.next().map(|row| (row.id, row.node_id)).unwrap();
+        assert!(state.allocations.remove(&id).is_some());
+        node
+    });
+    let allocations = format!("nodes/{node}/allocations");
+    stage.panel.faults(|faults| {
+        // Planned and listed before.
+        for (listing, before) in [("servers", 2), ("users", 2), (&*allocations, 1)] {
+            let path = format!("/api/application/{listing}");
+            faults.add(Fault::new(TEAPOT).on_exactly(&path).after(before));
+        }
+    });
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    let error = run.error.unwrap();
+    for kind in [
+        "servers: a second listing",
+        "users: a second",
+        "allocations: a second",
+    ] {
+        assert!(error.contains(kind), "{error}");
+    }
+    heals(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_that_the_panel_ordered_to_wait_is_no_silence() {
+    let stage = Stage::with(State::small(), &[("SYNC_STALL_SECONDS", "8")]).await;
+    stage.full().await;
+    stage.panel.faults(|faults| {
+        for effect in [Effect::TooManyRequests { retry_after: 4 }, TEAPOT] {
+            let once = Fault::new(effect).on_exactly("/api/application/nodes/2/allocations");
+            faults.add(once.times(1));
+        }
+    });
+    stage.full().await;
+    stage.assert_mirrored().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,6 +197,31 @@ async fn what_is_noted_too_soon_is_shown_a_moment_later() {
                 .ok_or(shown)
         },
     )
+    .await;
+    stage.store.run_cancel(id).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_is_shown_while_one_listing_is_silent() {
+    let stage = Stage::with(State::small(), &[("SYNC_PROGRESS_PER_SECOND", "1")]).await;
+    stage.full().await;
+    let silent = Fault::new(Effect::Stall { seconds: 60.0 });
+    let listing = "/api/application/nodes/3/allocations";
+    stage
+        .panel
+        .faults(|faults| faults.add(silent.on_exactly(listing)));
+    let id = stage.trigger(Target::Full).await;
+    wait_for("what the other tasks have read", PATIENCE, async || {
+        let run = stage.store.run(id).await.unwrap().unwrap();
+        let read = format!(
+            "SELECT COALESCE(sum(items_synced), 0)::bigint FROM sync_tasks \
+             WHERE state = 'done' AND run_id = '{id}'"
+        );
+        let read = stage.number(&read).await;
+        (run.items_synced > 200 && run.items_synced == read)
+            .then_some(())
+            .ok_or(run.items_synced)
+    })
     .await;
     stage.store.run_cancel(id).await.unwrap();
 }
