@@ -80,8 +80,9 @@ impl Store {
     }
 
     /// Stores a session's new pair of tokens in place of the one of `generation`,
-    /// with the trail's line; once, however often it is asked. `false`: that pair is not
-    /// the session's any more, and neither is the new one.
+    /// with the trail's line; once, however often it is asked. A session that another
+    /// process took for lapsed, since Hytale did not know the old pair any more, goes on.
+    /// `false`: that pair is not the session's any more, and neither is the new one.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked; ask again.
@@ -97,8 +98,9 @@ impl Store {
         conn.transaction(async move |conn| {
             let rows: Vec<SessionRow> = sql_query(format!(
                 "UPDATE hytale_sessions SET session_token = $3, identity_token = $4, expires_at = $5, \
-                   generation = generation + 1, claimed_until = NULL, refreshed_at = now() \
-                 WHERE id = $1 AND generation = $2 AND state = 'active' RETURNING {COLUMNS}"
+                   generation = generation + 1, claimed_until = NULL, refreshed_at = now(), \
+                   state = 'active', ended_at = NULL \
+                 WHERE id = $1 AND generation = $2 AND state IN ('active', 'lapsed') RETURNING {COLUMNS}"
             ))
             .bind::<SqlUuid, _>(session.0)
             .bind::<BigInt, _>(generation)

@@ -5,5 +5,6 @@ mod pairs;
 mod refreshes;
 mod server_logs;
 mod sessions;
+mod sharing;
 mod stage;
 mod trail;

@@ -80,6 +80,51 @@ async fn of_two_processes_that_renew_one_session_the_slow_one_answers_what_the_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_the_loser_of_a_renewal_took_for_ended_goes_on_with_the_winners_pair() {
+    let stage = Stage::new().await;
+    let account = stage.login("one").await;
+    let made = stage.session(account, None).await;
+    stage
+        .execute("UPDATE hytale_sessions SET expires_at = now() + interval '9 minutes'")
+        .await;
+    stage
+        .hytale
+        .behaviour(|behaviour| behaviour.old_session_token_dies = true);
+    // The winner hears late, and its claim ends.
+    let slow = fault(Endpoint::SessionRefresh, Effect::Late { seconds: 1.0 });
+    stage.hytale.faults(|faults| faults.add(slow.times(1)));
+    let (custody, replica) = (stage.custody.clone(), stage.replica());
+    let renew = tokio::spawn(async move {
+        let (choice, origin) = (SessionChoice::default(), Origin::default());
+        custody.refresh_session(account, choice, &origin).await
+    });
+    testkit::wait_for("the winner's question", PATIENCE, async || {
+        (stage.asked(Endpoint::SessionRefresh) == 1).then_some(())
+    })
+    .await;
+    stage
+        .execute("UPDATE hytale_sessions SET claimed_until = now() - interval '1 second'")
+        .await;
+    let (choice, origin) = (SessionChoice::default(), Origin::default());
+    let lost = replica.refresh_session(account, choice, &origin).await;
+    assert!(
+        matches!(lost, Err(CustodyError::UnknownSession)),
+        "{lost:?}"
+    );
+    let renewed = renew.await.unwrap().unwrap();
+    assert_ne!(
+        renewed.session_token.expose_secret(),
+        made.session_token.expose_secret()
+    );
+    assert_eq!(stage.asked(Endpoint::SessionDelete), 0);
+    assert_eq!(stage.hytale.live_sessions("one"), 1);
+    assert_eq!(
+        stage.texts("SELECT state FROM hytale_sessions").await,
+        ["active"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_ends_with_the_first_of_what_its_reply_and_its_tokens_say() {
     let stage = Stage::new().await;
     let account = stage.login("one").await;

@@ -25,7 +25,7 @@ pub async fn add(
     let (id, owner) = place.into_inner();
     let (caller, owner) = (asking(&caller), principal(&owner)?);
     let account = state.custody.resolve(&caller, &id).await?;
-    state.custody.share(account, &owner, &caller.origin).await?;
+    state.custody.share(&caller, account, &owner).await?;
     Ok(Json(Done {
         success: true,
         message: "The account is shared".to_owned(),
@@ -45,10 +45,7 @@ pub async fn remove(
     let (id, owner) = place.into_inner();
     let (caller, owner) = (asking(&caller), principal(&owner)?);
     let account = state.custody.resolve(&caller, &id).await?;
-    state
-        .custody
-        .unshare(account, &owner, &caller.origin)
-        .await?;
+    state.custody.unshare(&caller, account, &owner).await?;
     Ok(Json(Done {
         success: true,
         message: "The account is no longer shared with this owner".to_owned(),
