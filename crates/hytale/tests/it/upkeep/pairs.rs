@@ -2,11 +2,13 @@
 
 use super::stage::Stage;
 use common::types::caller::Origin;
-use hytale::custody::{CustodyError, SessionChoice};
+use common::types::hytale::HytaleAccount;
+use hytale::custody::{CustodyError, GameSession, SessionChoice};
 use hytale::verify::VerifyError;
 use secrecy::ExposeSecret;
 use simulators::hytale::{Effect, Endpoint, Fault, TokenFlaw};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -34,6 +36,32 @@ async fn a_pair_is_not_renewed_while_nobody_could_prove_the_new_one() {
     assert_eq!(stage.asked(Endpoint::SessionRefresh), 0);
 }
 
+/// A renewal that hears late, and whose claim is over by then.
+async fn slow_renewal(
+    stage: &Stage,
+    account: HytaleAccount,
+    effect: Effect,
+) -> JoinHandle<Result<GameSession, CustodyError>> {
+    stage
+        .execute("UPDATE hytale_sessions SET expires_at = now() + interval '9 minutes'")
+        .await;
+    let slow = fault(Endpoint::SessionRefresh, effect).times(1);
+    stage.hytale.faults(|faults| faults.add(slow));
+    let custody = stage.custody.clone();
+    let renewal = tokio::spawn(async move {
+        let (choice, origin) = (SessionChoice::default(), Origin::default());
+        custody.refresh_session(account, choice, &origin).await
+    });
+    testkit::wait_for("the slow one's question", PATIENCE, async || {
+        (stage.asked(Endpoint::SessionRefresh) == 1).then_some(())
+    })
+    .await;
+    stage
+        .execute("UPDATE hytale_sessions SET claimed_until = now() - interval '1 second'")
+        .await;
+    renewal
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_processes_that_renew_one_session_the_slow_one_answers_what_the_other_got() {
     // Hytale hears the slow one before the other, or after it.
@@ -41,24 +69,9 @@ async fn of_two_processes_that_renew_one_session_the_slow_one_answers_what_the_o
         let stage = Stage::new().await;
         let account = stage.login("one").await;
         let made = stage.session(account, None).await;
-        stage
-            .execute("UPDATE hytale_sessions SET expires_at = now() + interval '9 minutes'")
-            .await;
         let late = matches!(effect, Effect::Late { .. });
-        let slow = fault(Endpoint::SessionRefresh, effect).times(1);
-        stage.hytale.faults(|faults| faults.add(slow));
-        let (custody, replica) = (stage.custody.clone(), stage.replica());
-        let renew = tokio::spawn(async move {
-            let (choice, origin) = (SessionChoice::default(), Origin::default());
-            custody.refresh_session(account, choice, &origin).await
-        });
-        testkit::wait_for("the slow one's question", PATIENCE, async || {
-            (stage.asked(Endpoint::SessionRefresh) == 1).then_some(())
-        })
-        .await;
-        stage
-            .execute("UPDATE hytale_sessions SET claimed_until = now() - interval '1 second'")
-            .await;
+        let renewal = slow_renewal(&stage, account, effect).await;
+        let replica = stage.replica();
         let expected = if late {
             // As if Hytale had taken the old token once more.
             stage
@@ -70,7 +83,7 @@ async fn of_two_processes_that_renew_one_session_the_slow_one_answers_what_the_o
             let renewed = replica.refresh_session(account, choice, &origin).await;
             renewed.unwrap()
         };
-        let answered = renew.await.unwrap().unwrap();
+        let answered = renewal.await.unwrap().unwrap();
         let tokens = [answered.session_token, expected.session_token];
         let [answered, expected] = tokens.each_ref().map(ExposeSecret::expose_secret);
         assert_eq!(answered, expected);
@@ -85,33 +98,17 @@ async fn a_session_that_the_loser_of_a_renewal_took_for_ended_goes_on_with_the_w
     let account = stage.login("one").await;
     let made = stage.session(account, None).await;
     stage
-        .execute("UPDATE hytale_sessions SET expires_at = now() + interval '9 minutes'")
-        .await;
-    stage
         .hytale
         .behaviour(|behaviour| behaviour.old_session_token_dies = true);
-    // The winner hears late, and its claim ends.
-    let slow = fault(Endpoint::SessionRefresh, Effect::Late { seconds: 1.0 });
-    stage.hytale.faults(|faults| faults.add(slow.times(1)));
-    let (custody, replica) = (stage.custody.clone(), stage.replica());
-    let renew = tokio::spawn(async move {
-        let (choice, origin) = (SessionChoice::default(), Origin::default());
-        custody.refresh_session(account, choice, &origin).await
-    });
-    testkit::wait_for("the winner's question", PATIENCE, async || {
-        (stage.asked(Endpoint::SessionRefresh) == 1).then_some(())
-    })
-    .await;
-    stage
-        .execute("UPDATE hytale_sessions SET claimed_until = now() - interval '1 second'")
-        .await;
+    let renewal = slow_renewal(&stage, account, Effect::Late { seconds: 1.0 }).await;
+    let replica = stage.replica();
     let (choice, origin) = (SessionChoice::default(), Origin::default());
     let lost = replica.refresh_session(account, choice, &origin).await;
     assert!(
         matches!(lost, Err(CustodyError::UnknownSession)),
         "{lost:?}"
     );
-    let renewed = renew.await.unwrap().unwrap();
+    let renewed = renewal.await.unwrap().unwrap();
     assert_ne!(
         renewed.session_token.expose_secret(),
         made.session_token.expose_secret()
