@@ -4,6 +4,7 @@
 use crate::connection::{Cache, CacheError, count};
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{FromRedisValue, ScriptInvocation};
+use futures_util::future::BoxFuture;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -25,6 +26,13 @@ struct Inner {
     connecting: Mutex<()>,
 }
 
+/// No answer, or none in time.
+pub(crate) struct Unanswered<T> {
+    pub(crate) error: CacheError,
+    /// The answer to a question that is under way all the same: Redis may act on it yet.
+    pub(crate) late: Option<BoxFuture<'static, Result<T, CacheError>>>,
+}
+
 impl Line {
     /// Each operation, connecting included, has `patience`.
     pub(crate) fn new(cache: &Cache, patience: Duration, home: Handle) -> Self {
@@ -38,25 +46,27 @@ impl Line {
     }
 
     /// Runs a script; `name` is for the metrics.
-    pub(crate) async fn script<T: FromRedisValue>(
+    pub(crate) async fn script<T: FromRedisValue + Send + 'static>(
         &self,
         name: &'static str,
-        invocation: &ScriptInvocation<'_>,
-    ) -> Result<T, CacheError> {
-        let work = async {
-            let mut connection = self.connection().await?;
+        invocation: ScriptInvocation<'static>,
+    ) -> Result<T, Unanswered<T>> {
+        let line = self.clone();
+        let mut work: BoxFuture<'static, Result<T, CacheError>> = Box::pin(async move {
+            let mut connection = line.connection().await?;
             let answer = invocation.invoke_async(&mut connection).await;
             answer.map_err(CacheError::Command)
+        });
+        let (result, late) = match timeout(self.0.patience, &mut work).await {
+            Ok(result) => (result, None),
+            Err(_) => (Err(CacheError::Timeout), Some(work)),
         };
-        let result = timeout(self.0.patience, work)
-            .await
-            .unwrap_or(Err(CacheError::Timeout));
         count(name, &result);
-        if result.is_err() {
+        result.map_err(|error| {
             // Whatever is wrong with it, the next one may be better.
             self.keep(None);
-        }
-        result
+            Unanswered { error, late }
+        })
     }
 
     /// Opens it, so that the first to need it need not wait.

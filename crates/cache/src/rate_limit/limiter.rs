@@ -3,7 +3,8 @@
 //! While Redis answers, one bucket is shared by all processes: exact to the request
 //! ([`RateLimiter::take`]), or served from leases of tokens that are held here
 //! ([`RateLimiter::take_leased`]). What Redis does not decide in time is decided here:
-//! each process then holds its share of the limit.
+//! each process then holds its share of the limit. What it grants after that is given
+//! back.
 
 use super::ahead::Ahead;
 use super::breaker::Breaker;
@@ -11,8 +12,9 @@ use super::bucket::Bucket;
 use super::lease::largest;
 use super::leases::{Leases, Rest, Taken};
 use super::{Answer, RateDecision, RateRule, Told, Wish, ask};
-use crate::connection::Cache;
-use crate::line::Line;
+use crate::connection::{Cache, CacheError};
+use crate::line::{Line, Unanswered};
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use moka::sync::Cache as Buckets;
 use slog::{Logger, info, warn};
@@ -107,7 +109,7 @@ impl RateLimiter {
     /// does not hear of it, it comes back by itself, as if it had been used.
     pub async fn give_back(&self, name: &str, rule: RateRule, given: Ruling) {
         if given.shared {
-            self.0.ask_one(name, rule, -1).await;
+            self.0.put_back(name, rule, 1).await;
         } else {
             self.0.here(name, rule, -1);
         }
@@ -227,6 +229,25 @@ async fn renew_all(inner: Arc<Inner>, names: Vec<Arc<str>>) {
     inner.give_back(surplus).await;
 }
 
+/// Gives back what Redis grants after it was decided here: it would count twice.
+fn refuse(
+    inner: Arc<Inner>,
+    late: BoxFuture<'static, Result<Vec<Told>, CacheError>>,
+    mut rests: Vec<Rest>,
+) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        // Redis has the time of any other operation for it.
+        let Ok(told) = late.await else {
+            return;
+        };
+        for (rest, told) in rests.iter_mut().zip(told) {
+            rest.tokens = Answer::of(told).granted;
+        }
+        rests.retain(|rest| rest.tokens > 0);
+        inner.give_back(rests).await;
+    })
+}
+
 /// Makes ready, and gives idle leases back for as long as there is a limiter.
 async fn sweep(inner: Weak<Inner>) {
     if let Some(line) = inner.upgrade().map(|inner| inner.line.clone()) {
@@ -246,28 +267,42 @@ async fn sweep(inner: Weak<Inner>) {
 
 impl Inner {
     /// What one shared bucket says, if Redis says it in time.
-    async fn ask_one(&self, name: &str, rule: RateRule, wanted: i64) -> Option<Answer> {
+    async fn ask_one(self: &Arc<Self>, name: &str, rule: RateRule, wanted: i64) -> Option<Answer> {
         let wish = Wish { name, rule, wanted };
         self.ask(&[wish]).await?.pop()
     }
 
     /// What the shared buckets say, each to its wish, if Redis says it in time.
-    async fn ask(&self, wishes: &[Wish<'_>]) -> Option<Vec<Answer>> {
+    async fn ask(self: &Arc<Self>, wishes: &[Wish<'_>]) -> Option<Vec<Answer>> {
         if wishes.is_empty() || !self.breaker.enter(Instant::now()) {
             return None;
         }
+        self.tell(wishes).await
+    }
+
+    /// As [`ask`](Self::ask), whatever the breaker says.
+    async fn tell(self: &Arc<Self>, wishes: &[Wish<'_>]) -> Option<Vec<Answer>> {
         let asked = ask(&self.cache, wishes);
-        match self.line.script::<Vec<Told>>("rate_limit", &asked).await {
+        match self.line.script::<Vec<Told>>("rate_limit", asked).await {
             Ok(told) => {
                 if self.breaker.answered() {
                     info!(self.log, "Redis is back: rate limits are shared");
                 }
                 Some(told.into_iter().map(Answer::of).collect())
             }
-            Err(error) => {
+            Err(Unanswered { error, late }) => {
                 if self.breaker.failed(Instant::now()) {
                     warn!(self.log, "Redis is away: each process holds its share of the rate limits";
                         "error" => %error);
+                }
+                if let Some(late) = late {
+                    let rests = wishes.iter().map(|wish| Rest {
+                        name: wish.name.into(),
+                        rule: wish.rule,
+                        tokens: 0,
+                    });
+                    let rests = rests.collect();
+                    self.home.spawn(refuse(Arc::clone(self), late, rests));
                 }
                 None
             }
@@ -275,13 +310,20 @@ impl Inner {
     }
 
     /// What Redis does not take back comes back by itself, as if it had been used.
-    async fn give_back(&self, rests: Vec<Rest>) {
+    async fn give_back(self: &Arc<Self>, rests: Vec<Rest>) {
         stream::iter(rests)
             .for_each_concurrent(GIVEN_BACK_AT_ONCE, async |rest| {
-                let tokens = -i64::from(rest.tokens);
-                self.ask_one(&rest.name, rest.rule, tokens).await;
+                self.put_back(&rest.name, rest.rule, rest.tokens).await;
             })
             .await;
+    }
+
+    /// Gives tokens back to a shared bucket, also while Redis is left alone: they are few,
+    /// and lost if it does not hear of them.
+    async fn put_back(self: &Arc<Self>, name: &str, rule: RateRule, tokens: u32) {
+        let wanted = -i64::from(tokens);
+        let wish = Wish { name, rule, wanted };
+        self.tell(&[wish]).await;
     }
 
     /// This process' share of the limit decides.

@@ -1,10 +1,10 @@
 //! Generous limits, served from leases.
 
-use crate::{PATIENCE, client, client_at};
+use crate::{PATIENCE, client, proxied};
 use cache::{Cache, RateLimiter, RateRule};
 use futures_util::future::join_all;
 use std::time::{Duration, Instant};
-use testkit::{Proxy, TestRedis, test_logger, wait_for};
+use testkit::{TestRedis, test_logger, wait_for};
 
 /// A lease of it is 20 tokens; while a test runs, hardly any come back.
 const RULE: RateRule = RateRule {
@@ -166,13 +166,7 @@ async fn another_capacity_counts_at_once_whatever_was_used() {
 #[tokio::test]
 async fn without_redis_what_is_held_is_used_and_then_each_has_its_share() {
     let redis = TestRedis::new();
-    let server = redis
-        .url()
-        .trim_start_matches("redis://")
-        .trim_end_matches('/');
-    let server = server.split('/').next().unwrap().to_owned();
-    let proxy = Proxy::start(server).await;
-    let through = client_at(&redis, &format!("redis://{}", proxy.address()));
+    let (proxy, through) = proxied(&redis).await;
     let limiter = RateLimiter::new(through, 2, Duration::from_secs(5), &test_logger());
     assert_eq!(taken(&limiter, 100).await, 100);
     proxy.cut();

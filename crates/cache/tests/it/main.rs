@@ -15,7 +15,7 @@ mod rate_limit;
 
 use cache::{Cache, Settings};
 use std::time::Duration;
-use testkit::TestRedis;
+use testkit::{Proxy, TestRedis};
 
 /// Long enough for a loaded machine, short enough to notice a hang.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,4 +33,16 @@ fn client_at(redis: &TestRedis, url: &str) -> Cache {
         ..Settings::new(url.to_owned().into())
     };
     Cache::connect(&settings).unwrap()
+}
+
+/// The same through a proxy, which can cut the way.
+async fn proxied(redis: &TestRedis) -> (Proxy, Cache) {
+    let server = redis
+        .url()
+        .trim_start_matches("redis://")
+        .trim_end_matches('/');
+    let server = server.split('/').next().unwrap().to_owned();
+    let proxy = Proxy::start(server).await;
+    let cache = client_at(redis, &format!("redis://{}", proxy.address()));
+    (proxy, cache)
 }

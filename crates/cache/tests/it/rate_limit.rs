@@ -1,7 +1,8 @@
-use crate::{PATIENCE, client, client_at};
+use crate::{PATIENCE, client, client_at, proxied};
 use cache::{RateLimiter, RateRule};
+use deadpool_redis::redis::{Client, cmd};
 use std::time::Duration;
-use testkit::{TestRedis, wait_for};
+use testkit::{Proxy, TestRedis, wait_for};
 
 #[tokio::test]
 async fn a_full_bucket_lets_its_capacity_through_and_then_names_the_wait() {
@@ -106,4 +107,57 @@ async fn without_redis_each_process_holds_its_share_and_decides_at_once() {
     assert_eq!(granted, STRICT.capacity / 2);
     // The silent Redis was waited for once a second at most, 20 ms each.
     assert!(started.elapsed() < PATIENCE, "not the timeout each time");
+}
+
+/// A limiter that a proxy can part from Redis.
+async fn parted(redis: &TestRedis) -> (Proxy, RateLimiter) {
+    let (proxy, cache) = proxied(redis).await;
+    let wait = Duration::from_millis(500);
+    (
+        proxy,
+        RateLimiter::new(cache, 2, wait, &testkit::test_logger()),
+    )
+}
+
+/// Waits until the bucket has been changed after `before`, and about so much of it is used;
+/// says when it was changed.
+async fn wait_until_used(redis: &TestRedis, expected: f64, before: u64) -> u64 {
+    let client = Client::open(redis.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let key = format!("{}rate:login", redis.prefix());
+    let read = cmd("HMGET").arg(key).arg("used").arg("at").to_owned();
+    wait_for("the bucket", PATIENCE, async || {
+        let (used, at): (Option<f64>, Option<u64>) =
+            read.query_async(&mut connection).await.unwrap();
+        match (used, at) {
+            (Some(used), Some(at)) if at > before && (used - expected).abs() < 0.5 => Ok(at),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_redis_grants_too_late_is_given_back() {
+    let redis = TestRedis::new();
+    let (proxy, limiter) = parted(&redis).await;
+    assert!(limiter.take("login", STRICT).await.shared);
+    let taken = wait_until_used(&redis, 1.0, 0).await;
+    proxy.silence();
+    assert!(!limiter.take("login", STRICT).await.shared);
+    proxy.mend();
+    wait_until_used(&redis, 1.0, taken).await;
+}
+
+#[tokio::test]
+async fn what_redis_gave_is_given_back_also_while_it_is_left_alone() {
+    let redis = TestRedis::new();
+    let (proxy, limiter) = parted(&redis).await;
+    let ruling = limiter.take("login", STRICT).await;
+    assert!(ruling.shared);
+    proxy.cut();
+    assert!(!limiter.take("login", STRICT).await.shared);
+    proxy.mend();
+    limiter.give_back("login", STRICT, ruling).await;
+    wait_until_used(&redis, 0.0, 0).await;
 }
