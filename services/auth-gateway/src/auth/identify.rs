@@ -16,7 +16,7 @@ use store::ValidApiKey;
 use super::bearers::Bearer;
 use super::origin::origin;
 use super::verdicts::{NoVerdict, Refused};
-use crate::limits;
+use crate::limits::{self, NoAttempt};
 use crate::refusals::Reason;
 use crate::state::State;
 
@@ -99,12 +99,14 @@ async fn try_out(
     let attempt = if credentials.are_no_guess(state) {
         None
     } else {
-        let attempt = state.limits.attempt(&address).await;
-        Some(attempt.inspect_err(|_| {
-            state
-                .refusals
-                .note(Reason::TooManyCredentials, origin.clone());
-        })?)
+        match state.limits.attempt(&address).await {
+            Ok(attempt) => Some(attempt),
+            Err(NoAttempt::NoTurn) => return Ok(Identity::Unchecked(NoVerdict::Late)),
+            Err(NoAttempt::TooMany(refusal)) => {
+                state.refusals.note(Reason::TooManyCredentials, origin);
+                return Err(refusal);
+            }
+        }
     };
     let (credentials, state) = (credentials.clone(), state.clone());
     // A task of its own: who hangs up does not take along what is to be given back.
@@ -113,7 +115,7 @@ async fn try_out(
         match (attempt, &identity) {
             (None, Identity::Refused(_)) => {
                 // Refused it is already; the next one may not be looked at.
-                let _counted = state.limits.attempt(&address).await;
+                let _counted = state.limits.count_attempt(&address).await;
             }
             (None, _) | (Some(_), Identity::Refused(_)) => {}
             (Some(attempt), _) => state.limits.attempt_did_not_fail(&address, attempt).await,

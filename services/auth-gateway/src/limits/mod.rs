@@ -7,35 +7,35 @@
 //! whatever it is: the fields are kept for the request being answered and written by
 //! [`write_headers`].
 
+mod attempts;
 mod figures;
 mod general;
 mod granted;
 mod headers;
 mod policy;
 
-use cache::{RateLimiter, Ruling};
+use cache::RateLimiter;
 use common::types::caller::Principal;
 use common::types::hytale::HytaleAccount;
 use runtime::config::LimitsConfig;
 use runtime::http::ApiError;
 
+pub use attempts::NoAttempt;
 pub use common::types::limit::Limit;
 pub use general::{address, count_all};
 pub use granted::Granted;
 pub use headers::{EXPOSED, write_headers};
 
+use attempts::Turns;
 use figures::Figures;
 use policy::Quota;
-
-/// Credentials that are being tried, and who has counted them.
-#[derive(Debug)]
-pub struct Attempt(Ruling);
 
 /// Takes from the buckets.
 pub struct Limits {
     limiter: RateLimiter,
     config: LimitsConfig,
     granted: Granted,
+    turns: Turns,
     figures: Figures,
 }
 
@@ -46,6 +46,7 @@ impl Limits {
             limiter,
             config,
             granted,
+            turns: Turns::new(),
             figures: Figures::default(),
         }
     }
@@ -111,42 +112,6 @@ impl Limits {
             ),
             ruling.decision.retry_after,
         ))
-    }
-
-    /// Counts credentials that an address tries, as if they were not good. Taken before
-    /// they are looked at, so that many at once are no more than one by one.
-    ///
-    /// # Errors
-    /// 429 where that address has tried too many that were not good.
-    pub async fn attempt(&self, address: &str) -> Result<Attempt, ApiError> {
-        let (limit, quota) = self.attempts(address);
-        let ruling = self
-            .limiter
-            .take(&bucket(limit, address), quota.rule())
-            .await;
-        if ruling.decision.allowed {
-            return Ok(Attempt(ruling));
-        }
-        self.figures.count(limit, quota, ruling);
-        headers::keep(limit, quota, ruling.decision);
-        Err(ApiError::rate_limited(
-            "Too many credentials from this address were not good",
-            ruling.decision.retry_after,
-        ))
-    }
-
-    /// The credentials of an [`attempt`](Self::attempt) were good, or nobody could tell.
-    pub async fn attempt_did_not_fail(&self, address: &str, attempt: Attempt) {
-        let (limit, quota) = self.attempts(address);
-        self.limiter
-            .give_back(&bucket(limit, address), quota.rule(), attempt.0)
-            .await;
-    }
-
-    fn attempts(&self, address: &str) -> (Limit, Quota) {
-        let limit = Limit::FailedCredentials;
-        let granted = self.granted.of(limit, address, None);
-        (limit, Quota::configured(limit, &self.config).or(granted))
     }
 
     /// Gives back what is held of the buckets, because the gateway ends.

@@ -119,6 +119,30 @@ async fn good_credentials_count_nothing_however_many_there_are() {
 }
 
 #[tokio::test]
+async fn many_good_credentials_at_once_refuse_nobody() {
+    let gateway = start().await;
+    let replica = gateway.replica().await;
+    let mut keys = Vec::new();
+    for number in 0..8 * CEILING {
+        keys.push(
+            gateway
+                .key(&format!("client {number}"), [Scope::Read])
+                .await,
+        );
+    }
+    let calls = keys.iter().enumerate().map(async |(number, key)| {
+        let url = [&gateway.url, &replica.url][number % 2];
+        status(with_key(&gateway, url, key)).await
+    });
+    let answers = join_all(calls).await;
+    assert!(
+        answers.iter().all(|status| *status == StatusCode::OK),
+        "{answers:?}"
+    );
+    exhaust(&gateway).await;
+}
+
+#[tokio::test]
 async fn each_address_has_a_ceiling_of_its_own_and_an_ipv6_network_one_for_all() {
     let gateway = start().await;
     let from = async |address: &str| {
