@@ -117,7 +117,7 @@ impl Limits {
 
     fn attempts(&self, address: &str) -> (Limit, Quota) {
         let limit = Limit::FailedCredentials;
-        let granted = self.granted.of(limit, address, None);
+        let granted = self.granted.of(limit, address);
         (limit, Quota::configured(limit, &self.config).or(granted))
     }
 }

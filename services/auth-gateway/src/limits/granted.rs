@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use common::types::caller::Principal;
 use common::types::limit::Limit;
 use slog::{Logger, info, warn};
 use store::{RateLimitRow, Store};
@@ -34,11 +33,10 @@ impl Granted {
         Self { known, looking }
     }
 
-    /// How many requests were granted to a bucket's subject or, failing that, to whoever
-    /// asks.
-    pub fn of(&self, limit: Limit, subject: &str, caller: Option<&Principal>) -> Option<u32> {
+    /// How many requests were granted to somebody.
+    pub fn of(&self, limit: Limit, subject: &str) -> Option<u32> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        of(&known, limit, subject, caller)
+        of(&known, limit, subject)
     }
 }
 
@@ -48,12 +46,8 @@ impl Drop for Granted {
     }
 }
 
-fn of(known: &Known, limit: Limit, subject: &str, caller: Option<&Principal>) -> Option<u32> {
-    let subjects = known.get(&limit)?;
-    let granted = subjects.get(subject);
-    granted
-        .or_else(|| subjects.get(&caller?.to_string()))
-        .copied()
+fn of(known: &Known, limit: Limit, subject: &str) -> Option<u32> {
+    known.get(&limit)?.get(subject).copied()
 }
 
 async fn look(store: Store, known: Arc<RwLock<Known>>, log: Logger) {
@@ -114,19 +108,15 @@ mod tests {
     }
 
     #[test]
-    fn what_an_account_was_granted_goes_before_what_its_caller_was() {
+    fn what_is_granted_is_for_one_limit_and_one_subject() {
         let known = read(&[
             row("game-session", "an account", 100),
-            row("game-session", "service", 50),
             row("key", "service", 7),
         ]);
-        let caller = Some(&Principal::Service);
-        let game_session = |subject| of(&known, Limit::GameSession, subject, caller);
-        assert_eq!(game_session("an account"), Some(100));
-        assert_eq!(game_session("another"), Some(50));
-        assert_eq!(of(&known, Limit::GameSession, "another", None), None);
-        assert_eq!(of(&known, Limit::Key, "service", None), Some(7));
-        assert_eq!(of(&known, Limit::Bearer, "service", caller), None);
+        assert_eq!(of(&known, Limit::GameSession, "an account"), Some(100));
+        assert_eq!(of(&known, Limit::GameSession, "service"), None);
+        assert_eq!(of(&known, Limit::Key, "service"), Some(7));
+        assert_eq!(of(&known, Limit::Bearer, "service"), None);
     }
 
     #[test]

@@ -54,6 +54,9 @@ impl Limits {
     /// Takes one request from an account's bucket. The caller has proved its right to
     /// the account.
     ///
+    /// What the caller was granted holds where the account was granted nothing, and is
+    /// counted apart: one owner that asks a thousand times keeps no other waiting.
+    ///
     /// # Errors
     /// As [`take`](Self::take).
     pub async fn of_account(
@@ -62,11 +65,14 @@ impl Limits {
         account: HytaleAccount,
         caller: &Principal,
     ) -> Result<(), ApiError> {
+        let caller = caller.to_string();
         // An operator names an account by Hytale's id, whichever world it is in.
-        let granted = self
-            .granted
-            .of(limit, &account.id.to_string(), Some(caller));
-        self.take_one(limit, &account.to_string(), granted).await
+        let of_account = self.granted.of(limit, &account.id.to_string());
+        let (subject, granted) = match (of_account, self.granted.of(limit, &caller)) {
+            (None, Some(own)) => (format!("{account}:{caller}"), Some(own)),
+            (granted, _) => (account.to_string(), granted),
+        };
+        self.take_one(limit, &subject, granted).await
     }
 
     /// Takes one request from the bucket of `subject`: a principal, an account, a
@@ -81,7 +87,8 @@ impl Limits {
         subject: &str,
         caller: Option<&Principal>,
     ) -> Result<(), ApiError> {
-        let granted = self.granted.of(limit, subject, caller);
+        let of_caller = || self.granted.of(limit, &caller?.to_string());
+        let granted = self.granted.of(limit, subject).or_else(of_caller);
         self.take_one(limit, subject, granted).await
     }
 

@@ -304,6 +304,38 @@ async fn a_limit_of_an_account_is_raised_and_lowered_within_seconds_on_every_rep
 }
 
 #[tokio::test]
+async fn what_one_caller_was_granted_uses_up_nothing_of_the_others() {
+    let more = vec![("LIMITS_GAME_SESSION", "2".to_owned())];
+    let stage = Stage::with(simulators::hytale::Options::default(), more).await;
+    let shared = stage.host().await;
+    let spare = stage.login_as("many", "spare").await;
+    let gateway = &stage.gateway;
+    let scopes = [Scope::Hytale, Scope::HytaleAll];
+    let other = gateway.key("another", scopes).await;
+    let ask = async |key: &str, login: &Value| {
+        let url = format!("{}/api/hytale/profiles", gateway.url);
+        let request = gateway.client.post(url).header("X-API-Key", key);
+        send(request.json(&json!({ "account_id": login["account_id"] }))).await
+    };
+    let service = Subject::Principal(Principal::Service);
+    let by = operator();
+    let granted = gateway
+        .store
+        .rate_limit_set(Limit::GameSession, &service, 100, &by);
+    granted.await.unwrap();
+    wait_for("the raised limit", PATIENCE, async || {
+        let answer = ask(crate::gateway::KEY, &spare).await;
+        (field(&answer, "x-ratelimit-limit") == "100").then_some(())
+    })
+    .await;
+    for _ in 0..50 {
+        let answer = ask(crate::gateway::KEY, &shared).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+    assert_eq!(ask(&other, &shared).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn every_limited_operation_documents_the_refusal_and_the_fields() {
     let document = auth_gateway::openapi::document();
     for (path, item) in document["paths"].as_object().unwrap() {
