@@ -27,6 +27,20 @@ pub struct BegunLogin {
 }
 
 impl Custody {
+    /// Whether somebody without credentials may begin a login now: asked before anything is
+    /// counted against them, and before Hytale is asked for a code that could not be kept.
+    /// What holds is said by [`begin_login`](Self::begin_login).
+    ///
+    /// # Errors
+    /// [`CustodyError::TooManyLogins`], or when PostgreSQL cannot be asked.
+    pub async fn room_for_strangers(&self) -> Result<(), CustodyError> {
+        let most = self.0.settings.strangers_logins;
+        let room = self
+            .store()
+            .hytale_flow_room(self.environment(), self.now(), most);
+        self.has_room(room.await?)
+    }
+
     /// Begins a login. `name` is what the caller calls the account; it counts only
     /// with a principal, who alone may poll the login then.
     ///
@@ -40,14 +54,6 @@ impl Custody {
     ) -> Result<BegunLogin, CustodyError> {
         // Whoever cannot keep tokens does not ask for them.
         self.vault().await?;
-        let most = self.0.settings.strangers_logins;
-        if principal.is_none() {
-            // No code is asked for that could not be kept.
-            let room = self
-                .store()
-                .hytale_flow_room(self.environment(), self.now(), most);
-            self.has_room(room.await?)?;
-        }
         let vendor = self.vendor().clone();
         let code = self
             .detach(async move { vendor.device_code().await.map_err(CustodyError::Vendor) })
@@ -64,6 +70,7 @@ impl Custody {
             begun_at: now,
             expires_at: now + expires_in,
         };
+        let most = self.0.settings.strangers_logins;
         self.has_room(self.store().hytale_flow_begin(&flow, most).await?)?;
         info!(self.log(), "a device login has begun"; "login" => flow.id.to_string());
         Ok(BegunLogin {

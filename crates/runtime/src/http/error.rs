@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 
 use super::request_id::{self, RequestId};
 
+/// When to come back for what is away.
+const A_MOMENT: Duration = Duration::from_secs(5);
+
 /// An error as a caller sees it, with the cause that only the log sees.
 #[derive(Debug)]
 pub struct ApiError {
@@ -59,7 +62,7 @@ impl ApiError {
 
     /// 400: the request cannot be understood.
     pub fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+        Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
     }
 
     /// 401: who is calling is not known.
@@ -92,12 +95,15 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message).after(retry_after)
     }
 
-    /// 503: something that this service needs is away; `cause` is logged.
+    /// 503: something that this service needs is away, and the same request may succeed
+    /// in a moment; `cause` is logged.
     pub fn unavailable(
         message: impl Into<String>,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message).because(cause)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_ERROR", message)
+            .after(A_MOMENT)
+            .because(cause)
     }
 
     /// 500: our fault; `cause` is logged and the caller learns nothing of it.
@@ -110,7 +116,7 @@ impl ApiError {
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {
         let (code, message) = match status {
-            StatusCode::BAD_REQUEST => ("BAD_REQUEST", "The request cannot be understood"),
+            StatusCode::BAD_REQUEST => ("INVALID_REQUEST", "The request cannot be understood"),
             StatusCode::UNAUTHORIZED => ("UNAUTHORIZED", "Credentials are required"),
             StatusCode::FORBIDDEN => ("FORBIDDEN", "This is not allowed"),
             StatusCode::NOT_FOUND => ("ENDPOINT_NOT_FOUND", "There is nothing at this address"),
@@ -122,9 +128,11 @@ impl ApiError {
                 ("REQUEST_TIMEOUT", "The request did not arrive in time")
             }
             StatusCode::PAYLOAD_TOO_LARGE => ("PAYLOAD_TOO_LARGE", "The body is too large"),
-            StatusCode::SERVICE_UNAVAILABLE => ("UNAVAILABLE", "The service is not available now"),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                ("SERVICE_ERROR", "The service is not available now")
+            }
             _ if status.is_client_error() => ("REQUEST_REFUSED", "The request was refused"),
-            _ => ("INTERNAL_ERROR", "Something went wrong on our side"),
+            _ => ("SERVICE_ERROR", "Something went wrong on our side"),
         };
         Self::new(status, code, message)
     }

@@ -207,7 +207,7 @@ async fn a_body_that_cannot_be_read_is_a_json_error_that_names_no_type() {
         ("text/plain", "{\"panel\": \"x\"}"),
     ] {
         let answer = api.post(kind, body).await;
-        let body = Api::error(answer, StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+        let body = Api::error(answer, StatusCode::BAD_REQUEST, "INVALID_REQUEST").await;
         let text = body["error"].as_str().unwrap();
         assert!(!text.contains("string") && !text.contains("4711"), "{text}");
     }
@@ -229,7 +229,7 @@ async fn a_body_above_the_limit_is_a_json_413() {
 async fn a_query_that_cannot_be_read_is_a_400_and_an_impossible_id_a_404() {
     let api = Api::start();
     let answer = api.get("/page?limit=many").await;
-    Api::error(answer, StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+    Api::error(answer, StatusCode::BAD_REQUEST, "INVALID_REQUEST").await;
     Api::error(
         api.get("/runs/17").await,
         StatusCode::NOT_FOUND,
@@ -242,7 +242,7 @@ async fn a_query_that_cannot_be_read_is_a_400_and_an_impossible_id_a_404() {
 async fn an_inner_cause_is_logged_and_never_answered() {
     let api = Api::start();
     let answer = api.get("/fails/internal").await;
-    let body = Api::error(answer, StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR").await;
+    let body = Api::error(answer, StatusCode::INTERNAL_SERVER_ERROR, "SERVICE_ERROR").await;
     assert!(!body.to_string().contains("planted"), "{body}");
     let line = api
         .lines
@@ -252,7 +252,7 @@ async fn an_inner_cause_is_logged_and_never_answered() {
     assert_eq!(line["level"], "error");
 
     let answer = api.get("/fails/away").await;
-    let body = Api::error(answer, StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE").await;
+    let body = Api::error(answer, StatusCode::SERVICE_UNAVAILABLE, "SERVICE_ERROR").await;
     assert!(!body.to_string().contains("planted"), "{body}");
 }
 
@@ -260,7 +260,7 @@ async fn an_inner_cause_is_logged_and_never_answered() {
 async fn a_panic_is_a_json_500_and_the_next_request_is_served() {
     let api = Api::start();
     let answer = api.get("/fails/panics").await;
-    let body = Api::error(answer, StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR").await;
+    let body = Api::error(answer, StatusCode::INTERNAL_SERVER_ERROR, "SERVICE_ERROR").await;
     assert!(!body.to_string().contains("planted"), "{body}");
     assert_eq!(api.get("/page?limit=3").await.text().await.unwrap(), "3");
     api.lines.wait_for(|line| line["status"] == 500).await;

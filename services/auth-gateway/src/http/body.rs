@@ -7,10 +7,8 @@ use futures_util::future::LocalBoxFuture;
 use paperclip::actix::OperationModifier;
 use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw};
 use paperclip::v2::schema::Apiv2Schema;
-use runtime::http::read_body;
+use runtime::http::{ApiError, read_body};
 use serde::de::DeserializeOwned;
-
-use super::hytale::failure::invalid;
 
 /// What the body says, whatever its content type is. Fields that are not known are
 /// ignored.
@@ -23,7 +21,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = read_body(request, payload);
-        Box::pin(async move { Ok(Self(object(&body.await?).map_err(invalid)?)) })
+        Box::pin(async move { Ok(Self(object(&body.await?).map_err(ApiError::bad_request)?)) })
     }
 }
 

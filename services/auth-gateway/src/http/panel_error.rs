@@ -16,8 +16,8 @@ impl<const A: u16, const B: u16, const C: u16, const D: u16> From<LiveError>
         match error {
             LiveError::Reach(ReachError::Panel(error)) => error.into(),
             LiveError::Reach(ReachError::Settings(SettingsError::NoApplicationKey(_))) => {
-                ApiError::unavailable("No key is configured for this panel", error)
-                    .with_code("PANEL_KEY_MISSING")
+                key_missing("No key is configured for this panel")
+                    .because(error)
                     .into()
             }
             LiveError::Reach(ReachError::Settings(error)) => error.into(),
@@ -27,6 +27,12 @@ impl<const A: u16, const B: u16, const C: u16, const D: u16> From<LiveError>
             LiveError::Reach(ReachError::Address) => ApiError::internal(error).into(),
         }
     }
+}
+
+/// Waiting does not help: an operator has to give one.
+fn key_missing(message: &str) -> ApiError {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    ApiError::new(status, "PANEL_KEY_MISSING", message)
 }
 
 /// Whose trouble it is shows in the status: 404 and 409 are the panel's word on
@@ -46,8 +52,7 @@ fn answer(error: PanelError) -> ApiError {
                 .after(retry_after)
         }
         PanelError::NoClientKey => {
-            ApiError::unavailable("No Client API key is configured for this panel", error)
-                .with_code("PANEL_KEY_MISSING")
+            key_missing("No Client API key is configured for this panel").because(error)
         }
         PanelError::Timeout { .. } => ApiError::new(
             StatusCode::GATEWAY_TIMEOUT,

@@ -303,7 +303,7 @@ async fn whoever_cannot_be_checked_is_not_known_though_a_moment_ago_he_was() {
     assert!(asked < Duration::from_secs(1), "{asked:?}");
     assert_eq!(stream.next().await, None);
     let (status, body) = answer(gateway.as_user(&ben, Method::GET, LOGS)).await;
-    assert_eq!(error_code(status, &body), "UNAVAILABLE");
+    assert_eq!(error_code(status, &body), "SERVICE_ERROR");
     proxy.mend();
     wait_for("the user to be known", LIMIT, async || {
         (of_token(&gateway, &ben).await == StatusCode::FORBIDDEN).then_some(())

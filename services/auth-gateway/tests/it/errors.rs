@@ -125,12 +125,12 @@ async fn a_database_that_is_away_is_a_503_that_tells_nothing() {
     for path in ["/api/v1/sync/logs", "/api/v1/sync/latest"] {
         let (status, body) = gateway.get(path).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
-        assert_eq!(error_code(status, &body), "UNAVAILABLE");
+        assert_eq!(error_code(status, &body), "SERVICE_ERROR");
         assert!(!body.to_string().contains("planted-secret"));
         assert!(body["request_id"].is_string());
     }
     let (status, body) = gateway.post("/api/v1/sync/full").await;
-    assert_eq!(error_code(status, &body), "UNAVAILABLE");
+    assert_eq!(error_code(status, &body), "SERVICE_ERROR");
     let (status, body) = gateway.get("/health/ready").await;
     assert_eq!(
         (status, &body["checks"]["database"]),

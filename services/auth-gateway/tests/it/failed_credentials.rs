@@ -168,7 +168,8 @@ async fn while_the_database_is_away_nobody_is_locked_out_for_it() {
     proxy.cut();
     for _ in 0..3 {
         let (status, body) = answer(with_key(&gateway, &gateway.url, &key)).await;
-        assert_eq!(error_code(status, &body), "UNAVAILABLE");
+        assert_eq!(error_code(status, &body), "SERVICE_ERROR");
+        assert_eq!(body["retry_after"], 5);
     }
     let used = gateway.figure("nodebyte_rate_limit_total{limit=\"failed-credentials\",outcome=\"limited\",counted=\"shared\"}");
     assert_eq!(used.await, None);

@@ -371,6 +371,7 @@ async fn what_the_database_refuses_is_our_fault_and_the_answer_tells_nothing_of_
         .await;
     let (status, body) = place.write(said(["a"])).await;
     assert_eq!(error_code(status, &body), "SERVICE_ERROR");
+    assert_eq!(body["retry_after"], 5);
     assert!(!body.to_string().contains("hytale_server_logs"), "{body}");
     place
         .execute("ALTER TABLE gone RENAME TO hytale_server_logs")

@@ -259,7 +259,7 @@ async fn no_more_streams_are_open_than_the_configuration_allows() {
     let path = format!("/api/v1/sync/stream/{}", run.id);
     let (status, body) = gateway.get(&path).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(error_code(status, &body), "UNAVAILABLE");
+    assert_eq!(error_code(status, &body), "SERVICE_ERROR");
     assert_eq!(body["error"], "Too many streams are open");
     let (status, _) = gateway.get("/api/v1/sync/logs").await;
     assert_eq!(status, StatusCode::OK, "all else goes on");

@@ -133,7 +133,7 @@ async fn a_body_that_cannot_be_used_is_refused_without_being_repeated() {
             .body(body.to_owned());
         let (status, answer) = answer(request).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
-        assert_eq!(error_code(status, &answer), "BAD_REQUEST");
+        assert_eq!(error_code(status, &answer), "INVALID_REQUEST");
         assert!(!answer.to_string().contains("planted-value"));
     }
     assert!(gateway.store.runs(None, 10, 0).await.unwrap().is_empty());

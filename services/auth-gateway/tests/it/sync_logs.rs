@@ -148,7 +148,7 @@ async fn logs_are_paged_and_limits_moved_into_range() {
     assert_eq!(body["data"]["logs"].as_array().unwrap().len(), 1);
     for query in ["type=planets", "limit=many"] {
         let (status, body) = gateway.get(&format!("/api/v1/sync/logs?{query}")).await;
-        assert_eq!(error_code(status, &body), "BAD_REQUEST");
+        assert_eq!(error_code(status, &body), "INVALID_REQUEST");
     }
 }
 

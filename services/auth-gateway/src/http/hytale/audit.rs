@@ -11,7 +11,7 @@ use serde_json::Value;
 use store::{AuditFilter, AuditRow};
 use uuid::Uuid;
 
-use super::failure::{invalid, of_store};
+use super::failure::of_store;
 use super::given::uuid;
 use super::page::{Cursor, Moment, given, limit, moment, told};
 use crate::auth::{Administer, Needs};
@@ -136,7 +136,7 @@ fn filter(choice: &AuditChoice) -> Result<AuditFilter, ApiError> {
         account: uuid("account_id", given(&choice.account_id))?,
         event: event
             .transpose()
-            .map_err(|unknown| invalid(format!("`event_type`: {unknown}")))?,
+            .map_err(|unknown| ApiError::bad_request(format!("`event_type`: {unknown}")))?,
         profile: uuid("profile_id", given(&choice.profile_id))?,
         session: uuid("session_id", given(&choice.session_id))?.map(SessionId),
         principal: given(&choice.principal).map(principal).transpose()?,
@@ -152,7 +152,9 @@ fn principal(given: &str) -> Result<Principal, ApiError> {
     let principal = given.parse::<Principal>().ok();
     principal
         .filter(|_| !given.contains(char::is_control))
-        .ok_or_else(|| invalid("`principal` must be `service`, `client:<uuid>` or `user:<id>`"))
+        .ok_or_else(|| {
+            ApiError::bad_request("`principal` must be `service`, `client:<uuid>` or `user:<id>`")
+        })
 }
 
 impl From<AuditRow> for AuditLine {

@@ -28,11 +28,6 @@ const A_MOMENT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct HytaleFailure(ApiError);
 
-/// A request that cannot be understood.
-pub fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::bad_request(message).with_code("INVALID_REQUEST")
-}
-
 impl From<ApiError> for HytaleFailure {
     fn from(error: ApiError) -> Self {
         Self(error)
@@ -51,9 +46,7 @@ pub fn of_custody(error: CustodyError) -> ApiError {
         CustodyError::Store(error) | CustodyError::Vault(VaultError::Store(error)) => {
             of_store(error)
         }
-        CustodyError::Vault(_) | CustodyError::Broken(_) => {
-            ApiError::internal(error).with_code("SERVICE_ERROR")
-        }
+        CustodyError::Vault(_) | CustodyError::Broken(_) => ApiError::internal(error),
         CustodyError::Vendor(error) => of_vendor(error),
         CustodyError::NotNow { retry_after } => busy(Some(retry_after)),
         CustodyError::TooManyLogins { retry_after } => ApiError::rate_limited(
@@ -73,9 +66,8 @@ pub fn of_store(error: StoreError) -> ApiError {
         StoreError::NotFound(what) => ApiError::not_found(format!("There is no such {what}")),
         error if error.is_transient() => {
             ApiError::unavailable("The database does not answer now", error)
-                .with_code("SERVICE_ERROR")
         }
-        error => ApiError::internal(error).with_code("SERVICE_ERROR"),
+        error => ApiError::internal(error),
     }
 }
 
@@ -105,9 +97,9 @@ fn of_account(error: CustodyError) -> ApiError {
             ApiError::forbidden("Hytale does not allow this to the account: has it the game?")
         }
         CustodyError::UnknownProfile => ApiError::not_found("The account has no such profile"),
-        CustodyError::ProfileNeeded => {
-            invalid("The account has several profiles or none: `profile_id` is required")
-        }
+        CustodyError::ProfileNeeded => ApiError::bad_request(
+            "The account has several profiles or none: `profile_id` is required",
+        ),
         CustodyError::UnknownServer => ApiError::not_found("There is no such server"),
         CustodyError::UnknownSession => {
             ApiError::not_found("There is no such active session").with_code("SESSION_NOT_FOUND")
@@ -137,7 +129,7 @@ fn of_vendor(error: VendorError) -> ApiError {
     match error {
         VendorError::Busy { retry_after } => busy(retry_after),
         VendorError::NotSent(_) | VendorError::Down { .. } => {
-            ApiError::unavailable("Hytale cannot be reached now", error).with_code("SERVICE_ERROR")
+            ApiError::unavailable("Hytale cannot be reached now", error)
         }
         VendorError::Lost(_) | VendorError::Refused(..) => ApiError::new(
             StatusCode::BAD_GATEWAY,

@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::failure::invalid;
 use crate::http::body::object;
 
 /// Names that mean the same, the specification's first.
@@ -33,12 +32,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Given<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let query = Query::<Map<String, Value>>::from_query(request.query_string())
             .map(Query::into_inner)
-            .map_err(|_error| invalid("The query string cannot be read"));
+            .map_err(|_error| ApiError::bad_request("The query string cannot be read"));
         let body = read_body(request, payload);
         Box::pin(async move {
             let fields = join(query?, fields_of(&body.await?)?)?;
-            let fields = serde_json::from_value(Value::Object(fields))
-                .map_err(|_error| invalid("A field holds a value that is not expected here"))?;
+            let fields = serde_json::from_value(Value::Object(fields)).map_err(|_error| {
+                ApiError::bad_request("A field holds a value that is not expected here")
+            })?;
             Ok(Self(fields))
         })
     }
@@ -49,7 +49,7 @@ fn fields_of(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
-    object(body).map_err(invalid)
+    object(body).map_err(ApiError::bad_request)
 }
 
 /// Query and body under the specification's names. What is given twice must be the
@@ -64,7 +64,7 @@ fn join(
             continue;
         }
         if value.as_str().is_some_and(|text| text.len() > LONGEST) {
-            return Err(invalid(format!(
+            return Err(ApiError::bad_request(format!(
                 "A field is longer than {LONGEST} characters"
             )));
         }
@@ -73,7 +73,9 @@ fn join(
             .find(|(_, other)| *other == name)
             .map_or(name, |(name, _)| name.to_owned());
         if joined.get(&name).is_some_and(|before| *before != value) {
-            return Err(invalid("A field is given twice with different values"));
+            return Err(ApiError::bad_request(
+                "A field is given twice with different values",
+            ));
         }
         joined.insert(name, value);
     }
@@ -85,7 +87,7 @@ fn join(
 /// # Errors
 /// 400 with its name.
 pub fn required(name: &str, value: Option<String>) -> Result<String, ApiError> {
-    value.ok_or_else(|| invalid(format!("`{name}` is required")))
+    value.ok_or_else(|| ApiError::bad_request(format!("`{name}` is required")))
 }
 
 /// A field that is a UUID, if it is given.
@@ -96,7 +98,7 @@ pub fn uuid(name: &str, value: Option<&str>) -> Result<Option<Uuid>, ApiError> {
     value
         .map(str::parse)
         .transpose()
-        .map_err(|_error| invalid(format!("`{name}` must be a UUID")))
+        .map_err(|_error| ApiError::bad_request(format!("`{name}` must be a UUID")))
 }
 
 impl<T: Apiv2Schema> Apiv2Schema for Given<T> {

@@ -11,8 +11,6 @@ use paperclip::v2::models::{
 use paperclip::v2::schema::Apiv2Schema;
 use runtime::http::ApiError;
 
-use super::failure::invalid;
-
 /// Characters that an idempotency key may have.
 const LONGEST_KEY: usize = 200;
 
@@ -33,10 +31,9 @@ impl FromRequest for IdempotencyKey {
             .to_str()
             .ok()
             .filter(|key| (1..=LONGEST_KEY).contains(&key.len()));
-        ready(
-            key.map(|key| Self(Some(key.to_owned())))
-                .ok_or_else(|| invalid("The Idempotency-Key must be 1 to 200 ASCII characters")),
-        )
+        ready(key.map(|key| Self(Some(key.to_owned()))).ok_or_else(|| {
+            ApiError::bad_request("The Idempotency-Key must be 1 to 200 ASCII characters")
+        }))
     }
 }
 

@@ -8,7 +8,7 @@ use runtime::http::{ApiError, counted_as};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::failure::{HytaleFailure, Unfinished, invalid};
+use super::failure::{HytaleFailure, Unfinished};
 use super::given::{Given, required};
 use crate::auth::{MayNeed, UseHytale};
 use crate::limits::Limit;
@@ -91,6 +91,7 @@ pub async fn device_code(
             state.limits.take(Limit::DeviceCode, &subject, None).await?;
         }
         None => {
+            state.custody.room_for_strangers().await?;
             // Without an address all share one bucket.
             let subject = asking.origin.ip.map(|ip| counted_as(ip).to_string());
             let subject = subject.as_deref().unwrap_or("unknown");
@@ -180,7 +181,7 @@ pub async fn token_poll(
 
 fn name_of(name: String) -> Result<String, ApiError> {
     if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-        return Err(invalid(format!(
+        return Err(ApiError::bad_request(format!(
             "`account_id` must be at most {LONGEST_NAME} characters, none of them a control character"
         )));
     }

@@ -5,8 +5,9 @@ use common::types::caller::Principal;
 use common::types::scope::Scope;
 use hytale::custody;
 use paperclip::actix::api_v2_operation;
+use runtime::http::ApiError;
 
-use super::failure::{HytaleFailure, invalid};
+use super::failure::HytaleFailure;
 use super::tokens::Done;
 use crate::auth::{Needs, ShareAccounts};
 use crate::state::State;
@@ -64,6 +65,8 @@ fn asking(caller: &Needs<ShareAccounts>) -> custody::Caller {
 fn principal(text: &str) -> Result<Principal, HytaleFailure> {
     let named = text.parse().ok().filter(|_| !text.contains('\0'));
     Ok(named.ok_or_else(|| {
-        invalid("The owner must be `client:` with a UUID, `user:` with an id, or `service`")
+        ApiError::bad_request(
+            "The owner must be `client:` with a UUID, `user:` with an id, or `service`",
+        )
     })?)
 }

@@ -6,8 +6,6 @@ use std::str::FromStr;
 use chrono::{DateTime, SecondsFormat, Utc};
 use runtime::http::ApiError;
 
-use super::failure::invalid;
-
 /// Rows of a page for which no number is given.
 const USUAL: i64 = 100;
 /// Rows of the longest page.
@@ -48,7 +46,7 @@ fn within(
     let number = given.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| {
         let (least, most) = (range.start(), range.end());
-        invalid(format!(
+        ApiError::bad_request(format!(
             "`{name}` must be a whole number from {least} to {most}"
         ))
     })
@@ -61,7 +59,7 @@ fn within(
 pub fn moment(name: &str, given: Option<&str>) -> Result<Option<DateTime<Utc>>, ApiError> {
     let moment = given.map(DateTime::parse_from_rfc3339).transpose();
     let moment = moment.map_err(|_error| {
-        invalid(format!(
+        ApiError::bad_request(format!(
             "`{name}` must be a time as in RFC 3339, for example 2026-11-27T08:00:00Z"
         ))
     })?;
@@ -96,9 +94,9 @@ impl<S: FromStr, I: FromStr> Cursor<S, I> {
         let parts = given
             .split_once('.')
             .and_then(|(sorted, id)| Some((sorted.parse::<S>().ok()?, id.parse::<I>().ok()?)));
-        parts
-            .map(Some)
-            .ok_or_else(|| invalid(format!("`{name}` must come from an answer to this request")))
+        parts.map(Some).ok_or_else(|| {
+            ApiError::bad_request(format!("`{name}` must come from an answer to this request"))
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::{NewServerLogs, SavedLogs, ServerLogPage, ServerLogRow, ServerPlace};
 use uuid::Uuid;
 
-use super::failure::{invalid, of_custody, of_store};
+use super::failure::{of_custody, of_store};
 use super::given::uuid;
 use super::idempotency::IdempotencyKey;
 use super::log_lines::{self, NewLine};
@@ -130,7 +130,8 @@ pub async fn append(
     let lines = request.logs.unwrap_or_default();
     let account = request.account_id.filter(|it| !it.is_empty());
     let digest = log_lines::digest(account.as_deref(), &lines);
-    let lines = log_lines::check(lines, Utc::now()).map_err(|why| invalid(why.to_string()))?;
+    let lines = log_lines::check(lines, Utc::now())
+        .map_err(|why| ApiError::bad_request(why.to_string()))?;
     let server = state.store.server_place(id).await.map_err(of_store)?;
     if !may_write(&limits, &server) {
         return Err(unknown().into());
@@ -248,7 +249,7 @@ fn unknown() -> ApiError {
 
 fn server(named: Option<&str>) -> Result<Uuid, ApiError> {
     let named = named.filter(|it| !it.is_empty());
-    uuid("server_uuid", named)?.ok_or_else(|| invalid("`server_uuid` is required"))
+    uuid("server_uuid", named)?.ok_or_else(|| ApiError::bad_request("`server_uuid` is required"))
 }
 
 impl From<ServerLogRow> for ServerLogLine {

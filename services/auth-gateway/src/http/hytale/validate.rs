@@ -9,7 +9,7 @@ use paperclip::actix::{Apiv2Schema, api_v2_operation};
 use runtime::http::ApiError;
 use serde::{Deserialize, Serialize};
 
-use super::failure::{HytaleFailure, invalid};
+use super::failure::HytaleFailure;
 use super::given::{Given, required};
 use crate::auth::{Needs, UseHytale};
 use crate::state::State;
@@ -68,7 +68,11 @@ pub async fn validate(
             let server = required("audience", request.audience)?;
             (TokenKind::Join(server), None)
         }
-        _ => return Err(invalid("`type` must be `identity`, `session` or `join`").into()),
+        _ => {
+            return Err(
+                ApiError::bad_request("`type` must be `identity`, `session` or `join`").into(),
+            );
+        }
     };
     let claims = state
         .custody

@@ -102,11 +102,14 @@ async fn strangers_cannot_open_more_logins_than_there_is_room_for_and_crowd_out_
     for last in 1..=3 {
         assert_eq!(from(last).await.0, StatusCode::OK);
     }
-    let (status, body) = from(4).await;
-    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{body}");
-    assert_eq!(code(&body), "RATE_LIMITED");
-    let wait = body["retry_after"].as_u64().unwrap();
-    assert!((1..=1800).contains(&wait), "the rest of a login: {wait}");
+    // More often than one address may begin: that costs it nothing.
+    for _ in 0..6 {
+        let (status, body) = from(4).await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{body}");
+        assert_eq!(code(&body), "RATE_LIMITED");
+        let wait = body["retry_after"].as_u64().unwrap();
+        assert!((1..=1800).contains(&wait), "the rest of a login: {wait}");
+    }
     // No code was asked for.
     assert_eq!(stage.asked(Endpoint::DeviceAuth), 7);
     stage.begin("five").await;
@@ -117,8 +120,8 @@ async fn strangers_cannot_open_more_logins_than_there_is_room_for_and_crowd_out_
              WHERE id = (SELECT id FROM hytale_device_flows WHERE principal IS NULL LIMIT 1)",
         )
         .await;
-    assert_eq!(from(5).await.0, StatusCode::OK);
-    assert_eq!(from(6).await.0, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(from(4).await.0, StatusCode::OK);
+    assert_eq!(from(5).await.0, StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[tokio::test]
