@@ -95,6 +95,9 @@ pub enum User {
         user: String,
     },
     /// Revoke every token that a user has now, the website's included
+    ///
+    /// The website's clock may be a minute ahead of ours: of its tokens, those made within
+    /// the next minute are refused as well.
     Logout {
         /// The user's id or address
         user: String,
