@@ -40,7 +40,7 @@ impl Pause {
 /// How long a question is asked in vain before it matters whether the panel answers others:
 /// a part of the time after which a run without progress is ended. Waits that the panel
 /// ordered do not count.
-pub fn patience(stall: Duration) -> Duration {
+fn patience(stall: Duration) -> Duration {
     stall / 4
 }
 
