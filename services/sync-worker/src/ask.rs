@@ -3,22 +3,24 @@
 //! lets the run's other tasks go first, which its place among the panel's requests would
 //! keep from being worked on.
 //!
-//! A question that stays without an answer for [`patience`] while the panel answers
-//! another one is given up. A panel that answers nothing is waited for until the run is
-//! ended for want of progress.
+//! A question that stays without an answer for [`patience`] is asked once more when the
+//! panel has answered another one, and given up if that is in vain as well. A panel that
+//! answers nothing is waited for until the run is ended for want of progress.
 
 use crate::task::{Task, TaskError};
 use common::types::panel::{PageRequest, ServerIncludes};
-use panels::PanelError;
+use panels::{PanelError, Pterodactyl};
 use slog::warn;
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Questions in vain, each repeated by the client, after which a task steps back.
+/// Questions in vain, each repeated by the client, after which a task steps back; sooner
+/// if they have taken half of its patience.
 const PATIENT_ROUNDS: u32 = 3;
 
 /// How long to leave the panel alone before it is asked again.
@@ -44,6 +46,43 @@ fn patience(stall: Duration) -> Duration {
     stall / 4
 }
 
+/// Time since a question was first asked, without that for which the panel ordered to wait.
+struct Clock<'a> {
+    panel: &'a Pterodactyl,
+    begun: Instant,
+    waited: Duration,
+}
+
+impl<'a> Clock<'a> {
+    fn start(panel: &'a Pterodactyl) -> Self {
+        Self {
+            panel,
+            begun: Instant::now(),
+            waited: panel.time_waited(),
+        }
+    }
+
+    fn ordered(&self) -> Duration {
+        self.panel.time_waited().saturating_sub(self.waited)
+    }
+
+    fn passed(&self) -> Duration {
+        self.begun.elapsed().saturating_sub(self.ordered())
+    }
+
+    /// What `work` comes to, if it does within `limit`.
+    async fn within<F: Future>(&self, limit: Duration, work: F) -> Option<F::Output> {
+        let mut work = pin!(work);
+        while self.passed() < limit {
+            let end = self.begun + limit + self.ordered();
+            if let Ok(output) = timeout_at(end, &mut work).await {
+                return Some(output);
+            }
+        }
+        None
+    }
+}
+
 impl Task {
     /// Asks until there is an answer that asking again would not change, or another task
     /// needs the place: then this one ends as [`TaskError::Later`] and is claimed again.
@@ -52,29 +91,35 @@ impl Task {
     where
         F: Future<Output = Result<T, PanelError>>,
     {
-        let (begun, waited) = (Instant::now(), self.panel.time_waited());
-        let in_vain = || {
-            let ordered = self.panel.time_waited().saturating_sub(waited);
-            begun.elapsed().saturating_sub(ordered) >= patience(self.state.config.sync.stall)
-        };
+        let clock = Clock::start(&self.panel);
+        let patience = patience(self.state.config.sync.stall);
         let mut pause = Pause::first();
         let mut rounds = 0_u32;
+        let mut in_vain: Option<PanelError> = None;
         loop {
-            // Before the question and after it: while a request in vain keeps the client
-            // from sending others, the first of them has to be another one.
-            let answers = in_vain() && self.panel_answers(rounds).await;
-            let error = match question().await {
+            // A panel that was away and is back is not one that answers others only: so
+            // the proof comes first, and the question after it decides.
+            let answers = clock.passed() >= patience && self.panel_answers(rounds).await;
+            let answer = match in_vain {
+                Some(error) if answers => {
+                    let limit = self.state.config.panel.request_timeout;
+                    let answer = Clock::start(&self.panel).within(limit, question()).await;
+                    answer.unwrap_or(Err(error))
+                }
+                _ => question().await,
+            };
+            let error = match answer {
                 Ok(answer) => return Ok(answer),
-                Err(error) if may_pass(&error) => error,
+                Err(error) if may_pass(&error) && !answers => error,
                 Err(error) => return Err(TaskError::Panel(error)),
             };
             self.waits_for(&self.lease.kind, &error).await?;
-            if answers || in_vain() && self.panel_answers(rounds + 1).await {
-                return Err(TaskError::Panel(error));
-            }
+            in_vain = Some(error);
             rounds += 1;
             let store = &self.state.store;
-            if rounds >= PATIENT_ROUNDS && store.task_step_back(&self.lease, LONGEST_PAUSE).await? {
+            if (rounds >= PATIENT_ROUNDS || clock.passed() >= patience / 2)
+                && store.task_step_back(&self.lease, LONGEST_PAUSE).await?
+            {
                 return Err(TaskError::Later);
             }
             pause.sleep().await;

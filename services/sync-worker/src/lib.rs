@@ -31,7 +31,7 @@ use runtime::health::{Health, Probe};
 use runtime::ops::OpsServer;
 use runtime::process::BoxError;
 use runtime::shutdown::{Drain, Shutdown};
-use slog::{Logger, info};
+use slog::{Logger, info, warn};
 use state::State;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -57,6 +57,12 @@ pub fn build(
     log: &Logger,
 ) -> Result<SyncWorker, BoxError> {
     let state = State::connect(config, log)?;
+    let (stall, request) = (config.sync.stall, config.panel.request_timeout);
+    if stall < request * 4 {
+        warn!(log, "runs may be ended as stuck while a request is repeated: \
+            sync.stall_seconds is below four times panel.request_timeout_seconds";
+            "stall_seconds" => stall.as_secs(), "request_timeout_seconds" => request.as_secs());
+    }
     let health = Health::new("sync-worker", probes(&state), log);
     let ops = OpsServer::start(listener, health, log)?;
     Ok(SyncWorker {

@@ -1,5 +1,6 @@
 //! The loop that claims tasks, works on them, and keeps their leases.
 
+use crate::ask::may_pass;
 use crate::pace::Pace;
 use crate::state::State;
 use crate::task::{Task, TaskError};
@@ -208,7 +209,14 @@ async fn work_on(
         }
         Err(failure) => {
             error!(log, "failed"; "error" => runtime::error_chain::ErrorChain(&failure));
-            if let Err(error) = state.store.task_failed(&lease, &failure.to_string()).await {
+            let (store, reason) = (&state.store, failure.to_string());
+            let written = match &failure {
+                TaskError::Panel(error) if may_pass(error) => {
+                    store.task_silent(&lease, &reason).await
+                }
+                _ => store.task_failed(&lease, &reason).await,
+            };
+            if let Err(error) = written {
                 warn!(log, "the failure could not be written"; "error" => %error);
             }
         }

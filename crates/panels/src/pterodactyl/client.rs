@@ -237,9 +237,10 @@ impl Client {
                         return Err(PanelError::RateLimited { retry_after: pause });
                     }
                     waited += pause;
+                    // Before the wait: whoever has a limit for it allows for it in time.
+                    let ordered = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                    self.waited_ms.fetch_add(ordered, Ordering::Relaxed);
                     tokio::time::sleep(pause).await;
-                    let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                    self.waited_ms.fetch_add(pause, Ordering::Relaxed);
                 }
             }
         }

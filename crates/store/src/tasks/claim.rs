@@ -63,7 +63,8 @@ struct HeldRow {
 impl Store {
     /// Claims a task that may be worked on: of a running run, in its first
     /// unfinished stage, within the panel's concurrency, open or with a lease
-    /// that has run out. Those that stepped back come last, and not before their time.
+    /// that has run out. Those that stepped back come last, and not before their time;
+    /// before them the others of their kinds.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -194,6 +195,7 @@ WITH expired AS (
     RETURNING t.id
 ), unfinished AS (
     SELECT t.id, t.run_id, t.stage, t.ordinal, t.not_before, t.worker_id, r.panel_id, r.started_at,
+           bool_or(t.not_before IS NOT NULL) OVER (PARTITION BY t.run_id, t.kind) AS stepped_back,
            t.state = 'leased' AND t.lease_until >= now() AS busy,
            min(t.stage) OVER (PARTITION BY t.run_id) AS first_stage
     FROM sync_tasks t JOIN sync_runs r ON r.id = t.run_id
@@ -206,7 +208,7 @@ WITH expired AS (
       AND (SELECT count(*) FROM unfinished b WHERE b.panel_id = u.panel_id AND b.busy) < $3
       AND (SELECT count(*) FROM unfinished b
            WHERE b.panel_id = u.panel_id AND b.busy AND b.worker_id = $1) < $5
-    ORDER BY u.started_at, u.not_before NULLS FIRST, u.ordinal
+    ORDER BY u.started_at, u.not_before NULLS FIRST, u.stepped_back, u.ordinal
     LIMIT 1
     FOR UPDATE OF t SKIP LOCKED
 ), claimed AS (

@@ -8,6 +8,9 @@ use diesel::sql_types::{BigInt, Double, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use std::time::Duration;
 
+/// Tasks of a kind that stay without an answer, until the others are not waited for.
+const MOST_SILENT: i64 = 3;
+
 impl Store {
     /// Ends a task well and adds those that follow from it, in one transaction.
     ///
@@ -49,20 +52,41 @@ impl Store {
     pub async fn task_failed(&self, lease: &TaskLease, reason: &str) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {
-            lock_task(conn, lease).await?;
-            end_task(conn, lease, "failed", Some(reason), 0).await?;
-            // One thing less to wait for.
-            sql_query("UPDATE sync_runs SET progressed_at = now() WHERE id = $1")
-                .bind::<SqlUuid, _>(lease.run_id.0)
-                .execute(conn)
-                .await?;
-            crate::runs::log(
-                conn,
-                lease.run_id,
-                "error",
-                &format!("{}: {reason}", lease.kind),
+            fail(conn, lease, reason).await?;
+            notify_tasks(conn).await
+        })
+        .await
+    }
+
+    /// Ends a task whose listing stays without an answer. With the third of a kind, if none
+    /// was read since the first, those end that nobody has begun: each would be waited for
+    /// as long.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn task_silent(&self, lease: &TaskLease, reason: &str) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            fail(conn, lease, reason).await?;
+            let ended = sql_query(
+                "UPDATE sync_tasks t SET state = 'failed', fence = t.fence + 1, finished_at = now(), error = $2 \
+                 FROM sync_tasks me WHERE me.id = $1 AND t.run_id = me.run_id AND t.stage = me.stage \
+                   AND t.kind = me.kind AND t.state = 'open' AND $3 <= (SELECT count(*) FROM sync_tasks f \
+                     WHERE f.run_id = me.run_id AND f.stage = me.stage AND f.kind = me.kind AND f.state = 'failed') \
+                   AND NOT EXISTS (SELECT 1 FROM sync_tasks d JOIN sync_tasks f ON f.run_id = d.run_id \
+                     AND f.stage = d.stage AND f.kind = d.kind AND f.finished_at < d.finished_at \
+                     WHERE d.run_id = me.run_id AND d.stage = me.stage AND d.kind = me.kind \
+                       AND d.state = 'done' AND f.state = 'failed')",
             )
+            .bind::<SqlUuid, _>(lease.task_id.0)
+            .bind::<Text, _>(reason)
+            .bind::<BigInt, _>(MOST_SILENT)
+            .execute(conn)
             .await?;
+            if ended > 0 {
+                let sentence = format!("{}: {ended} more parts are not asked for", lease.kind);
+                crate::runs::log(conn, lease.run_id, "error", &sentence).await?;
+            }
             notify_tasks(conn).await
         })
         .await
@@ -91,7 +115,8 @@ impl Store {
 
     /// Gives a task back that cannot get on, so that another of its stage, which never
     /// stepped back, has its place: it is claimed again after `pause`, behind those. Where
-    /// none waits for a place nothing is done, and the answer is `false`.
+    /// none waits for a place, or only such of whose kind another one stepped back, nothing
+    /// is done, and the answer is `false`.
     ///
     /// # Errors
     /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
@@ -108,7 +133,9 @@ impl Store {
                    lease_until = NULL, not_before = now() + make_interval(secs => $2) \
                  WHERE t.id = $1 AND EXISTS (SELECT 1 FROM sync_tasks o \
                    WHERE o.run_id = t.run_id AND o.stage = t.stage AND o.id <> t.id AND o.state = 'open' \
-                     AND o.not_before IS NULL)",
+                     AND o.not_before IS NULL AND NOT EXISTS (SELECT 1 FROM sync_tasks s \
+                       WHERE s.run_id = o.run_id AND s.stage = o.stage AND s.kind = o.kind AND s.id <> t.id \
+                         AND s.state IN ('open', 'leased') AND s.not_before IS NOT NULL))",
             )
             .bind::<SqlUuid, _>(lease.task_id.0)
             .bind::<Double, _>(pause.as_secs_f64())
@@ -161,6 +188,18 @@ async fn end_task(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+async fn fail(conn: &mut Connection, lease: &TaskLease, reason: &str) -> Result<(), StoreError> {
+    lock_task(conn, lease).await?;
+    end_task(conn, lease, "failed", Some(reason), 0).await?;
+    // One thing less to wait for.
+    sql_query("UPDATE sync_runs SET progressed_at = now() WHERE id = $1")
+        .bind::<SqlUuid, _>(lease.run_id.0)
+        .execute(conn)
+        .await?;
+    let sentence = format!("{}: {reason}", lease.kind);
+    crate::runs::log(conn, lease.run_id, "error", &sentence).await
 }
 
 async fn notify_tasks(conn: &mut Connection) -> Result<(), StoreError> {

@@ -25,6 +25,7 @@ mod runs;
 mod sessions;
 mod spends;
 mod stage;
+mod step_back;
 mod tasks;
 mod together;
 mod told;

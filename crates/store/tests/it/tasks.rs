@@ -4,10 +4,9 @@ use crate::stage::{CLAIMS, LEASE, Stage, locations};
 use common::types::id::WorkerId;
 use common::types::sync::{Kind, Target};
 use serde_json::json;
-use std::time::Duration;
 use store::{ClaimSettings, NewTask, TaskLease};
 
-fn task(kind: &str, stage: i32, ordinal: i32) -> NewTask {
+pub fn task(kind: &str, stage: i32, ordinal: i32) -> NewTask {
     NewTask {
         kind: kind.to_owned(),
         stage,
@@ -18,7 +17,7 @@ fn task(kind: &str, stage: i32, ordinal: i32) -> NewTask {
 }
 
 /// A planned run: `count` tasks to list with, then the last one.
-async fn planned(stage: &Stage, count: i32) {
+pub async fn planned(stage: &Stage, count: i32) {
     let plan = stage.lease(Target::Full).await;
     let mut tasks: Vec<NewTask> = (0..count).map(|number| task("users", 1, number)).collect();
     tasks.push(task("reconcile", 2, 0));
@@ -271,55 +270,4 @@ async fn the_concurrency_is_each_panels_own() {
         stage.claim().await.expect("another panel's").panel_id,
         other
     );
-}
-
-#[tokio::test]
-async fn a_task_that_steps_back_lets_the_others_go_first_and_is_claimed_after_its_pause() {
-    let stage = Stage::new().await;
-    planned(&stage, 3).await;
-    let store = &stage.store;
-    let first = stage.claim().await.unwrap();
-    assert!(store.task_step_back(&first, Duration::ZERO).await.unwrap());
-    assert!(
-        store.task_done(&first).await.is_err(),
-        "its fence is raised"
-    );
-    let second = stage.claim().await.unwrap();
-    assert_ne!(
-        second.task_id, first.task_id,
-        "its time has come, and the others go first"
-    );
-    assert!(store.task_step_back(&second, LEASE).await.unwrap());
-    let third = stage.claim().await.unwrap();
-    let first = stage.claim().await.unwrap();
-    assert!(stage.claim().await.is_none(), "the second has to wait");
-    stage
-        .execute("UPDATE sync_tasks SET not_before = now() WHERE state = 'open'")
-        .await;
-    // Those that cannot get on do not take turns for ever.
-    for lease in [&first, &third] {
-        let stepped = store.task_step_back(lease, LEASE).await.unwrap();
-        assert!(!stepped, "only one that has stepped back waits");
-    }
-    let again = stage.claim().await.expect("its pause is over");
-    assert_eq!(again.task_id, second.task_id);
-    let tasks = store.tasks(again.run_id).await.unwrap();
-    assert!(tasks.iter().all(|task| task.lost_leases == 0));
-}
-
-#[tokio::test]
-async fn a_run_that_stalls_names_what_a_task_that_stepped_back_waits_for() {
-    let stage = Stage::new().await;
-    planned(&stage, 2).await;
-    let lease = stage.claim().await.unwrap();
-    stage.store.task_waits(&lease, "users: it").await.unwrap();
-    assert!(stage.store.task_step_back(&lease, LEASE).await.unwrap());
-    let ended = stage
-        .store
-        .run_end_stuck(Some(Duration::ZERO))
-        .await
-        .unwrap();
-    let error = ended[0].error.as_deref().unwrap();
-    assert!(error.contains("users: it"), "{error}");
-    assert_eq!(ended[0].failed_step.as_deref(), Some("users"));
 }

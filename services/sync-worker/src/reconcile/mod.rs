@@ -6,8 +6,8 @@
 //!    nothing of it is removed.
 //! 2. *Second look* ([`second_look`]): the panel is asked anew.
 //! 3. *Decision* ([`decide`]): removed or held, counted before the first removal.
-//! 4. Removals, children first; then another uuid takes the place of a replaced
-//!    row; then links, accounts, the end.
+//! 4. Removals, children first, of a replaced row when what takes its place has been
+//!    [read](successor); then that is merged; then links, accounts, the end.
 //!
 //! Every step can be repeated: after a crash another worker begins anew. What the panel
 //! refuses to tell of one kind fails that kind and removes nothing of it; what it cannot
@@ -18,6 +18,7 @@ pub mod decide;
 mod first_look;
 mod look;
 mod second_look;
+mod successor;
 mod unlisted;
 
 use crate::plan::hold_rule;
@@ -25,26 +26,16 @@ use crate::task::{Task, TaskError};
 use crate::work::RECONCILE;
 use common::types::sync::Kind;
 use decide::{Decision, Held, Proven};
-use look::Answer;
 use second_look::SecondLook;
 use serde_json::{Value, json};
 use slog::info;
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Candidate, Ending, RemovalScope, Resource, RunKind, Why};
-use unlisted::{merge_alone, report};
+use store::{Ending, Resource, RunKind, Why};
+use successor::Successor;
 use uuid::Uuid;
 
 /// Rows removed in one transaction.
 const CHUNK: usize = 500;
-
-/// What the panel gives a uuid, so that one row can take another's place.
-const IDENTIFIED: [Resource; 5] = [
-    Resource::Nest,
-    Resource::Egg,
-    Resource::Node,
-    Resource::User,
-    Resource::Server,
-];
 
 /// Reconciles and ends the run.
 pub async fn reconcile(task: &Task) -> Result<(), TaskError> {
@@ -189,6 +180,8 @@ async fn decide_within(
     Ok(decision)
 }
 
+/// Children first. A row that gives way to another uuid goes when that has been read: what
+/// a silent panel does not tell must not cost a row that is there.
 async fn remove(
     task: &Task,
     read: &BTreeSet<Kind>,
@@ -196,63 +189,70 @@ async fn remove(
     replaced: &BTreeMap<Resource, BTreeSet<Uuid>>,
     troubles: &mut BTreeMap<Kind, String>,
 ) -> Result<(), TaskError> {
-    let store = &task.state.store;
-    for resource in Resource::ALL {
-        let Some(rows) = decision.remove.get(&resource) else {
-            continue;
-        };
-        let (giving_way, gone): (Vec<Uuid>, Vec<Uuid>) = rows.iter().partition(|row| {
-            replaced
-                .get(&resource)
-                .is_some_and(|others| others.contains(row))
-        });
-        let staying = along::staying(resource, read);
-        for (rows, why) in [(gone, Why::Gone), (giving_way, Why::Replaced { staying })] {
-            for chunk in rows.chunks(CHUNK) {
-                let removed = store.remove(&task.lease, resource, chunk, why).await?;
-                metrics::counter!("nodebyte_sync_removed_total", "resource" => resource.table())
-                    .increment(removed);
+    let none = BTreeSet::new();
+    let decided = |resource| decision.remove.get(&resource).unwrap_or(&none);
+    let gives_way = |resource: Resource, row: &Uuid| {
+        replaced
+            .get(&resource)
+            .is_some_and(|rows| rows.contains(row))
+    };
+    let run = task.lease.run_id;
+    let mut successors = Vec::new();
+    let mut giving_way = BTreeMap::<Resource, BTreeSet<Uuid>>::new();
+    for resource in successor::IDENTIFIED {
+        for candidate in task.state.store.replaced(run, resource).await? {
+            if !decided(resource).contains(&candidate.id) || !gives_way(resource, &candidate.id) {
+                continue;
             }
+            match successor::read(task, resource, &candidate, troubles).await? {
+                Successor::Unread => continue,
+                Successor::None => {}
+                Successor::Rows(asked, rows) => successors.push((asked, rows)),
+            }
+            giving_way.entry(resource).or_default().insert(candidate.id);
         }
     }
-    // Not only places that were given up just now: the worker before may have
-    // come no further.
-    for resource in IDENTIFIED {
-        for candidate in store.vacated(task.lease.run_id, resource).await? {
-            if let Err(error) = merge_replacement(task, resource, &candidate).await {
-                let reason = of_one_kind(error)?;
-                troubles.entry(resource.kind()).or_insert(reason);
+    for resource in Resource::ALL {
+        let gone = decided(resource).iter().copied();
+        let gone = gone.filter(|row| !gives_way(resource, row)).collect();
+        remove_rows(task, resource, &gone, Why::Gone).await?;
+        if let Some(rows) = giving_way.get(&resource) {
+            let staying = along::staying(resource, read);
+            remove_rows(task, resource, rows, Why::Replaced { staying }).await?;
+        }
+    }
+    for (resource, rows) in successors {
+        unlisted::merge_alone(task, resource, rows).await?;
+    }
+    // Places that a worker before gave up, and came no further.
+    for resource in successor::IDENTIFIED {
+        for candidate in task.state.store.vacated(run, resource).await? {
+            let read = successor::read(task, resource, &candidate, troubles).await?;
+            if let Successor::Rows(asked, rows) = read {
+                unlisted::merge_alone(task, asked, rows).await?;
             }
         }
     }
     Ok(())
 }
 
-/// Reads the row that took a removed one's id, and merges it.
-async fn merge_replacement(
+async fn remove_rows(
     task: &Task,
     resource: Resource,
-    candidate: &Candidate,
+    rows: &BTreeSet<Uuid>,
+    why: Why,
 ) -> Result<(), TaskError> {
-    // An egg is read with its nest.
-    let nest = Candidate::unknown(candidate.scope, 0);
-    let (asked, row) = match resource {
-        Resource::Egg => (Resource::Nest, &nest),
-        other => (other, candidate),
-    };
-    let id = candidate.remote_id;
-    match look::own_address(task, asked, row).await? {
-        Answer::There(rows) => merge_alone(task, asked, rows).await,
-        Answer::Gone => Ok(()),
-        Answer::Unclear(reason) => {
-            let reason = format!("it takes another's place and cannot be read: {reason}");
-            if resource == Resource::Egg {
-                // No item of its own: the nest that the listing showed has been counted.
-                return unlisted::warn(task, resource, &format!("{id}: {reason}")).await;
-            }
-            report(task, resource, RemovalScope::Panel, vec![(id, reason)]).await
-        }
+    let rows: Vec<Uuid> = rows.iter().copied().collect();
+    for chunk in rows.chunks(CHUNK) {
+        let removed = task
+            .state
+            .store
+            .remove(&task.lease, resource, chunk, why)
+            .await?;
+        metrics::counter!("nodebyte_sync_removed_total", "resource" => resource.table())
+            .increment(removed);
     }
+    Ok(())
 }
 
 /// Remembers what is held, and tells it in the run: kind by kind, with the

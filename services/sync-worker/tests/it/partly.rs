@@ -223,26 +223,24 @@ async fn databases_stay_with_a_server_that_was_replaced_until_they_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_place_that_was_vacated_before_a_crash_is_filled_by_the_next_worker() {
-    let mut stage = Stage::new(State::small()).await;
+async fn a_place_that_was_vacated_before_an_interruption_is_filled_afterwards() {
+    let stage = Stage::new(State::small()).await;
     stage.full().await;
     stage.panel.state(|state| state.replace_server_uuid(4));
-    // The row that takes the place is asked for after the old one has left it.
-    stage.panel.faults(|faults| {
-        let fault = Fault::new(Effect::Stall { seconds: 60.0 });
-        faults.add(fault.on_exactly("/api/application/servers/4").times(1));
-    });
-    let id = stage.trigger(Target::Full).await;
-    let left = "SELECT count(*) FROM servers WHERE remote_id = 4";
-    wait_for("an empty place", PATIENCE, async || {
-        (stage.number(left).await == 0 && stage.panel.open_requests() > 0).then_some(())
-    })
-    .await;
-    stage.stop_workers().await;
-    assert_eq!(stage.number(left).await, 0);
-    stage.start_worker();
-    let run = stage.ended(id).await;
-    assert_eq!(run.status, "COMPLETED", "{:?}", run.error);
+    // The connection is ended once, when the row that takes the place comes.
+    let database = stage.database.connect().await;
+    let goes_away = "CREATE SEQUENCE interruptions; \
+        CREATE FUNCTION interrupt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+          IF NEW.remote_id = 4 AND NOT EXISTS (SELECT 1 FROM servers WHERE remote_id = 4) \
+             AND nextval('interruptions') = 1 THEN \
+            PERFORM pg_terminate_backend(pg_backend_pid()), pg_sleep(1); \
+          END IF; \
+          RETURN NEW; END $$; \
+        CREATE TRIGGER interrupt BEFORE INSERT ON servers FOR EACH ROW EXECUTE FUNCTION interrupt()";
+    database.batch_execute(goes_away).await.unwrap();
+    stage.full().await;
+    let interruptions = "SELECT last_value FROM interruptions WHERE is_called";
+    assert!(stage.number(interruptions).await >= 1);
     stage.assert_mirrored().await;
 }
 

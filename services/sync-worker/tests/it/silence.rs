@@ -1,8 +1,9 @@
 //! A panel that stays without an answer here and answers elsewhere, and one that takes long.
 
 use crate::stage::{PATIENCE, Stage};
-use common::types::sync::Target;
+use common::types::sync::{Kind, Target};
 use simulators::panel::{Effect, Fault, Faults, State};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use testkit::wait_for;
 
 /// What no panel answers by itself, and what may pass.
@@ -70,6 +71,57 @@ async fn after_some_silent_rows_no_more_are_asked_for_and_their_kind_fails() {
     assert_eq!(stage.number(USER_IS_LIVE).await, 0);
     let gone = "SELECT count(*) FROM servers WHERE removed_at IS NOT NULL";
     assert_eq!(stage.number(gone).await, 0);
+    heals(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_stay_whose_successors_are_silent_and_each_is_reported() {
+    let stage = Stage::with(State::small(), &[("SYNC_STALL_SECONDS", "8")]).await;
+    stage.full().await;
+    stage.panel.state(|state| {
+        for server in 41..45 {
+            assert!(state.replace_server_uuid(server).is_some());
+        }
+    });
+    let silent = Fault::new(TEAPOT).on("/api/application/servers/");
+    stage.panel.faults(|faults| faults.add(silent));
+    let run = stage.ended(stage.trigger(Target::Full).await).await;
+    assert_eq!(run.failed_step.as_deref(), Some("servers"));
+    let errors = stage.store.run_errors(run.run_id(), 10).await.unwrap();
+    assert_eq!(run.items_failed, 4, "{errors:#?}");
+    let mut reported: Vec<_> = errors.iter().filter_map(|row| row.remote_id).collect();
+    reported.sort_unstable();
+    assert_eq!(reported, [41, 42, 43, 44]);
+    let gone = "SELECT count(*) FROM servers WHERE removed_at IS NOT NULL";
+    assert_eq!(stage.number(gone).await, 0);
+    heals(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panel_that_comes_back_while_it_is_doubted_is_asked_once_more() {
+    // Each question takes longer than the patience with it.
+    let settings = [
+        ("PANEL_REQUEST_TIMEOUT_SECONDS", "1"),
+        ("SYNC_STALL_SECONDS", "8"),
+        ("PANEL_PAGE_SIZE", "10"),
+    ];
+    let stage = without_a_user(&settings).await;
+    let (asked, back) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let away = Fault::new(Effect::Stall { seconds: 60.0 }).matching(move |path| {
+        if path.starts_with("/api/application/users") {
+            // Planned by the first.
+            let is_planned = asked.fetch_add(1, Ordering::Relaxed) > 0;
+            return is_planned && !back.load(Ordering::Relaxed);
+        }
+        // A run of users asks for something else when it doubts the panel.
+        if asked.load(Ordering::Relaxed) > 1 {
+            back.store(true, Ordering::Relaxed);
+        }
+        false
+    });
+    stage.panel.faults(|faults| faults.add(away));
+    stage.sync(Target::One(Kind::Users)).await;
+    assert_eq!(stage.number(USER_IS_LIVE).await, 0);
     heals(&stage).await;
 }
 
