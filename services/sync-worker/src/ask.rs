@@ -42,7 +42,7 @@ impl Pause {
 /// How long a question is asked in vain before it matters whether the panel answers others:
 /// a part of the time after which a run without progress is ended. Waits that the panel
 /// ordered do not count.
-fn patience(stall: Duration) -> Duration {
+pub fn patience(stall: Duration) -> Duration {
     stall / 4
 }
 
@@ -102,7 +102,8 @@ impl Task {
             let answers = clock.passed() >= patience && self.panel_answers(rounds).await;
             let answer = match in_vain {
                 Some(error) if answers => {
-                    let limit = self.state.config.panel.request_timeout;
+                    // A page may have to be cut down until it is answered.
+                    let limit = patience.max(self.state.config.panel.request_timeout);
                     let answer = Clock::start(&self.panel).within(limit, question()).await;
                     answer.unwrap_or(Err(error))
                 }

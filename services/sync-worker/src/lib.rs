@@ -58,9 +58,9 @@ pub fn build(
 ) -> Result<SyncWorker, BoxError> {
     let state = State::connect(config, log)?;
     let (stall, request) = (config.sync.stall, config.panel.request_timeout);
-    if stall < request * 4 {
+    if stall < request * 10 {
         warn!(log, "runs may be ended as stuck while a request is repeated: \
-            sync.stall_seconds is below four times panel.request_timeout_seconds";
+            sync.stall_seconds is below ten times panel.request_timeout_seconds";
             "stall_seconds" => stall.as_secs(), "request_timeout_seconds" => request.as_secs());
     }
     let health = Health::new("sync-worker", probes(&state), log);

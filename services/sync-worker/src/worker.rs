@@ -1,6 +1,6 @@
 //! The loop that claims tasks, works on them, and keeps their leases.
 
-use crate::ask::may_pass;
+use crate::ask::{may_pass, patience};
 use crate::pace::Pace;
 use crate::state::State;
 use crate::task::{Task, TaskError};
@@ -212,7 +212,8 @@ async fn work_on(
             let (store, reason) = (&state.store, failure.to_string());
             let written = match &failure {
                 TaskError::Panel(error) if may_pass(error) => {
-                    store.task_silent(&lease, &reason).await
+                    let silence = patience(state.config.sync.stall);
+                    store.task_silent(&lease, &reason, silence).await
                 }
                 _ => store.task_failed(&lease, &reason).await,
             };

@@ -49,6 +49,37 @@ enum Reply {
     Blocked,
 }
 
+/// A wait that the panel ordered. It counts before it is over: whoever has a limit for it
+/// allows for it in time. What is cut off is taken back.
+struct Ordered<'a> {
+    waited_ms: &'a AtomicU64,
+    ms: u64,
+    begun: Instant,
+}
+
+impl<'a> Ordered<'a> {
+    fn begin(waited_ms: &'a AtomicU64, pause: Duration) -> Self {
+        let ms = milliseconds(pause);
+        waited_ms.fetch_add(ms, Ordering::Relaxed);
+        Self {
+            waited_ms,
+            ms,
+            begun: Instant::now(),
+        }
+    }
+}
+
+impl Drop for Ordered<'_> {
+    fn drop(&mut self) {
+        let left = self.ms.saturating_sub(milliseconds(self.begun.elapsed()));
+        self.waited_ms.fetch_sub(left, Ordering::Relaxed);
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Client {
     pub(super) fn new(
         settings: PanelSettings,
@@ -237,9 +268,7 @@ impl Client {
                         return Err(PanelError::RateLimited { retry_after: pause });
                     }
                     waited += pause;
-                    // Before the wait: whoever has a limit for it allows for it in time.
-                    let ordered = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                    self.waited_ms.fetch_add(ordered, Ordering::Relaxed);
+                    let _ordered = Ordered::begin(&self.waited_ms, pause);
                     tokio::time::sleep(pause).await;
                 }
             }

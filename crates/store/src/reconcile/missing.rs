@@ -109,10 +109,21 @@ impl Store {
         run: RunId,
         resource: Resource,
     ) -> Result<Vec<Candidate>, StoreError> {
-        self.noted("sync_missing", run, resource).await
+        let mut conn = self.conn().await?;
+        Ok(sql_query(format!(
+            "SELECT {columns} FROM sync_missing n JOIN {table} m ON m.id = n.row_id \
+             WHERE n.run_id = $1 AND n.resource = $2 AND m.removed_at IS NULL ORDER BY m.id",
+            columns = candidate_columns(resource),
+            table = resource.table(),
+        ))
+        .bind::<SqlUuid, _>(run.0)
+        .bind::<Text, _>(resource.table())
+        .load(&mut conn)
+        .await?)
     }
 
-    /// Live rows under whose id the panel shows another uuid.
+    /// Live rows under whose id the panel shows another uuid; not those that have been given
+    /// another place since.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -121,20 +132,11 @@ impl Store {
         run: RunId,
         resource: Resource,
     ) -> Result<Vec<Candidate>, StoreError> {
-        self.noted("sync_replaced", run, resource).await
-    }
-
-    /// Live rows that a run has noted in `notes`.
-    async fn noted(
-        &self,
-        notes: &str,
-        run: RunId,
-        resource: Resource,
-    ) -> Result<Vec<Candidate>, StoreError> {
         let mut conn = self.conn().await?;
         Ok(sql_query(format!(
-            "SELECT {columns} FROM {notes} n JOIN {table} m ON m.id = n.row_id \
-             WHERE n.run_id = $1 AND n.resource = $2 AND m.removed_at IS NULL ORDER BY m.id",
+            "SELECT c.* FROM sync_replaced n JOIN LATERAL (SELECT {columns} FROM {table} m \
+               WHERE m.id = n.row_id AND m.removed_at IS NULL) c ON c.remote_id = n.remote_id \
+             WHERE n.run_id = $1 AND n.resource = $2 ORDER BY c.id",
             columns = candidate_columns(resource),
             table = resource.table(),
         ))
@@ -179,8 +181,8 @@ impl Store {
         .await?)
     }
 
-    /// Rows that gave their place up in this run, where nothing stands in it yet;
-    /// `remote_id` is the place.
+    /// Rows that gave their place up in this run, be it for another place, where nothing
+    /// stands in it yet; `remote_id` is the place.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -193,7 +195,8 @@ impl Store {
         Ok(sql_query(format!(
             "SELECT c.id, n.remote_id, c.scope, c.ip, c.port FROM sync_replaced n \
              JOIN LATERAL (SELECT {columns}, m.panel_id, m.removed_at FROM {table} m WHERE m.id = n.row_id) c ON true \
-             WHERE n.run_id = $1 AND n.resource = $2 AND c.removed_at IS NOT NULL \
+             WHERE n.run_id = $1 AND n.resource = $2 \
+               AND (c.removed_at IS NOT NULL OR c.remote_id <> n.remote_id) \
                AND NOT EXISTS (SELECT 1 FROM {table} o WHERE o.panel_id = c.panel_id \
                  AND o.remote_id = n.remote_id AND o.removed_at IS NULL) ORDER BY n.remote_id",
             columns = candidate_columns(resource),

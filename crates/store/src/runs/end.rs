@@ -130,7 +130,7 @@ impl Store {
                (SELECT string_agg(DISTINCT t.waits_for, '; ') FROM sync_tasks t \
                  WHERE t.run_id = r.id AND t.state IN ('open', 'leased')) AS waits_for, \
                (SELECT t.kind FROM sync_tasks t WHERE t.run_id = r.id AND t.state IN ('open', 'leased') \
-                 ORDER BY t.waits_for IS NULL, t.state = 'open', t.started_at LIMIT 1) AS waiting_kind, \
+                 ORDER BY t.waits_for IS NULL, t.state = 'open', t.stage, t.started_at LIMIT 1) AS waiting_kind, \
                (SELECT t.kind FROM sync_tasks t WHERE t.run_id = r.id AND t.state = 'failed' \
                  ORDER BY t.finished_at LIMIT 1) AS failed_kind, \
                (SELECT t.error FROM sync_tasks t WHERE t.run_id = r.id AND t.state = 'failed' \

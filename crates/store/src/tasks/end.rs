@@ -58,29 +58,45 @@ impl Store {
         .await
     }
 
-    /// Ends a task whose listing stays without an answer. With the third of a kind, if none
-    /// was read since the first, those end that nobody has begun: each would be waited for
-    /// as long.
+    /// Ends a task whose listing stayed without an answer for `silence`. With the third of a
+    /// kind, if none of it is being read or was within that time, those end that wait to be
+    /// begun or stepped back: each would be waited for as long.
     ///
     /// # Errors
     /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
-    pub async fn task_silent(&self, lease: &TaskLease, reason: &str) -> Result<(), StoreError> {
+    pub async fn task_silent(
+        &self,
+        lease: &TaskLease,
+        reason: &str,
+        silence: Duration,
+    ) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {
             fail(conn, lease, reason).await?;
+            // What it waited for tells it from those that the panel refused.
+            sql_query("UPDATE sync_tasks SET waits_for = error WHERE id = $1")
+                .bind::<SqlUuid, _>(lease.task_id.0)
+                .execute(conn)
+                .await?;
+            // One that is locked is just being claimed, or its run ended.
             let ended = sql_query(
-                "UPDATE sync_tasks t SET state = 'failed', fence = t.fence + 1, finished_at = now(), error = $2 \
-                 FROM sync_tasks me WHERE me.id = $1 AND t.run_id = me.run_id AND t.stage = me.stage \
-                   AND t.kind = me.kind AND t.state = 'open' AND $3 <= (SELECT count(*) FROM sync_tasks f \
-                     WHERE f.run_id = me.run_id AND f.stage = me.stage AND f.kind = me.kind AND f.state = 'failed') \
-                   AND NOT EXISTS (SELECT 1 FROM sync_tasks d JOIN sync_tasks f ON f.run_id = d.run_id \
-                     AND f.stage = d.stage AND f.kind = d.kind AND f.finished_at < d.finished_at \
-                     WHERE d.run_id = me.run_id AND d.stage = me.stage AND d.kind = me.kind \
-                       AND d.state = 'done' AND f.state = 'failed')",
+                "WITH kin AS (SELECT t.* FROM sync_tasks t JOIN sync_tasks me ON me.run_id = t.run_id \
+                   AND me.stage = t.stage AND me.kind = t.kind WHERE me.id = $1), \
+                 silent AS (SELECT count(*) AS tasks, min(finished_at) AS first FROM kin \
+                   WHERE state = 'failed' AND waits_for IS NOT NULL), \
+                 waiting AS (SELECT t.id FROM sync_tasks t WHERE t.id IN (SELECT k.id FROM kin k, silent s \
+                     WHERE s.tasks >= $3 AND k.state = 'open' AND k.work ->> 'do' = 'list' \
+                       AND (k.started_at IS NULL OR k.not_before IS NOT NULL) \
+                       AND NOT EXISTS (SELECT 1 FROM kin r WHERE (r.state = 'leased' AND r.items_synced > 0) \
+                         OR (r.state = 'done' AND r.finished_at > s.first - make_interval(secs => $4)))) \
+                   FOR UPDATE SKIP LOCKED) \
+                 UPDATE sync_tasks t SET state = 'failed', fence = t.fence + 1, finished_at = now(), error = $2 \
+                 FROM waiting w WHERE t.id = w.id AND t.state = 'open'",
             )
             .bind::<SqlUuid, _>(lease.task_id.0)
             .bind::<Text, _>(reason)
             .bind::<BigInt, _>(MOST_SILENT)
+            .bind::<Double, _>(silence.as_secs_f64())
             .execute(conn)
             .await?;
             if ended > 0 {

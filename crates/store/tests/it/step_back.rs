@@ -4,7 +4,12 @@ use crate::stage::{LEASE, Stage};
 use crate::tasks::{planned, task};
 use common::types::sync::Target;
 use std::time::Duration;
-use store::Progress;
+use store::{Progress, TaskLease};
+
+async fn silent(stage: &Stage, lease: &TaskLease) {
+    let ended = stage.store.task_silent(lease, "no answer", LEASE);
+    ended.await.unwrap();
+}
 
 #[tokio::test]
 async fn a_task_that_steps_back_lets_other_kinds_go_first_and_then_its_own() {
@@ -84,7 +89,7 @@ async fn after_three_silent_tasks_of_a_kind_the_others_of_it_are_not_begun() {
         leases.push(stage.claim().await.unwrap());
     }
     for lease in &leases[..3] {
-        store.task_silent(lease, "no answer").await.unwrap();
+        silent(&stage, lease).await;
     }
     assert!(stage.claim().await.is_none(), "one is still worked on");
     store.task_done(&leases[3]).await.unwrap();
@@ -97,15 +102,38 @@ async fn after_three_silent_tasks_of_a_kind_the_others_of_it_are_not_begun() {
 
 #[tokio::test]
 async fn silent_tasks_cost_no_others_of_a_kind_of_which_one_is_read_meanwhile() {
-    let stage = Stage::new().await;
-    planned(&stage, 5).await;
-    let store = &stage.store;
-    for is_read in [false, true, false, false] {
-        let lease = stage.claim().await.unwrap();
-        if is_read {
-            store.task_done(&lease).await.unwrap();
+    for is_done in [true, false] {
+        let stage = Stage::new().await;
+        planned(&stage, 6).await;
+        let mut leases = Vec::new();
+        for _ in 0..4 {
+            leases.push(stage.claim().await.unwrap());
+        }
+        let read = leases.pop().unwrap();
+        if is_done {
+            stage.store.task_done(&read).await.unwrap();
         } else {
-            store.task_silent(&lease, "no answer").await.unwrap();
+            let task = read.task_id;
+            let page = format!("UPDATE sync_tasks SET items_synced = 5 WHERE id = '{task}'");
+            stage.execute(&page).await;
+        }
+        for lease in &leases {
+            silent(&stage, lease).await;
+        }
+        assert_eq!(stage.claim().await.unwrap().kind, "users");
+    }
+}
+
+#[tokio::test]
+async fn tasks_that_the_panel_refused_are_not_silent_ones() {
+    let stage = Stage::new().await;
+    planned(&stage, 4).await;
+    for is_silent in [false, false, true] {
+        let lease = stage.claim().await.unwrap();
+        if is_silent {
+            silent(&stage, &lease).await;
+        } else {
+            stage.store.task_failed(&lease, "refused").await.unwrap();
         }
     }
     assert_eq!(stage.claim().await.unwrap().kind, "users");

@@ -11,7 +11,7 @@ pub fn task(kind: &str, stage: i32, ordinal: i32) -> NewTask {
         kind: kind.to_owned(),
         stage,
         ordinal,
-        work: json!({}),
+        work: json!({ "do": "list" }),
         items_total: 0,
     }
 }

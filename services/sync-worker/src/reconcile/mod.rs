@@ -200,16 +200,11 @@ async fn remove(
     let mut successors = Vec::new();
     let mut giving_way = BTreeMap::<Resource, BTreeSet<Uuid>>::new();
     for resource in successor::IDENTIFIED {
-        for candidate in task.state.store.replaced(run, resource).await? {
-            if !decided(resource).contains(&candidate.id) || !gives_way(resource, &candidate.id) {
-                continue;
-            }
-            match successor::read(task, resource, &candidate, troubles).await? {
-                Successor::Unread => continue,
-                Successor::None => {}
-                Successor::Rows(asked, rows) => successors.push((asked, rows)),
-            }
-            giving_way.entry(resource).or_default().insert(candidate.id);
+        let mut rows = task.state.store.replaced(run, resource).await?;
+        rows.retain(|row| decided(resource).contains(&row.id) && gives_way(resource, &row.id));
+        if let Some(found) = successor::read_all(task, resource, &rows, troubles).await? {
+            successors.extend(found);
+            giving_way.insert(resource, rows.into_iter().map(|row| row.id).collect());
         }
     }
     for resource in Resource::ALL {

@@ -26,6 +26,35 @@ pub enum Successor {
     Unread,
 }
 
+/// Reads what took the places of rows, all or none: where one cannot be read, all stay, since
+/// the uuids of one may stand in the place of another. `None`: they stay.
+pub async fn read_all(
+    task: &Task,
+    resource: Resource,
+    rows: &[Candidate],
+    troubles: &mut BTreeMap<Kind, String>,
+) -> Result<Option<Vec<(Resource, PageRows)>>, TaskError> {
+    let (mut found, mut read_rows, mut all) = (Vec::new(), Vec::new(), true);
+    for candidate in rows {
+        match read(task, resource, candidate, troubles).await? {
+            Successor::Unread => {
+                all = false;
+                continue;
+            }
+            Successor::None => {}
+            Successor::Rows(asked, rows) => found.push((asked, rows)),
+        }
+        read_rows.push(candidate);
+    }
+    if all {
+        return Ok(Some(found));
+    }
+    for candidate in read_rows {
+        unread(task, resource, candidate, "another one cannot be read").await?;
+    }
+    Ok(None)
+}
+
 /// Reads what took the place of a row. What the panel refuses is the kind's trouble, and
 /// no more of that kind is asked for.
 pub async fn read(
@@ -64,7 +93,7 @@ async fn unread(
     reason: &str,
 ) -> Result<Successor, TaskError> {
     let id = candidate.remote_id;
-    let reason = format!("it takes another's place and cannot be read: {reason}");
+    let reason = format!("it takes another's place, which stays: {reason}");
     if resource == Resource::Egg {
         // No item of its own: the nest that the listing showed has been counted.
         unlisted::warn(task, resource, &format!("{id}: {reason}")).await?;

@@ -20,6 +20,7 @@ mod identity_of_rows;
 mod merge;
 mod mutation;
 mod partly;
+mod places;
 mod politeness;
 mod proof;
 mod property;

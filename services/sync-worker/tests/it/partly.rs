@@ -223,28 +223,6 @@ async fn databases_stay_with_a_server_that_was_replaced_until_they_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_place_that_was_vacated_before_an_interruption_is_filled_afterwards() {
-    let stage = Stage::new(State::small()).await;
-    stage.full().await;
-    stage.panel.state(|state| state.replace_server_uuid(4));
-    // The connection is ended once, when the row that takes the place comes.
-    let database = stage.database.connect().await;
-    let goes_away = "CREATE SEQUENCE interruptions; \
-        CREATE FUNCTION interrupt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-          IF NEW.remote_id = 4 AND NOT EXISTS (SELECT 1 FROM servers WHERE remote_id = 4) \
-             AND nextval('interruptions') = 1 THEN \
-            PERFORM pg_terminate_backend(pg_backend_pid()), pg_sleep(1); \
-          END IF; \
-          RETURN NEW; END $$; \
-        CREATE TRIGGER interrupt BEFORE INSERT ON servers FOR EACH ROW EXECUTE FUNCTION interrupt()";
-    database.batch_execute(goes_away).await.unwrap();
-    stage.full().await;
-    let interruptions = "SELECT last_value FROM interruptions WHERE is_called";
-    assert!(stage.number(interruptions).await >= 1);
-    stage.assert_mirrored().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn nodes_whose_allocations_cannot_be_listed_keep_no_other_listing_from_being_read() {
     // More of them than the panel is asked for at once, before the servers.
     let stage = Stage::new(State::small()).await;
