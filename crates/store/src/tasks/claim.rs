@@ -188,7 +188,7 @@ WITH expired AS (
     FOR UPDATE OF t SKIP LOCKED
 ), spent AS (
     UPDATE sync_tasks t
-    SET state = 'failed', fence = t.fence + 1, lost_leases = t.lost_leases + 1, finished_at = now(),
+    SET state = 'failed', fence = t.fence + 1, lost_leases = t.lost_leases + 1, finished_at = now(), waits_for = NULL,
         error = 'the task cost ' || (t.lost_leases + 1) || ' workers their lease'
                 || COALESCE(': ' || t.waits_for, '')
     FROM expired WHERE t.id = expired.id

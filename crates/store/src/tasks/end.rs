@@ -59,8 +59,9 @@ impl Store {
     }
 
     /// Ends a task whose listing stayed without an answer for `silence`. With the third of a
-    /// kind, if none of it is being read or was within that time, those end that wait to be
-    /// begun or stepped back: each would be waited for as long.
+    /// kind, if none of it was read within that time, is being read or was begun since the
+    /// first one ended, those end that wait to be begun or stepped back: each would be waited
+    /// for as long.
     ///
     /// # Errors
     /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
@@ -87,8 +88,8 @@ impl Store {
                  waiting AS (SELECT t.id FROM sync_tasks t WHERE t.id IN (SELECT k.id FROM kin k, silent s \
                      WHERE s.tasks >= $3 AND k.state = 'open' AND k.work ->> 'do' = 'list' \
                        AND (k.started_at IS NULL OR k.not_before IS NOT NULL) \
-                       AND NOT EXISTS (SELECT 1 FROM kin r WHERE (r.state = 'leased' AND r.items_synced > 0) \
-                         OR (r.state = 'done' AND r.finished_at > s.first - make_interval(secs => $4)))) \
+                       AND NOT EXISTS (SELECT 1 FROM kin r WHERE (r.state = 'leased' AND (r.items_synced > 0 \
+                         OR r.started_at > s.first)) OR (r.state = 'done' AND r.finished_at > s.first - make_interval(secs => $4)))) \
                    FOR UPDATE SKIP LOCKED) \
                  UPDATE sync_tasks t SET state = 'failed', fence = t.fence + 1, finished_at = now(), error = $2 \
                  FROM waiting w WHERE t.id = w.id AND t.state = 'open'",
@@ -118,7 +119,7 @@ impl Store {
         conn.transaction(async move |conn| {
             lock_task(conn, lease).await?;
             sql_query(
-                "UPDATE sync_tasks SET state = 'open', fence = fence + 1, worker_id = NULL, lease_until = NULL \
+                "UPDATE sync_tasks SET state = 'open', fence = fence + 1, worker_id = NULL, lease_until = NULL, not_before = NULL \
                  WHERE id = $1",
             )
             .bind::<SqlUuid, _>(lease.task_id.0)

@@ -125,6 +125,25 @@ async fn silent_tasks_cost_no_others_of_a_kind_of_which_one_is_read_meanwhile() 
 }
 
 #[tokio::test]
+async fn a_task_that_was_begun_since_the_first_silent_one_is_waited_for() {
+    let stage = Stage::new().await;
+    planned(&stage, 6).await;
+    let first = stage.claim().await.unwrap();
+    let second = stage.claim().await.unwrap();
+    let third = stage.claim().await.unwrap();
+    silent(&stage, &first).await;
+    let late = stage.claim().await.unwrap();
+    for lease in [&second, &third] {
+        silent(&stage, lease).await;
+    }
+    let waits = stage.claim().await.unwrap();
+    assert_eq!(waits.kind, "users");
+    silent(&stage, &waits).await;
+    silent(&stage, &late).await;
+    assert_eq!(stage.claim().await.unwrap().kind, "reconcile");
+}
+
+#[tokio::test]
 async fn tasks_that_the_panel_refused_are_not_silent_ones() {
     let stage = Stage::new().await;
     planned(&stage, 4).await;
