@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// A connection of its own, opened when it is first needed and again after a failure.
 /// Clones share it.
@@ -29,7 +29,7 @@ struct Inner {
 /// No answer, or none in time.
 pub(crate) struct Unanswered<T> {
     pub(crate) error: CacheError,
-    /// The answer to a question that is under way all the same: Redis may act on it yet.
+    /// The answer to a question that was sent all the same: Redis may act on it yet.
     pub(crate) late: Option<BoxFuture<'static, Result<T, CacheError>>>,
 }
 
@@ -51,15 +51,20 @@ impl Line {
         name: &'static str,
         invocation: ScriptInvocation<'static>,
     ) -> Result<T, Unanswered<T>> {
-        let line = self.clone();
-        let mut work: BoxFuture<'static, Result<T, CacheError>> = Box::pin(async move {
-            let mut connection = line.connection().await?;
-            let answer = invocation.invoke_async(&mut connection).await;
-            answer.map_err(CacheError::Command)
-        });
-        let (result, late) = match timeout(self.0.patience, &mut work).await {
-            Ok(result) => (result, None),
-            Err(_) => (Err(CacheError::Timeout), Some(work)),
+        let end = Instant::now() + self.0.patience;
+        let connection = timeout_at(end, self.connection()).await;
+        let (result, late) = match connection.unwrap_or(Err(CacheError::Timeout)) {
+            Err(error) => (Err(error), None),
+            Ok(mut connection) => {
+                let mut asked: BoxFuture<'static, Result<T, CacheError>> = Box::pin(async move {
+                    let answer = invocation.invoke_async(&mut connection).await;
+                    answer.map_err(CacheError::Command)
+                });
+                match timeout_at(end, &mut asked).await {
+                    Ok(result) => (result, None),
+                    Err(_) => (Err(CacheError::Timeout), Some(asked)),
+                }
+            }
         };
         count(name, &result);
         result.map_err(|error| {

@@ -2,7 +2,7 @@
 
 use super::lease::{Lease, Step};
 use super::recent::Recent;
-use super::{Answer, RateDecision, RateRule};
+use super::{Answer, RateDecision, RateRule, Wish};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::mem;
@@ -42,6 +42,17 @@ pub(super) struct Rest {
     pub(super) name: Arc<str>,
     pub(super) rule: RateRule,
     pub(super) tokens: u32,
+}
+
+impl Rest {
+    /// What the bucket is told.
+    pub(super) fn wish(&self) -> Wish<'_> {
+        Wish {
+            name: &self.name,
+            rule: self.rule,
+            wanted: -i64::from(self.tokens),
+        }
+    }
 }
 
 struct Entry {

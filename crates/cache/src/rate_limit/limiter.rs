@@ -3,8 +3,8 @@
 //! While Redis answers, one bucket is shared by all processes: exact to the request
 //! ([`RateLimiter::take`]), or served from leases of tokens that are held here
 //! ([`RateLimiter::take_leased`]). What Redis does not decide in time is decided here:
-//! each process then holds its share of the limit. What it grants after that is given
-//! back.
+//! each process then holds its share of the limit. What it grants after that, within
+//! the time of any other operation, is given back.
 
 use super::ahead::Ahead;
 use super::breaker::Breaker;
@@ -109,7 +109,7 @@ impl RateLimiter {
     /// does not hear of it, it comes back by itself, as if it had been used.
     pub async fn give_back(&self, name: &str, rule: RateRule, given: Ruling) {
         if given.shared {
-            self.0.put_back(name, rule, 1).await;
+            self.0.put_back(name, rule).await;
         } else {
             self.0.here(name, rule, -1);
         }
@@ -244,7 +244,11 @@ fn refuse(
             rest.tokens = Answer::of(told).granted;
         }
         rests.retain(|rest| rest.tokens > 0);
-        inner.give_back(rests).await;
+        // It has just answered, so it is told whatever the breaker says.
+        let wishes: Vec<Wish<'_>> = rests.iter().map(Rest::wish).collect();
+        if !wishes.is_empty() {
+            inner.tell(&wishes).await;
+        }
     })
 }
 
@@ -313,17 +317,16 @@ impl Inner {
     async fn give_back(self: &Arc<Self>, rests: Vec<Rest>) {
         stream::iter(rests)
             .for_each_concurrent(GIVEN_BACK_AT_ONCE, async |rest| {
-                self.put_back(&rest.name, rest.rule, rest.tokens).await;
+                self.ask(&[rest.wish()]).await;
             })
             .await;
     }
 
-    /// Gives tokens back to a shared bucket, also while Redis is left alone: they are few,
-    /// and lost if it does not hear of them.
-    async fn put_back(self: &Arc<Self>, name: &str, rule: RateRule, tokens: u32) {
-        let wanted = -i64::from(tokens);
-        let wish = Wish { name, rule, wanted };
-        self.tell(&[wish]).await;
+    /// Gives one token back to a shared bucket, also while Redis is left alone: it is lost
+    /// if Redis does not hear of it.
+    async fn put_back(self: &Arc<Self>, name: &str, rule: RateRule) {
+        let wanted = -1;
+        self.tell(&[Wish { name, rule, wanted }]).await;
     }
 
     /// This process' share of the limit decides.

@@ -21,11 +21,6 @@ pub const BODY_LIMIT: usize = 1 << 20;
 /// (`HttpServer::client_request_timeout`), and again its body ([`read_body`]).
 pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a request has until its answer begins, body included: longer than anything
-/// that a handler waits for with a limit of its own. A database that takes connections and
-/// does not answer would otherwise hold every request for ever.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
-
 /// How long an idle connection is kept (`HttpServer::keep_alive`).
 pub const IDLE: Duration = Duration::from_secs(120);
 

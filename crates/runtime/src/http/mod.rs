@@ -15,8 +15,8 @@ pub mod request_id;
 
 pub use error::ApiError;
 pub use extract::{
-    ANSWER_TIMEOUT, BODY_LIMIT, IDLE, READ_TIMEOUT, configure, json_config, path_config,
-    query_config, read_body, unserved,
+    BODY_LIMIT, IDLE, READ_TIMEOUT, configure, json_config, path_config, query_config, read_body,
+    unserved,
 };
 pub use observe::Observe;
 pub use real_ip::{TrustedProxies, counted_as, real_ip};

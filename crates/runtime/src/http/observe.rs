@@ -13,9 +13,7 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use slog::Logger;
-use tokio::time::timeout;
 
-use super::ANSWER_TIMEOUT;
 use super::ApiError;
 use super::access::Access;
 use super::error::Cause;
@@ -25,8 +23,8 @@ use super::real_ip::{self, TrustedProxies};
 use super::request_id::{self, CURRENT, RequestId};
 
 /// Gives each request an id, finds who is at the other end, answers HEAD wherever GET is,
-/// turns a panic into a 500, an answer that is not there within [`ANSWER_TIMEOUT`] into a
-/// 503 and every error into JSON, and says in the log and in the figures how it ended.
+/// turns a panic into a 500 and every error into JSON, and says in the log and in the
+/// figures how it ended.
 /// Wrap it outermost, but for Sentry's.
 #[derive(Clone)]
 pub struct Observe {
@@ -115,13 +113,9 @@ where
         let figures = Rc::clone(&self.figures);
         let answer = async move {
             let handled = AssertUnwindSafe(async { service.call(request).await }).catch_unwind();
-            let answer = match timeout(ANSWER_TIMEOUT, handled).await {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(_panic)) => Err(ApiError::internal(Panicked).into()),
-                Err(late) => {
-                    let message = "The answer takes too long; what was asked for may be done yet";
-                    Err(ApiError::unavailable(message, late).into())
-                }
+            let answer = match handled.await {
+                Ok(answer) => answer,
+                Err(_panic) => Err(ApiError::internal(Panicked).into()),
             };
             match answer {
                 Ok(response) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
-use actix_web::{App, HttpResponse, HttpServer, test, web};
+use actix_web::{App, HttpResponse, HttpServer, web};
 use futures_util::stream;
 use runtime::health::{self, Health};
 use runtime::http::{self, ApiError, Observe, RequestId, request_id};
@@ -264,23 +264,6 @@ async fn a_panic_is_a_json_500_and_the_next_request_is_served() {
     assert!(!body.to_string().contains("planted"), "{body}");
     assert_eq!(api.get("/page?limit=3").await.text().await.unwrap(), "3");
     api.lines.wait_for(|line| line["status"] == 500).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_answer_that_never_comes_is_a_json_503() {
-    let (log, _) = Lines::logger();
-    let app = App::new()
-        .wrap(Observe::new(&log))
-        .route("/never", web::get().to(std::future::pending::<String>));
-    let app = test::init_service(app).await;
-    let request = test::TestRequest::get().uri("/never").to_request();
-    let error = test::try_call_service(&app, request).await.unwrap_err();
-    let answer = error.error_response();
-    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.headers().get("retry-after").unwrap(), "5");
-    let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(body["code"], "SERVICE_ERROR");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use store::ValidApiKey;
 use super::bearers::Bearer;
 use super::origin::origin;
 use super::verdicts::{NoVerdict, Refused};
-use crate::limits::{self, NoAttempt};
+use crate::limits::{self, Attempt};
 use crate::refusals::Reason;
 use crate::state::State;
 
@@ -96,16 +96,12 @@ async fn try_out(
 ) -> Result<Identity, ApiError> {
     let address = limits::address(request);
     let origin = origin(request.request(), None);
-    let attempt = if credentials.are_no_guess(state) {
-        None
-    } else {
-        match state.limits.attempt(&address).await {
-            Ok(attempt) => Some(attempt),
-            Err(NoAttempt::NoTurn) => return Ok(Identity::Unchecked(NoVerdict::Late)),
-            Err(NoAttempt::TooMany(refusal)) => {
-                state.refusals.note(Reason::TooManyCredentials, origin);
-                return Err(refusal);
-            }
+    let attempt = match attempt(credentials, state, &address).await {
+        Ok(attempt) => attempt,
+        Err(NoAttempt::NoTurn) => return Ok(Identity::Unchecked(NoVerdict::NoTurn)),
+        Err(NoAttempt::TooMany(refusal)) => {
+            state.refusals.note(Reason::TooManyCredentials, origin);
+            return Err(refusal);
         }
     };
     let (credentials, state) = (credentials.clone(), state.clone());
@@ -128,6 +124,36 @@ async fn try_out(
     Ok(look
         .await
         .unwrap_or(Identity::Unchecked(NoVerdict::GivenUp)))
+}
+
+/// Why credentials are not tried.
+enum NoAttempt {
+    /// The address has tried too many that were not good: 429.
+    TooMany(ApiError),
+    /// Those before them take too long.
+    NoTurn,
+}
+
+/// Counts credentials before they are looked at; `None`: they are no guess, be it since
+/// another request with the same ones came first.
+async fn attempt(
+    credentials: &Credentials,
+    state: &State,
+    address: &str,
+) -> Result<Option<Attempt>, NoAttempt> {
+    if credentials.are_no_guess(state) {
+        return Ok(None);
+    }
+    let turn = state.limits.turn(address).await;
+    if credentials.are_no_guess(state) {
+        return Ok(None);
+    }
+    let turn = turn.ok_or(NoAttempt::NoTurn)?;
+    match state.limits.attempt(address, turn).await {
+        Ok(attempt) => Ok(Some(attempt)),
+        Err(_) if credentials.are_no_guess(state) => Ok(None),
+        Err(refusal) => Err(NoAttempt::TooMany(refusal)),
+    }
 }
 
 impl Credentials {

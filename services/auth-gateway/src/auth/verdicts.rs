@@ -64,6 +64,9 @@ pub enum NoVerdict {
     /// The database, which takes its time.
     #[error("the look for the credentials takes too long")]
     Late,
+    /// Others from the same address, which come first.
+    #[error("too many credentials of this address wait to be looked for")]
+    NoTurn,
     /// This process is ending.
     #[error("the look for the credentials was given up")]
     GivenUp,

@@ -18,8 +18,8 @@ use tokio::time::timeout;
 use super::policy::Quota;
 use super::{Limits, bucket, headers};
 
-/// The part of an address' ceiling that one process tries at once. Several processes
-/// together stay below it.
+/// The part of an address' ceiling that one process tries at once, unless more gateways than
+/// that share it. All together stay below it.
 const PART_AT_ONCE: u32 = 8;
 
 /// Addresses that are remembered.
@@ -42,48 +42,46 @@ impl Turns {
         Self(addresses.build())
     }
 
-    async fn take(&self, address: &str, quota: Quota) -> Result<OwnedSemaphorePermit, NoAttempt> {
-        let turns = || Arc::new(Semaphore::new(at_once(quota)));
+    async fn take(&self, address: &str, turns: usize) -> Option<Turn> {
+        let turns = || Arc::new(Semaphore::new(turns));
         let turns = self.0.get_with_by_ref(address, turns);
         let turn = timeout(PATIENCE, turns.acquire_owned()).await;
-        turn.ok().and_then(Result::ok).ok_or(NoAttempt::NoTurn)
+        Some(Turn(turn.ok()?.ok()?))
     }
 }
 
-fn at_once(quota: Quota) -> usize {
-    usize::try_from(quota.requests / PART_AT_ONCE).map_or(1, |turns| turns.max(1))
+/// The right to try credentials, until it is dropped.
+pub struct Turn(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
+
+fn at_once(requests: u32, gateways: u32) -> usize {
+    let part = PART_AT_ONCE.max(gateways.saturating_add(1));
+    usize::try_from(requests / part).map_or(1, |turns| turns.max(1))
 }
 
 /// Credentials that are being tried, and who has counted them.
 pub struct Attempt {
     ruling: Ruling,
-    _turn: OwnedSemaphorePermit,
-}
-
-/// Why credentials are not tried.
-#[derive(Debug)]
-pub enum NoAttempt {
-    /// The address has tried too many that were not good: 429.
-    TooMany(ApiError),
-    /// Those before it take too long.
-    NoTurn,
+    _turn: Turn,
 }
 
 impl Limits {
+    /// Waits for the turn of an address. `None`: those before it take too long.
+    pub async fn turn(&self, address: &str) -> Option<Turn> {
+        let (_, quota) = self.attempts(address);
+        let turns = at_once(quota.requests, self.config.gateways);
+        self.turns.take(address, turns).await
+    }
+
     /// Counts credentials that an address tries, as if they were not good.
     ///
     /// # Errors
-    /// Why they must not be looked at.
-    pub async fn attempt(&self, address: &str) -> Result<Attempt, NoAttempt> {
-        let (_, quota) = self.attempts(address);
-        let turn = self.turns.take(address, quota).await?;
-        let ruling = self.count_attempt(address).await;
-        ruling
-            .map(|ruling| Attempt {
-                ruling,
-                _turn: turn,
-            })
-            .map_err(NoAttempt::TooMany)
+    /// 429 where the address has tried too many.
+    pub async fn attempt(&self, address: &str, turn: Turn) -> Result<Attempt, ApiError> {
+        let ruling = self.count_attempt(address).await?;
+        Ok(Attempt {
+            ruling,
+            _turn: turn,
+        })
     }
 
     /// Counts credentials that turned out not to be good though nobody expected it.
@@ -128,12 +126,14 @@ mod tests {
 
     #[test]
     fn several_processes_together_stay_below_the_ceiling() {
-        let of = |requests| {
-            at_once(Quota {
-                requests,
-                window: Duration::from_secs(900),
-            })
-        };
-        assert_eq!([of(1), of(5), of(60), of(1_000)], [1, 1, 7, 125]);
+        let usual = |requests| at_once(requests, 2);
+        assert_eq!(
+            [usual(1), usual(5), usual(60), usual(1_000)],
+            [1, 1, 7, 125]
+        );
+        for gateways in 1..50 {
+            let turns = at_once(60, gateways);
+            assert!(turns == 1 || turns * gateways as usize <= 60, "{gateways}");
+        }
     }
 }

@@ -18,6 +18,7 @@ use cache::RateDecision;
 use common::types::limit::Limit;
 use futures_util::FutureExt;
 use runtime::http::ApiError;
+use tokio::time::timeout;
 
 use super::policy::Quota;
 
@@ -67,6 +68,11 @@ pub(super) fn keep(limit: Limit, quota: Quota, decision: RateDecision) {
     });
 }
 
+/// How long a request has until its answer begins, body included: longer than what handlers
+/// wait for with limits of their own, each request to Hytale or a panel repeated. A database
+/// that takes connections and says nothing would otherwise hold every request for ever.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// Answers a request and writes what was kept for it, whatever becomes of it.
 pub async fn write_headers(
     request: ServiceRequest,
@@ -75,10 +81,14 @@ pub async fn write_headers(
     COUNTED
         .scope(Cell::default(), async move {
             let handled = AssertUnwindSafe(async { next.call(request).await });
-            let answer = handled
-                .catch_unwind()
-                .await
-                .unwrap_or_else(|_panic| Err(ApiError::internal("the handler panicked").into()));
+            let answer = match timeout(LONGEST, handled.catch_unwind()).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_panic)) => Err(ApiError::internal("the handler panicked").into()),
+                Err(late) => {
+                    let message = "The answer takes too long; what was asked for may be done yet";
+                    Err(ApiError::unavailable(message, late).into())
+                }
+            };
             let counts = COUNTED.try_with(Cell::get).unwrap_or_default();
             match answer {
                 Ok(mut response) => {
@@ -263,5 +273,17 @@ mod tests {
         let answer = error.error_response();
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(answer.headers().get("x-ratelimit-limit").unwrap(), "6000");
+    }
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_never_comes_is_a_503() {
+        let app = App::new()
+            .wrap(from_fn(write_headers))
+            .route("/", web::get().to(std::future::pending::<String>));
+        let app = init_service(app).await;
+        let request = TestRequest::get().uri("/").to_request();
+        let error = app.call(request).await.map(|_| ()).unwrap_err();
+        let answer = error.error_response();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers().get("retry-after").unwrap(), "5");
     }
 }

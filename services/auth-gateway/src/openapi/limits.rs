@@ -48,11 +48,19 @@ pub(super) fn components() -> Value {
     Value::Object(components)
 }
 
+/// Puts the time after which to come back on an answer.
+pub(super) fn describe_late(response: &mut Value) {
+    let reference = format!("#/components/headers/{RETRY_AFTER}");
+    response["headers"][RETRY_AFTER] = json!({ "$ref": reference });
+}
+
 /// Puts the fields on an answer.
 pub(super) fn describe(status: &str, response: &mut Value) {
     // Where it may stand: not yet, not now, too often.
-    let late = matches!(status, "202" | "400" | "409" | "429" | "503").then_some(RETRY_AFTER);
-    for name in FIELDS.iter().map(|field| field.0).chain(late) {
+    if matches!(status, "202" | "400" | "409" | "429" | "503") {
+        describe_late(response);
+    }
+    for name in FIELDS.iter().map(|field| field.0) {
         let reference = format!("#/components/headers/{name}");
         response["headers"][name] = json!({ "$ref": reference });
     }

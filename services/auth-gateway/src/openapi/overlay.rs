@@ -246,14 +246,16 @@ fn jwks() -> Map<String, Value> {
         })
     };
     let error = json!({ "$ref": "#/components/schemas/Error" });
+    let mut away = answer("Service Unavailable", error.clone());
+    limits::describe_late(&mut away);
     let get = json!({
         "tags": ["Tokens"],
         "summary": "Publishes the keys that verify the gateway's own tokens (RFC 7517)",
         "operationId": operation_id("get", routes::JWKS),
         "responses": {
             "200": answer("The key that signs now first, then those before it", set),
-            "500": answer("Internal Server Error", error.clone()),
-            "503": answer("Service Unavailable", error),
+            "500": answer("Internal Server Error", error),
+            "503": away,
         },
     });
     Map::from_iter([(routes::JWKS.to_owned(), json!({ "get": get }))])

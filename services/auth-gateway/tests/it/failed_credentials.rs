@@ -143,6 +143,19 @@ async fn many_good_credentials_at_once_refuse_nobody() {
 }
 
 #[tokio::test]
+async fn requests_that_come_at_once_with_one_new_key_refuse_nobody() {
+    let gateway = start().await;
+    let key = gateway.key("busy", [Scope::Read]).await;
+    let calls = (0..100).map(|_| status(with_key(&gateway, &gateway.url, &key)));
+    let answers = join_all(calls).await;
+    assert!(
+        answers.iter().all(|status| *status == StatusCode::OK),
+        "{answers:?}"
+    );
+    exhaust(&gateway).await;
+}
+
+#[tokio::test]
 async fn each_address_has_a_ceiling_of_its_own_and_an_ipv6_network_one_for_all() {
     let gateway = start().await;
     let from = async |address: &str| {
