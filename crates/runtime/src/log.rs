@@ -24,8 +24,9 @@ use crate::config::{Config, Environment, LogFormat, LogLevel};
 use crate::sentry;
 
 /// Lines that wait for the writer; more are dropped and counted, since a reader
-/// that stopped reading must not stop the service.
-const WAITING_LINES: usize = 8192;
+/// that stopped reading must not stop the service. Their places are allocated at start, about
+/// a hundred bytes each; a busy gateway fills 200 in a [`PAUSE`].
+const WAITING_LINES: usize = 4096;
 
 /// The root logger and the writer behind it. Dropped last, it writes what waits.
 pub struct Logging {
