@@ -1,15 +1,14 @@
 //! Ends of tasks, and what they wait for.
 
+use super::silence::{self, Kin};
 use super::{NewTask, TaskLease, insert_tasks, lock_task};
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
+use chrono::TimeDelta;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Double, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Double, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use std::time::Duration;
-
-/// Tasks of a kind that stay without an answer, until the others are not waited for.
-const MOST_SILENT: i64 = 3;
 
 impl Store {
     /// Ends a task well and adds those that follow from it, in one transaction.
@@ -71,6 +70,7 @@ impl Store {
         reason: &str,
         silence: Duration,
     ) -> Result<(), StoreError> {
+        let silence = TimeDelta::from_std(silence).unwrap_or(TimeDelta::MAX);
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {
             fail(conn, lease, reason).await?;
@@ -79,25 +79,21 @@ impl Store {
                 .bind::<SqlUuid, _>(lease.task_id.0)
                 .execute(conn)
                 .await?;
-            // One that is locked is just being claimed, or its run ended.
-            let ended = sql_query(
-                "WITH kin AS (SELECT t.* FROM sync_tasks t JOIN sync_tasks me ON me.run_id = t.run_id \
-                   AND me.stage = t.stage AND me.kind = t.kind WHERE me.id = $1), \
-                 silent AS (SELECT count(*) AS tasks, min(finished_at) AS first FROM kin \
-                   WHERE state = 'failed' AND waits_for IS NOT NULL), \
-                 waiting AS (SELECT t.id FROM sync_tasks t WHERE t.id IN (SELECT k.id FROM kin k, silent s \
-                     WHERE s.tasks >= $3 AND k.state = 'open' AND k.work ->> 'do' = 'list' \
-                       AND (k.started_at IS NULL OR k.not_before IS NOT NULL) \
-                       AND NOT EXISTS (SELECT 1 FROM kin r WHERE (r.state = 'leased' AND (r.items_synced > 0 \
-                         OR r.started_at > s.first)) OR (r.state = 'done' AND r.finished_at > s.first - make_interval(secs => $4)))) \
-                   FOR UPDATE SKIP LOCKED) \
-                 UPDATE sync_tasks t SET state = 'failed', fence = t.fence + 1, finished_at = now(), error = $2 \
-                 FROM waiting w WHERE t.id = w.id AND t.state = 'open'",
+            let kin: Vec<Kin> = sql_query(
+                "SELECT t.id, t.state, t.work ->> 'do' IS NOT DISTINCT FROM 'list' AS lists, t.not_before IS NOT NULL AS stepped_back, \
+                   t.waits_for IS NOT NULL AS waited, t.items_synced, t.started_at, t.finished_at \
+                 FROM sync_tasks t JOIN sync_tasks me ON (me.run_id, me.stage, me.kind) = (t.run_id, t.stage, t.kind) WHERE me.id = $1",
             )
             .bind::<SqlUuid, _>(lease.task_id.0)
+            .load(conn)
+            .await?;
+            // One that is locked is just being claimed, or its run ended.
+            let ended = sql_query(
+                "UPDATE sync_tasks SET state = 'failed', fence = fence + 1, finished_at = now(), error = $2 WHERE id IN \
+                   (SELECT id FROM sync_tasks WHERE id = ANY($1) AND state = 'open' FOR UPDATE SKIP LOCKED)",
+            )
+            .bind::<Array<SqlUuid>, _>(silence::given_up(&kin, silence))
             .bind::<Text, _>(reason)
-            .bind::<BigInt, _>(MOST_SILENT)
-            .bind::<Double, _>(silence.as_secs_f64())
             .execute(conn)
             .await?;
             if ended > 0 {

@@ -7,6 +7,7 @@
 
 mod claim;
 mod end;
+mod silence;
 
 pub use claim::ClaimSettings;
 
