@@ -23,7 +23,7 @@ mod wait;
 
 pub use database::TestDatabase;
 pub use environment::recordings;
-pub use log::test_logger;
+pub use log::{LogLines, test_logger};
 pub use proxy::Proxy;
 pub use redis::TestRedis;
 pub use simulators;

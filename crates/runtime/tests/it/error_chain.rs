@@ -1,7 +1,7 @@
 use runtime::error_chain::ErrorChain;
 use slog::info;
 
-use crate::support::Lines;
+use crate::support::logged;
 
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the page")]
@@ -13,7 +13,7 @@ struct Inner;
 
 #[test]
 fn a_line_holds_the_whole_chain() {
-    let (log, lines) = Lines::logger();
+    let (log, lines) = logged();
     info!(log, "failed"; "error" => ErrorChain(&Outer(Inner)));
     assert_eq!(
         lines.all()[0]["error"],

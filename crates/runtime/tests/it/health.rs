@@ -7,18 +7,19 @@ use reqwest::StatusCode;
 use runtime::health::{Health, Probe};
 use runtime::ops::OpsServer;
 use serde_json::Value;
+use testkit::LogLines;
 
-use crate::support::{Lines, client};
+use crate::support::{client, logged};
 
 struct Ops {
     server: OpsServer,
     health: Arc<Health>,
-    lines: Lines,
+    lines: LogLines,
 }
 
 impl Ops {
     fn start(probes: Vec<Probe>) -> Self {
-        let (log, lines) = Lines::logger();
+        let (log, lines) = logged();
         let health = Health::new("nodebyte-test", probes, &log);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = OpsServer::start(listener, Arc::clone(&health), &log).unwrap();

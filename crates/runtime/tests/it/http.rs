@@ -11,13 +11,14 @@ use runtime::http::{self, ApiError, Observe, RequestId, request_id};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use slog::{Logger, info};
+use testkit::LogLines;
 use tokio::time::timeout;
 
-use crate::support::{Lines, client};
+use crate::support::{client, logged};
 
 struct Api {
     address: SocketAddr,
-    lines: Lines,
+    lines: LogLines,
     handle: ServerHandle,
 }
 
@@ -71,7 +72,7 @@ async fn says(log: web::Data<Logger>) -> String {
 
 impl Api {
     fn start() -> Self {
-        let (log, lines) = Lines::logger();
+        let (log, lines) = logged();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let health = Health::new("test", vec![], &log);

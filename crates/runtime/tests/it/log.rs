@@ -2,11 +2,11 @@ use std::io::{self, Write};
 
 use slog::{Drain, Logger, debug, error, info, o, trace, warn};
 
-use crate::support::Lines;
+use crate::support::logged;
 
 #[test]
 fn a_line_is_one_json_object_with_the_level_spelt_out() {
-    let (log, lines) = Lines::logger();
+    let (log, lines) = logged();
     let log = log.new(o!("run_id" => "r1"));
     info!(log, "page merged"; "rows" => 500);
     warn!(log, "two\nlines \"quoted\"");
@@ -43,7 +43,7 @@ fn a_line_that_cannot_be_written_ends_nothing() {
 
 #[test]
 fn lines_in_which_libraries_show_what_they_carry_are_left_out() {
-    let (log, lines) = Lines::logger();
+    let (log, lines) = logged();
     let libraries = runtime::log::for_libraries(&log);
     debug!(libraries, # "tokio_postgres::query", "executing statement s1 with parameters: planted");
     trace!(libraries, # "tokio_postgres", "planted");

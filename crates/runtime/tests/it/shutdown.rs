@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runtime::shutdown::{Drain, Shutdown};
 
-use crate::support::{Lines, silent};
+use crate::support::{logged, silent};
 
 #[tokio::test]
 async fn everybody_who_holds_a_clone_hears_the_request() {
@@ -41,7 +41,7 @@ async fn steps_are_taken_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_step_that_hangs_is_abandoned_and_named_and_the_next_is_taken() {
-    let (log, lines) = Lines::logger();
+    let (log, lines) = logged();
     let mut taken = false;
     let complete = Drain::within(Duration::from_secs(5), &log)
         .step("work in hand", pending())

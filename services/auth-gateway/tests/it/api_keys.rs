@@ -1,7 +1,5 @@
 //! What becomes of a key after it was let in.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::crypto::api_key;
@@ -10,7 +8,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use slog::{Drain, Logger, o};
-use testkit::wait_for;
+use testkit::{LogLines, wait_for};
 
 use crate::gateway::{Gateway, KEY};
 
@@ -141,7 +139,7 @@ async fn while_the_database_is_away_only_the_installations_key_is_known() {
 
 #[tokio::test]
 async fn no_key_stands_in_the_log() {
-    let lines = Lines::default();
+    let lines = LogLines::default();
     let drain = runtime::log::json_lines(lines.clone()).fuse();
     let gateway = Gateway::logging_to(&Logger::root(drain, o!())).await;
     let good = gateway.key("website", [Scope::Read]).await;
@@ -155,26 +153,5 @@ async fn no_key_stands_in_the_log() {
     assert_eq!(log.matches(LOGS).count(), 3, "{log}");
     for key in [&good, &poor, &revoked] {
         assert!(!log.contains(&key[13..]), "{log}");
-    }
-}
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
