@@ -156,7 +156,7 @@ impl RateLimiter {
     /// Gives all leases back, because this process ends.
     pub async fn close(&self) {
         let rests = self.0.leases.end_all();
-        self.0.give_back(rests).await;
+        self.0.return_leases(rests).await;
     }
 }
 
@@ -169,7 +169,7 @@ async fn renew(inner: Arc<Inner>, name: Arc<str>) {
         let answer = inner.ask_one(&name, rule, i64::from(wanted)).await;
         let settled = inner.leases.settle(&name, wanted, answer, Instant::now());
         if let Some(surplus) = settled.surplus {
-            inner.give_back(vec![surplus]).await;
+            inner.return_leases(vec![surplus]).await;
         }
         if !settled.again {
             return;
@@ -226,7 +226,7 @@ async fn renew_all(inner: Arc<Inner>, names: Vec<Arc<str>>) {
             inner.home.spawn(renew(Arc::clone(&inner), name));
         }
     }
-    inner.give_back(surplus).await;
+    inner.return_leases(surplus).await;
 }
 
 /// Gives back what Redis grants after it was decided here: it would count twice.
@@ -265,7 +265,7 @@ async fn sweep(inner: Weak<Inner>) {
             return;
         };
         let rests = inner.leases.end_idle(Instant::now());
-        inner.give_back(rests).await;
+        inner.return_leases(rests).await;
     }
 }
 
@@ -313,8 +313,9 @@ impl Inner {
         }
     }
 
-    /// What Redis does not take back comes back by itself, as if it had been used.
-    async fn give_back(self: &Arc<Self>, rests: Vec<Rest>) {
+    /// Gives what is left of leases back to the shared buckets, unless Redis is left alone:
+    /// it comes back by itself then, as if it had been used.
+    async fn return_leases(self: &Arc<Self>, rests: Vec<Rest>) {
         stream::iter(rests)
             .for_each_concurrent(GIVEN_BACK_AT_ONCE, async |rest| {
                 self.ask(&[rest.wish()]).await;
@@ -322,8 +323,8 @@ impl Inner {
             .await;
     }
 
-    /// Gives one token back to a shared bucket, also while Redis is left alone: it is lost
-    /// if Redis does not hear of it.
+    /// Gives one token back to a shared bucket. Unlike the rest of a lease it is brought also
+    /// while Redis is left alone, since a strict limit of few tokens misses each.
     async fn put_back(self: &Arc<Self>, name: &str, rule: RateRule) {
         let wanted = -1;
         self.tell(&[Wish { name, rule, wanted }]).await;
