@@ -203,6 +203,7 @@ diesel::table! {
         refreshed_at -> Timestamptz,
         updated_at -> Timestamptz,
         near_session_limit -> Bool,
+        family -> Uuid,
     }
 }
 

@@ -37,9 +37,9 @@ pub use error::StoreError;
 pub use hytale::{
     AccountRow, AuditFilter, AuditRow, CountedSession, CustodyCounts, DueRefresh, FlowRow,
     FlowTokens, InventoryPage, LOST_SESSIONS_COUNT, Login, LoginOutcome, NamedAccount,
-    NewAuditLine, NewFlow, NewServerLogs, NewSession, Renewal, Room, SavedLogs, ServerLogPage,
-    ServerLogRow, ServerPlace, SessionClaim, SessionCount, SessionLimit, SessionRow, SessionTokens,
-    Spend, SpendStart, SurplusSession,
+    NewAuditLine, NewFlow, NewServerLogs, NewSession, Renewal, Renewed, Room, SavedLogs,
+    ServerLogPage, ServerLogRow, ServerPlace, SessionClaim, SessionCount, SessionEnd, SessionLimit,
+    SessionRow, SessionTokens, Spend, SpendStart, SurplusSession,
 };
 pub use inbox::{InboxEntry, Receipt};
 pub use leases::Lease;

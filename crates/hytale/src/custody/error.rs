@@ -94,6 +94,16 @@ pub enum CustodyError {
     NotAllowed,
 }
 
+impl CustodyError {
+    /// Whether Hytale may hold a session, or new tokens of one, that nobody has.
+    pub(super) fn leaves_a_session(&self) -> bool {
+        matches!(
+            self,
+            Self::Vendor(VendorError::Lost(_)) | Self::Untrusted(_)
+        )
+    }
+}
+
 impl From<StoreError> for CustodyError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)

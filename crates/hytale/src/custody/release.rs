@@ -61,19 +61,19 @@ impl Custody {
         // Ending sessions takes time: what is erased is what is looked at now.
         let row = self.account_row(account).await?;
         let mut fence = None;
+        let mut revoked = false;
         if row.state == "live" {
             // Whoever holds the leave to spend is the only one who knows the token.
             let begun = self
                 .store()
-                .hytale_spend_begin(account, row.generation, self.0.holder, self.claim())
+                .hytale_revocation_begin(account, row.generation, self.0.holder, self.claim())
                 .await?;
             match begun {
                 SpendStart::Begun(spend) => {
                     fence = Some(spend.fence);
-                    self.revoke(&spend).await;
+                    revoked = self.revoke(&spend).await;
                 }
-                // It is too early to spend it, and it is given up all the same; or somebody
-                // spends it, and then it is not erased.
+                // Somebody spends it, and then it is not erased.
                 SpendStart::Wait => {}
                 SpendStart::Replaced => return Err(CustodyError::UnderWay),
             }
@@ -81,11 +81,11 @@ impl Custody {
         let erased = self
             .persist("an account given up", || {
                 self.store()
-                    .hytale_account_erase(account, row.generation, fence, origin)
+                    .hytale_account_erase(account, row.generation, fence, revoked, origin)
             })
             .await?;
         info!(self.log(), "an account was given up";
-            "account" => account.to_string(), "erased" => erased);
+            "account" => account.to_string(), "erased" => erased, "revoked" => revoked);
         if erased {
             return Ok(());
         }
@@ -118,12 +118,12 @@ impl Custody {
     }
 
     /// The vendor need not offer this. It is tried for no longer than a request takes:
-    /// when the leave has ended, somebody else may spend the token.
-    async fn revoke(&self, spend: &Spend) {
+    /// when the leave has ended, somebody else may spend the token. Whether it was taken.
+    async fn revoke(&self, spend: &Spend) -> bool {
         let place = spend.account.to_string();
         let limit = self.0.settings.request_timeout;
         match tokio::time::timeout(limit, self.revoke_token(&place, spend)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return true,
             Ok(Err(error)) => {
                 warn!(self.log(), "the tokens of an account given up could not be revoked";
                     "account" => place, "error" => ErrorChain(&error));
@@ -133,6 +133,7 @@ impl Custody {
                     "account" => place, "error" => ErrorChain(&late));
             }
         }
+        false
     }
 
     async fn revoke_token(&self, place: &str, spend: &Spend) -> Result<(), CustodyError> {

@@ -1,7 +1,7 @@
 //! Game sessions: making and prolonging them.
 
 use super::accounts::{Caller, stored_profiles};
-use super::session_wish::{SessionRequest, Wish};
+use super::session_wish::SessionRequest;
 use super::spend::AccessToken;
 use super::tokens::{Column, of_session};
 use super::{Custody, CustodyError, SESSION_WINDOW};
@@ -15,7 +15,7 @@ use runtime::error_chain::ErrorChain;
 use secrecy::SecretString;
 use slog::warn;
 use std::time::Duration;
-use store::{NewSession, SessionClaim, SessionRow, StoreError};
+use store::{NewSession, SessionClaim, SessionEnd, SessionRow, StoreError};
 use uuid::Uuid;
 
 /// Which session is meant: by id, or the one that fits.
@@ -47,7 +47,7 @@ pub struct GameSession {
 }
 
 impl Custody {
-    /// Makes a game session.
+    /// Makes a game session, unless one was made with the same idempotency key meanwhile.
     ///
     /// # Errors
     /// [`CustodyError::SessionLimit`], [`CustodyError::ProfileNeeded`] and the others
@@ -60,23 +60,7 @@ impl Custody {
         request: SessionRequest,
     ) -> Result<GameSession, CustodyError> {
         let row = self.account_row(account).await?;
-        let server = match request.server {
-            Some(server) => Some(self.known_server(server, caller).await?),
-            None => None,
-        };
-        let wish = Wish {
-            profile: request.profile,
-            server,
-        };
-        // What was given before is given again whatever the vendor does now.
-        if let Some(key) = &request.idempotency_key
-            && let Some(repeated) = self
-                .store()
-                .hytale_session_of_key(account, &caller.principal, key, self.now())
-                .await?
-        {
-            return self.repeat(&repeated, &wish).await;
-        }
+        let wish = self.wish(caller, &request).await?;
         let profile = match request.profile.or(row.selected_profile) {
             Some(profile) => {
                 self.known_profile(account, &row, profile, &caller.origin)
@@ -93,7 +77,7 @@ impl Custody {
             id: SessionId::new(),
             account,
             profile,
-            server,
+            server: wish.server,
             principal: caller.principal.clone(),
             idempotency_key: request.idempotency_key,
         };
@@ -108,16 +92,6 @@ impl Custody {
             }
         })
         .await
-    }
-
-    async fn repeat(&self, row: &SessionRow, wish: &Wish) -> Result<GameSession, CustodyError> {
-        if !wish.is_for(row) {
-            return Err(CustodyError::KeyReused);
-        }
-        if row.state == "created" {
-            return Err(CustodyError::UnderWay);
-        }
-        self.open_session(row).await
     }
 
     /// Prolongs a session in the last [`SESSION_WINDOW`] of its life; earlier, its pair
@@ -156,10 +130,7 @@ impl Custody {
         let (vault, tokens) = match self.ask_new(&new, access, origin).await {
             Ok(asked) => asked,
             Err(error) => {
-                let lost = matches!(
-                    &error,
-                    CustodyError::Vendor(VendorError::Lost(_)) | CustodyError::Untrusted(_)
-                );
+                let lost = error.leaves_a_session();
                 warn!(self.log(), "no game session was made";
                     "account" => new.account.to_string(), "lost" => lost, "error" => ErrorChain(&error));
                 let reason = error.to_string();
@@ -268,7 +239,7 @@ impl Custody {
             Err(CustodyError::UnknownSession) => {
                 let (session, generation) = (row.session_id(), row.generation);
                 self.store()
-                    .hytale_session_ended(session, generation, true, origin)
+                    .hytale_session_ended(session, generation, SessionEnd::Lapsed, origin)
                     .await?;
                 let other = self.renewed_elsewhere(account, &row).await?;
                 return other.ok_or(CustodyError::UnknownSession);

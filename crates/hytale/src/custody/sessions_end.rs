@@ -10,7 +10,7 @@ use runtime::error_chain::ErrorChain;
 use secrecy::SecretString;
 use serde_json::json;
 use slog::warn;
-use store::{NewAuditLine, SessionRow, StoreError};
+use store::{NewAuditLine, SessionEnd, SessionRow, StoreError};
 
 impl Custody {
     /// Ends a session at the vendor and here. Ending one that has ended succeeds.
@@ -37,16 +37,19 @@ impl Custody {
     async fn end(&self, row: SessionRow, origin: &Origin) -> Result<(), CustodyError> {
         // Its pair may be renewed at this moment: what is ended then lives on.
         let claim = self.claim_session(&row).await?;
-        if let Err(error) = self.end_at_vendor(&row).await {
-            let event = HytaleAuditEvent::SessionDeleted;
-            self.release_session(&row, claim, event, &error, origin)
-                .await;
-            return Err(error);
-        }
+        let end = match self.end_at_vendor(&row).await {
+            Ok(end) => end,
+            Err(error) => {
+                let event = HytaleAuditEvent::SessionDeleted;
+                self.release_session(&row, claim, event, &error, origin)
+                    .await;
+                return Err(error);
+            }
+        };
         let ended = self
             .persist("the end of a session", || {
                 self.store()
-                    .hytale_session_ended(row.session_id(), row.generation, false, origin)
+                    .hytale_session_ended(row.session_id(), row.generation, end, origin)
             })
             .await?;
         if ended {
@@ -93,13 +96,17 @@ impl Custody {
             session: Some(row.session_id()),
             ..NewAuditLine::of_account(event, account)
         };
-        let line = line.with(json!({ "outcome": "failed", "reason": failure.to_string() }));
+        // Hytale may have renewed the pair.
+        let lost = event == HytaleAuditEvent::SessionRefreshed && failure.leaves_a_session();
+        let line =
+            line.with(json!({ "outcome": "failed", "reason": failure.to_string(), "lost": lost }));
         let released = self
             .persist("the failure of a session's change", || {
                 self.store().hytale_session_release(
                     row.session_id(),
                     row.generation,
                     claim,
+                    lost,
                     &line,
                     origin,
                 )
@@ -121,18 +128,14 @@ impl Custody {
     }
 
     /// Ends a session at the vendor. One that it does not know any more has ended.
-    pub(super) async fn end_at_vendor(&self, row: &SessionRow) -> Result<(), CustodyError> {
+    pub(super) async fn end_at_vendor(&self, row: &SessionRow) -> Result<SessionEnd, CustodyError> {
         let session = self.open_session(row).await?;
         match self.vendor().session_end(&session.session_token).await {
-            Err(error)
-                if !matches!(
-                    error.refusal(),
-                    Some(Refusal::Unauthorized | Refusal::NotFound)
-                ) =>
-            {
-                Err(CustodyError::Vendor(error))
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(SessionEnd::Terminated),
+            Err(error) => match error.refusal() {
+                Some(Refusal::Unauthorized | Refusal::NotFound) => Ok(SessionEnd::Forgotten),
+                _ => Err(CustodyError::Vendor(error)),
+            },
         }
     }
 

@@ -12,7 +12,7 @@ use runtime::error_chain::ErrorChain;
 use secrecy::SecretString;
 use slog::{info, warn};
 use std::time::Duration;
-use store::{AccountRow, Renewal, Spend, SpendStart};
+use store::{AccountRow, Renewal, Renewed, Spend, SpendStart};
 use tokio::time::Instant;
 
 /// Between two looks at a spend that somebody else has under way.
@@ -103,8 +103,10 @@ impl Custody {
                 return Err(CustodyError::NotNow { retry_after });
             }
             if Instant::now() >= give_up {
+                // Its process may have died: the token is free again when its leave has ended.
+                let ends = row.spend_until.map(|at| (at - Utc::now()).to_std());
                 return Err(CustodyError::NotNow {
-                    retry_after: PATIENCE,
+                    retry_after: ends.and_then(Result::ok).unwrap_or(PATIENCE),
                 });
             }
             tokio::time::sleep(LOOK).await;
@@ -199,25 +201,23 @@ impl Custody {
                 .map(|token| seal(Column::Refresh, token))
                 .transpose()?,
             refresh_expires_at: now + REFRESH_TOKEN_LIFE,
-            scope: tokens.scope,
+            scope: tokens.scope.clone(),
         };
         let stored = self
             .persist("a new refresh token", || {
                 self.store().hytale_spend_renewed(spend, &renewal, origin)
             })
             .await?;
-        if !stored {
-            // A login has brought other tokens meanwhile, or the account is gone: these are
-            // nobody's.
-            let token = tokens
-                .refresh_token
-                .as_ref()
-                .unwrap_or(&tokens.access_token);
-            if let Err(error) = self.vendor().revoke(token).await {
-                warn!(self.log(), "tokens that nobody keeps could not be revoked";
-                    "account" => row, "error" => ErrorChain(&error));
+        match stored {
+            Renewed::Stored => {}
+            Renewed::Overtaken => {
+                warn!(self.log(), "a refresh token brought what is not kept"; "account" => row);
+                return Err(CustodyError::UnderWay);
             }
-            return Err(CustodyError::UnderWay);
+            Renewed::Nobodys => {
+                self.revoke_unkept(row, &tokens).await;
+                return Err(CustodyError::UnderWay);
+            }
         }
         info!(self.log(), "a refresh token was spent for a new one"; "account" => row);
         Ok(AccessToken {
@@ -225,6 +225,15 @@ impl Custody {
             expires_at: renewal.access_expires_at,
             scope: renewal.scope,
         })
+    }
+
+    async fn revoke_unkept(&self, row: &str, tokens: &TokenSet) {
+        let token = tokens.refresh_token.as_ref();
+        let token = token.unwrap_or(&tokens.access_token);
+        if let Err(error) = self.vendor().revoke(token).await {
+            warn!(self.log(), "tokens that nobody keeps could not be revoked";
+                "account" => row, "error" => ErrorChain(&error));
+        }
     }
 
     /// `false`: that token is not the account's any more.

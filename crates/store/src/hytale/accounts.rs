@@ -53,6 +53,9 @@ pub struct AccountRow {
     /// Answers that did not come, of this generation.
     #[diesel(sql_type = Integer)]
     pub losses: i32,
+    /// While it is `sending`: the end of that leave.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub spend_until: Option<DateTime<Utc>>,
     /// Nobody spends before.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub retry_at: Option<DateTime<Utc>>,
@@ -80,7 +83,7 @@ pub struct NamedAccount {
 
 const COLUMNS: &str = "a.account_id, a.state, a.profiles, a.selected_profile, a.generation, \
     a.access_token, a.access_expires_at, a.refresh_expires_at, a.scope, a.spend, a.losses, \
-    a.retry_at, a.failure, a.created_at, a.refreshed_at, \
+    a.spend_until, a.retry_at, a.failure, a.created_at, a.refreshed_at, \
     ARRAY(SELECT o.principal FROM hytale_account_owners o WHERE o.environment = a.environment \
       AND o.account_id = a.account_id ORDER BY o.created_at, o.principal) AS owners";
 
@@ -238,7 +241,8 @@ impl Store {
 
     /// Erases an account whose tokens are of `generation`, its owners, names and
     /// sessions, with the trail's lines, which stay: one for each session that may live
-    /// on at Hytale, too. `fence` names the caller's own leave to spend. `false`: it was
+    /// on at Hytale, too. `fence` names the caller's own leave to spend; `revoked`: Hytale
+    /// was told that its tokens are good no longer. `false`: it was
     /// gone before, its tokens are others, or somebody else spends them; nothing changes.
     ///
     /// # Errors
@@ -248,9 +252,11 @@ impl Store {
         account: HytaleAccount,
         generation: i64,
         fence: Option<i64>,
+        revoked: bool,
         origin: &Origin,
     ) -> Result<bool, StoreError> {
-        let line = NewAuditLine::of_account(HytaleAuditEvent::TokenDeleted, account);
+        let line = NewAuditLine::of_account(HytaleAuditEvent::TokenDeleted, account)
+            .with(json!({ "revoked": revoked }));
         let origin = origin.clone();
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {

@@ -67,7 +67,7 @@ impl Store {
         let (after_account, after) = page.after.unzip();
         let mut conn = self.conn().await?;
         Ok(sql_query(format!(
-            "SELECT id, account_id, profile_id, server_id, lost, created_at, expires_at \
+            "SELECT id, account_id, profile_id, server_id, state <> 'active' AS lost, created_at, expires_at \
              FROM hytale_sessions s WHERE {COUNTS} \
                AND ($4::uuid IS NULL OR account_id = $4) \
                AND (cardinality($5::text[]) = 0 OR s.account_id IN (SELECT o.account_id \

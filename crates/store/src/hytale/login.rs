@@ -198,6 +198,7 @@ async fn store(
          VALUES ($1, $2, 'live', $3, $4, $5, $6, $7, $8) \
          ON CONFLICT (environment, account_id) DO UPDATE SET state = 'live', \
            profiles = excluded.profiles, generation = nextval('hytale_generations'), \
+           family = gen_random_uuid(), \
            selected_profile = CASE WHEN a.selected_profile = ANY($9) THEN a.selected_profile END, \
            refresh_token = excluded.refresh_token, refresh_expires_at = excluded.refresh_expires_at, \
            access_token = excluded.access_token, access_expires_at = excluded.access_expires_at, \

@@ -10,7 +10,7 @@ use common::types::hytale::HytaleAuditEvent;
 use common::types::id::SessionId;
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Double, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Double, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -19,6 +19,26 @@ use std::time::Duration;
 struct Claimed {
     #[diesel(sql_type = Timestamptz)]
     claimed_until: DateTime<Utc>,
+}
+
+/// How a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// Hytale has ended it because we asked.
+    Terminated,
+    /// We asked Hytale to end it, and Hytale does not know its pair of tokens.
+    Forgotten,
+    /// It ran out, or Hytale did not know its pair when it was to be renewed.
+    Lapsed,
+}
+
+impl SessionEnd {
+    fn state(self) -> &'static str {
+        match self {
+            Self::Terminated | Self::Forgotten => "terminated",
+            Self::Lapsed => "lapsed",
+        }
+    }
 }
 
 impl Store {
@@ -50,7 +70,8 @@ impl Store {
 
     /// Gives a claim back after what it was made for has failed, with the trail's line
     /// of that: the claim that ends at `claimed_until`, not one that somebody else has
-    /// made since. The line is appended in any case.
+    /// made since. The line is appended in any case. `lost`: Hytale may hold another pair,
+    /// of which no answer came, so the session counts for a while after this pair's end.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked; ask again. The claim ends by itself.
@@ -59,6 +80,7 @@ impl Store {
         session: SessionId,
         generation: i64,
         claimed_until: DateTime<Utc>,
+        lost: bool,
         failure: &NewAuditLine,
         origin: &Origin,
     ) -> Result<(), StoreError> {
@@ -66,12 +88,13 @@ impl Store {
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {
             sql_query(
-                "UPDATE hytale_sessions SET claimed_until = NULL \
+                "UPDATE hytale_sessions SET claimed_until = NULL, lost = lost OR $4 \
                  WHERE id = $1 AND generation = $2 AND claimed_until = $3",
             )
             .bind::<SqlUuid, _>(session.0)
             .bind::<BigInt, _>(generation)
             .bind::<Timestamptz, _>(claimed_until)
+            .bind::<Bool, _>(lost)
             .execute(conn)
             .await?;
             audit::append(conn, &failure, &origin).await
@@ -99,7 +122,7 @@ impl Store {
             let rows: Vec<SessionRow> = sql_query(format!(
                 "UPDATE hytale_sessions SET session_token = $3, identity_token = $4, expires_at = $5, \
                    generation = generation + 1, claimed_until = NULL, refreshed_at = now(), \
-                   state = 'active', ended_at = NULL \
+                   state = 'active', ended_at = NULL, lost = false \
                  WHERE id = $1 AND generation = $2 AND state IN ('active', 'lapsed') RETURNING {COLUMNS}"
             ))
             .bind::<SqlUuid, _>(session.0)
@@ -117,7 +140,8 @@ impl Store {
 
     /// Ends an active session and erases its tokens, with the trail's line. Ending
     /// it again, or when its pair is not of `generation` any more, changes nothing and
-    /// answers `false`. `lapsed`: it ran out or Hytale did not know it any more.
+    /// answers `false`. What Hytale may hold of it without our knowing counts on, unless
+    /// Hytale has [ended](SessionEnd::Terminated) it.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -125,12 +149,10 @@ impl Store {
         &self,
         session: SessionId,
         generation: i64,
-        lapsed: bool,
+        end: SessionEnd,
         origin: &Origin,
     ) -> Result<bool, StoreError> {
-        let state = if lapsed { "lapsed" } else { "terminated" };
-        let details = json!({ "outcome": state });
-        self.end_session(session, generation, state, details, origin)
+        self.end_session(session, generation, end, None, origin)
             .await
     }
 
@@ -143,11 +165,11 @@ impl Store {
         &self,
         session: SessionId,
         generation: i64,
-        reason: &str,
+        end: SessionEnd,
+        reason: &'static str,
         origin: &Origin,
     ) -> Result<bool, StoreError> {
-        let details = json!({ "outcome": "terminated", "reason": reason });
-        self.end_session(session, generation, "terminated", details, origin)
+        self.end_session(session, generation, end, Some(reason), origin)
             .await
     }
 
@@ -155,8 +177,8 @@ impl Store {
         &self,
         session: SessionId,
         generation: i64,
-        state: &'static str,
-        details: Value,
+        end: SessionEnd,
+        reason: Option<&'static str>,
         origin: &Origin,
     ) -> Result<bool, StoreError> {
         let origin = origin.clone();
@@ -164,14 +186,22 @@ impl Store {
         conn.transaction(async move |conn| {
             let rows: Vec<SessionRow> = sql_query(format!(
                 "UPDATE hytale_sessions SET state = $2, session_token = NULL, identity_token = NULL, \
-                   ended_at = now() \
+                   ended_at = now(), lost = lost AND NOT $4 \
                  WHERE id = $1 AND generation = $3 AND state = 'active' RETURNING {COLUMNS}"
             ))
             .bind::<SqlUuid, _>(session.0)
-            .bind::<Text, _>(state)
+            .bind::<Text, _>(end.state())
             .bind::<BigInt, _>(generation)
+            .bind::<Bool, _>(end == SessionEnd::Terminated)
             .load(conn)
             .await?;
+            let mut details = json!({ "outcome": end.state() });
+            if let Some(reason) = reason {
+                details["reason"] = Value::from(reason);
+            }
+            if rows.iter().any(|row| row.lost) {
+                details["lost"] = Value::from(true);
+            }
             let event = HytaleAuditEvent::SessionDeleted;
             Ok(record(conn, event, &rows, &details, &origin).await? == 1)
         })

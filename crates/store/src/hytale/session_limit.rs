@@ -50,13 +50,15 @@ struct Crossing {
     near: bool,
 }
 
-/// What a session is that counts.
+/// What a session is that counts. One of which no answer has come within a minute counts
+/// as lost, though its process may still be at it.
 pub(super) const COUNTS: &str = "environment = $1 AND ((state = 'active' AND expires_at > $2) \
-      OR (lost AND ended_at > now() - make_interval(secs => $3)))";
+      OR (lost AND ended_at > now() - make_interval(secs => $3)) \
+      OR (state = 'created' AND created_at < now() - interval '1 minute'))";
 
 /// What is counted, account by account.
 pub(super) const COLUMNS: &str = "account_id, \
-    count(*) FILTER (WHERE state = 'active') AS active, count(*) FILTER (WHERE lost) AS lost";
+    count(*) FILTER (WHERE state = 'active') AS active, count(*) FILTER (WHERE state <> 'active') AS lost";
 
 fn counted() -> String {
     format!("SELECT {COLUMNS} FROM hytale_sessions WHERE {COUNTS} GROUP BY account_id")

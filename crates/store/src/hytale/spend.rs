@@ -18,6 +18,7 @@ use common::types::caller::Origin;
 use common::types::event::{Event, EventType};
 use common::types::hytale::{HytaleAccount, HytaleAuditEvent};
 use common::types::id::WorkerId;
+use diesel::OptionalExtension;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{
@@ -26,6 +27,7 @@ use diesel::sql_types::{
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::json;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How long nobody spends after an intent has ended without a word.
 const AFTER_LEASE: Duration = Duration::from_secs(15);
@@ -43,6 +45,8 @@ pub struct Spend {
     pub refresh_token: String,
     /// Answers that did not come, of this token. Above 0 the token may be spent.
     pub losses: i32,
+    /// Of which login's tokens it is one.
+    pub family: Uuid,
 }
 
 /// Whether a spend has begun.
@@ -54,6 +58,17 @@ pub enum SpendStart {
     Wait,
     /// That token is not the account's any more, or there is no such account.
     Replaced,
+}
+
+/// What has become of tokens that a spend brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewed {
+    /// They are the account's.
+    Stored,
+    /// They are not, but the account's come from the same login: revoking these ends those.
+    Overtaken,
+    /// A login has brought others, or the account is gone: these are nobody's.
+    Nobodys,
 }
 
 /// What a spend brought. Tokens are sealed for the account's row.
@@ -80,6 +95,14 @@ struct Begun {
     refresh_token: String,
     #[diesel(sql_type = Integer)]
     losses: i32,
+    #[diesel(sql_type = SqlUuid)]
+    family: Uuid,
+}
+
+#[derive(QueryableByName)]
+struct Held {
+    #[diesel(sql_type = Bool)]
+    same: bool,
 }
 
 #[derive(QueryableByName)]
@@ -101,16 +124,45 @@ impl Store {
         holder: WorkerId,
         lease: Duration,
     ) -> Result<SpendStart, StoreError> {
+        let due = "(retry_at IS NULL OR retry_at <= now())";
+        self.begin_spend(account, generation, holder, lease, due)
+            .await
+    }
+
+    /// Commits the intent to revoke the account's tokens of this generation, which is not
+    /// too early when it is too early to spend them.
+    ///
+    /// # Errors
+    /// As [`hytale_spend_begin`](Self::hytale_spend_begin).
+    pub async fn hytale_revocation_begin(
+        &self,
+        account: HytaleAccount,
+        generation: i64,
+        holder: WorkerId,
+        lease: Duration,
+    ) -> Result<SpendStart, StoreError> {
+        self.begin_spend(account, generation, holder, lease, "true")
+            .await
+    }
+
+    async fn begin_spend(
+        &self,
+        account: HytaleAccount,
+        generation: i64,
+        holder: WorkerId,
+        lease: Duration,
+        due: &str,
+    ) -> Result<SpendStart, StoreError> {
         let mut conn = self.conn().await?;
         self.give_up_on(&mut conn, account, generation).await?;
-        let begun: Vec<Begun> = sql_query(
+        let begun: Vec<Begun> = sql_query(format!(
             "UPDATE hytale_accounts SET spend = 'sending', spend_fence = spend_fence + 1, \
                spend_holder = $4, spend_until = now() + make_interval(secs => $5), updated_at = now() \
              WHERE environment = $1 AND account_id = $2 AND generation = $3 AND state = 'live' \
                AND spend <> 'sending' \
-               AND (retry_at IS NULL OR retry_at <= now()) \
-             RETURNING spend_fence, refresh_token, losses",
-        )
+               AND {due} \
+             RETURNING spend_fence, refresh_token, losses, family"
+        ))
         .bind::<Text, _>(account.environment.as_str())
         .bind::<SqlUuid, _>(account.id)
         .bind::<BigInt, _>(generation)
@@ -125,6 +177,7 @@ impl Store {
                 fence: begun.spend_fence,
                 refresh_token: begun.refresh_token,
                 losses: begun.losses,
+                family: begun.family,
             }));
         }
         let current: Exists = sql_query(
@@ -168,7 +221,8 @@ impl Store {
     }
 
     /// Stores what a spend brought, if the token that it spent is still the
-    /// account's; the lease does not matter. Repeated, it answers `false`.
+    /// account's; the lease does not matter. Once, however often it is asked: the answer
+    /// to storing it may have been lost.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked; ask again, the new token is nowhere else.
@@ -177,7 +231,7 @@ impl Store {
         spend: &Spend,
         renewal: &Renewal,
         origin: &Origin,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Renewed, StoreError> {
         let line =
             NewAuditLine::of_account(HytaleAuditEvent::TokenRefreshed, spend.account).with(json!({
                 "access_expires_at": renewal.access_expires_at,
@@ -209,8 +263,9 @@ impl Store {
             .await?;
             if stored == 1 {
                 audit::append(conn, &line, &origin).await?;
+                return Ok(Renewed::Stored);
             }
-            Ok(stored == 1)
+            beside(conn, &spend, &renewal).await
         })
         .await
     }
@@ -302,6 +357,30 @@ impl Store {
         .await?;
         Ok(())
     }
+}
+
+/// What an account holds whose token of that generation is replaced already.
+async fn beside(
+    conn: &mut Connection,
+    spend: &Spend,
+    renewal: &Renewal,
+) -> Result<Renewed, StoreError> {
+    let held: Option<Held> = sql_query(
+        "SELECT access_token IS NOT DISTINCT FROM $4 AS same FROM hytale_accounts \
+         WHERE environment = $1 AND account_id = $2 AND family = $3 AND state = 'live'",
+    )
+    .bind::<Text, _>(spend.account.environment.as_str())
+    .bind::<SqlUuid, _>(spend.account.id)
+    .bind::<SqlUuid, _>(spend.family)
+    .bind::<Text, _>(&renewal.access_token)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(match held {
+        Some(Held { same: true }) => Renewed::Stored,
+        Some(Held { same: false }) => Renewed::Overtaken,
+        None => Renewed::Nobodys,
+    })
 }
 
 async fn say_dead(

@@ -10,7 +10,7 @@ use common::types::id::WorkerId;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use std::time::Duration;
-use store::{LoginOutcome, Renewal, Spend, SpendStart};
+use store::{LoginOutcome, Renewal, Renewed, Spend, SpendStart};
 
 const CASES: u32 = 200;
 const LEASE: Duration = Duration::from_secs(600);
@@ -46,6 +46,8 @@ struct Request {
     lease_ended: bool,
     /// What the vendor answers, once it has arrived.
     reply: Option<Option<u32>>,
+    /// Logins before it was begun.
+    logins: u32,
 }
 
 /// What PostgreSQL holds.
@@ -64,6 +66,7 @@ struct World<'a> {
     vendor: Vendor,
     under_way: Vec<Request>,
     generations: Vec<i64>,
+    logins: u32,
 }
 
 /// What a step changed, as far as it says so itself.
@@ -123,6 +126,7 @@ impl World<'_> {
             spend,
             lease_ended: false,
             reply: None,
+            logins: self.logins,
         });
         Ok(())
     }
@@ -146,34 +150,48 @@ impl World<'_> {
         let Some(request) = self.take(which) else {
             return Ok(Change::Nothing);
         };
-        let current = self.row().await.generation;
+        let before = self.row().await;
+        let fits = request.spend.generation == before.generation;
+        let Some(token) = request.reply.flatten() else {
+            let noted = self.refused(&request.spend, times).await;
+            let once = noted.iter().filter(|noted| **noted).count();
+            prop_assert_eq!(once, usize::from(fits), "a refusal is noted once");
+            return Ok(if fits { Change::Died } else { Change::Nothing });
+        };
+        // The answer to storing it may be lost: it is stored again, and nothing changes.
         let mut change = Change::Nothing;
-        for time in 0..times {
-            let stored = match request.reply.flatten() {
-                Some(token) => self.renewed(&request.spend, Some(token)).await,
-                None => self
-                    .stage
-                    .store
-                    .hytale_spend_refused(&request.spend, "already_used", &Origin::default())
-                    .await
-                    .unwrap(),
-            };
-            prop_assert!(!(stored && time > 0), "a reply was stored twice");
-            let fits = request.spend.generation == current;
-            prop_assert!(!stored || fits, "a reply about an old token was stored");
-            if stored && request.reply.flatten().is_some() {
-                change = Change::Renewed;
-            } else if stored {
-                change = Change::Died;
+        for _ in 0..times {
+            match self.renewed(&request.spend, Some(token)).await {
+                Renewed::Stored => {
+                    prop_assert!(fits, "a reply about an old token was stored");
+                    change = Change::Renewed;
+                }
+                Renewed::Overtaken => prop_assert!(!fits && before.live),
+                Renewed::Nobodys => {
+                    let logged_in = request.logins < self.logins;
+                    prop_assert!(!fits && (logged_in || !before.live), "a kept family dies");
+                }
             }
         }
         Ok(change)
     }
 
-    async fn renewed(&self, spend: &Spend, token: Option<u32>) -> bool {
+    /// What noting a refusal answers, each time.
+    async fn refused(&self, spend: &Spend, times: u8) -> Vec<bool> {
+        let mut noted = Vec::new();
+        for _ in 0..times {
+            let store = &self.stage.store;
+            let origin = Origin::default();
+            let refused = store.hytale_spend_refused(spend, "already_used", &origin);
+            noted.push(refused.await.unwrap());
+        }
+        noted
+    }
+
+    async fn renewed(&self, spend: &Spend, token: Option<u32>) -> Renewed {
         let now = chrono::Utc::now();
         let renewal = Renewal {
-            access_token: "access".to_owned(),
+            access_token: format!("access of {}", spend.fence),
             access_expires_at: now,
             refresh_token: token.map(|token| token.to_string()),
             refresh_expires_at: now,
@@ -191,6 +209,7 @@ impl World<'_> {
         let owner = Principal::Service;
         let outcome = self.stage.bring(self.account, owner, None, &token).await;
         assert_eq!(outcome, LoginOutcome::Stored);
+        self.logins += 1;
     }
 
     async fn take_step(&mut self, step: Step) -> Result<Change, TestCaseError> {
@@ -214,7 +233,7 @@ impl World<'_> {
                     .get(which)
                     .is_some_and(|it| it.reply.is_none())
                     && let Some(request) = self.take(which)
-                    && self.renewed(&request.spend, None).await
+                    && self.renewed(&request.spend, None).await == Renewed::Stored
                 {
                     return Ok(Change::Renewed);
                 }
@@ -290,6 +309,7 @@ async fn run(
         },
         under_way: Vec::new(),
         generations: Vec::new(),
+        logins: 0,
     };
     world.login().await;
     let mut before = world.row().await;

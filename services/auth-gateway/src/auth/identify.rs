@@ -109,11 +109,13 @@ async fn try_out(
     let look = actix_web::rt::spawn(async move {
         let identity = credentials.identity(&state).await;
         match (attempt, &identity) {
-            (None, Identity::Refused(_)) => {
+            // A token that was good is no guess: whoever left a page open shows it, and
+            // others come from the same address.
+            (None, Identity::Refused(Refused::Key | Refused::Token)) => {
                 // Refused it is already; the next one may not be looked at.
                 let _counted = state.limits.count_attempt(&address).await;
             }
-            (None, _) | (Some(_), Identity::Refused(_)) => {}
+            (None, _) | (Some(_), Identity::Refused(Refused::Key | Refused::Token)) => {}
             (Some(attempt), _) => state.limits.attempt_did_not_fail(&address, attempt).await,
         }
         if let Identity::Refused(Refused::Key | Refused::Token) = identity {

@@ -54,9 +54,9 @@ impl Limits {
     /// Takes one request from an account's bucket. The caller has proved its right to
     /// the account.
     ///
-    /// What the caller was granted holds where the account was granted nothing. Where that is
-    /// more than all have, it is counted apart: one owner that asks a thousand times keeps no
-    /// other waiting.
+    /// What the caller was granted, be it more or less than all have, holds where the account
+    /// was granted nothing, and is counted apart: one owner that asks a thousand times keeps no
+    /// other waiting, and one bucket fills at one pace.
     ///
     /// # Errors
     /// As [`take`](Self::take).
@@ -70,10 +70,8 @@ impl Limits {
         // An operator names an account by Hytale's id, whichever world it is in.
         let of_account = self.granted.of(limit, &account.id.to_string());
         let (subject, granted) = match (of_account, self.granted.of(limit, &caller)) {
-            (None, Some(own)) if own > Quota::configured(limit, &self.config).requests => {
-                (format!("{account}:{caller}"), Some(own))
-            }
-            (of_account, own) => (account.to_string(), of_account.or(own)),
+            (None, Some(own)) => (format!("{account}:{caller}"), Some(own)),
+            (of_account, _) => (account.to_string(), of_account),
         };
         self.take_one(limit, &subject, granted).await
     }

@@ -119,6 +119,22 @@ async fn good_credentials_count_nothing_however_many_there_are() {
 }
 
 #[tokio::test]
+async fn tokens_that_have_expired_are_no_guesses() {
+    let gateway = start().await;
+    gateway.user("anna", Role::Administrator).await;
+    let key = gateway.signing_key().await;
+    let realm = gateway.config.security.realm();
+    for number in 0..2 * CEILING {
+        let ago = -chrono::TimeDelta::seconds(61 + i64::try_from(number).unwrap());
+        let expired = gateway.token_of("anna", &key, &realm, ago).await.text;
+        let (answered, body) = answer(gateway.as_user(&expired, Method::GET, LOGS)).await;
+        assert_eq!(answered, StatusCode::UNAUTHORIZED, "{body}");
+        assert_eq!(error_code(answered, &body), "EXPIRED_TOKEN");
+    }
+    exhaust(&gateway).await;
+}
+
+#[tokio::test]
 async fn many_good_credentials_at_once_refuse_nobody() {
     let gateway = start().await;
     let replica = gateway.replica().await;

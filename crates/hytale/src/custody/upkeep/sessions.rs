@@ -98,7 +98,7 @@ impl Custody {
         if claimed.is_none() {
             return Ok(false);
         }
-        self.end_at_vendor(row).await?;
+        let end = self.end_at_vendor(row).await?;
         let reason = if surplus.server_removed {
             "server_removed"
         } else {
@@ -107,7 +107,7 @@ impl Custody {
         let origin = Origin::default();
         self.persist("the end of a session", || {
             self.store()
-                .hytale_session_reaped(session, generation, reason, &origin)
+                .hytale_session_reaped(session, generation, end, reason, &origin)
         })
         .await
     }

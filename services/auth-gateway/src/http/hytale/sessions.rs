@@ -87,6 +87,14 @@ pub async fn create(
         idempotency_key,
     };
     let account = state.custody.resolve(&caller, &name).await?;
+    // Asks nothing of Hytale, and so is not counted: who repeats politely is not refused.
+    let before = state
+        .custody
+        .session_made_before(&caller, account, &asked)
+        .await?;
+    if let Some(session) = before {
+        return Ok(Json(session.into()));
+    }
     state
         .limits
         .of_account(Limit::GameSession, account, &caller.principal)

@@ -130,3 +130,68 @@ async fn sessions_are_listed_page_by_page_account_by_account() {
         assert_eq!(code(&body), "INVALID_REQUEST");
     }
 }
+
+/// A session in its last minutes, whose pair Hytale renews without our hearing of it.
+async fn lose_a_renewal(options: Options) -> Stage {
+    let stage = Stage::with(options, Vec::new()).await;
+    stage.host().await;
+    make(&stage, "host").await;
+    let old = "UPDATE hytale_sessions SET expires_at = now() + interval '9 minutes'";
+    stage.execute(old).await;
+    stage.fail(Endpoint::SessionRefresh, Effect::ResponseLost);
+    let which = json!({ "account_id": "host" });
+    let (status, body) = stage.send(Method::PATCH, SESSION, which).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY, "{body}");
+    stage.heal();
+    assert_eq!(counts(&stage).await, (json!(1), json!(0)));
+    stage
+}
+
+/// Active and lost ones of the account.
+async fn counts(stage: &Stage) -> (Value, Value) {
+    let body = inventory(stage, "").await;
+    let account = &body["accounts"][0];
+    (account["active"].clone(), account["lost"].clone())
+}
+
+#[tokio::test]
+async fn a_session_whose_new_pair_got_lost_counts_on_when_the_old_one_is_dead() {
+    for (method, status) in [
+        (Method::PATCH, StatusCode::NOT_FOUND),
+        (Method::DELETE, StatusCode::OK),
+    ] {
+        let mut options = Options::default();
+        options.behaviour.old_session_token_dies = true;
+        let stage = lose_a_renewal(options).await;
+        let which = json!({ "account_id": "host" });
+        let (answered, body) = stage.send(method.clone(), SESSION, which).await;
+        assert_eq!(answered, status, "{body}");
+        assert_eq!(counts(&stage).await, (json!(0), json!(1)), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_new_pair_got_lost_is_over_when_hytale_ends_it() {
+    let stage = lose_a_renewal(Options::default()).await;
+    let which = json!({ "account_id": "host" });
+    let (status, body) = stage.send(Method::DELETE, SESSION, which).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(inventory(&stage, "").await["accounts"], json!([]));
+}
+
+#[tokio::test]
+async fn a_session_of_which_nobody_has_said_what_became_counts_after_a_minute() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    make(&stage, "host").await;
+    let asked_for = async |ago: &str| {
+        let sql = format!(
+            "UPDATE hytale_sessions SET state = 'created', created_at = now() - interval '{ago}'"
+        );
+        stage.execute(&sql).await;
+    };
+    asked_for("30 seconds").await;
+    assert_eq!(inventory(&stage, "").await["accounts"], json!([]));
+    asked_for("2 minutes").await;
+    assert_eq!(counts(&stage).await, (json!(0), json!(1)));
+}

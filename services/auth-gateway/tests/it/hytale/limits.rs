@@ -2,6 +2,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use simulators::hytale::{Endpoint, Options};
 
+use super::sessions::ask_with_a_key;
 use super::stage::{Stage, code};
 
 #[tokio::test]
@@ -131,5 +132,29 @@ async fn browsers_may_read_the_limits() {
             exposed.split(", ").any(|it| it == field),
             "{field}: {exposed}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_idempotency_key_is_not_counted_again() {
+    let more = vec![("LIMITS_GAME_SESSION", "2".to_owned())];
+    let stage = Stage::with(Options::default(), more).await;
+    stage.host().await;
+    for _ in 0..5 {
+        let (status, body) = ask_with_a_key(&stage).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+    }
+    stage
+        .execute("UPDATE hytale_sessions SET state = 'created'")
+        .await;
+    for _ in 0..5 {
+        let (status, body) = ask_with_a_key(&stage).await;
+        assert_eq!(status, StatusCode::CONFLICT, "{body}");
+    }
+    let path = "/api/hytale/profiles";
+    let account = json!({ "account_id": "host" });
+    for expected in [StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
+        let (status, body) = stage.post(path, account.clone()).await;
+        assert_eq!(status, expected, "{body}");
     }
 }

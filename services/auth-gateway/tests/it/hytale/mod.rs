@@ -6,6 +6,7 @@ mod inventory;
 mod limits;
 mod login;
 mod login_subjects;
+mod lost_commits;
 mod owners;
 mod refusals;
 mod session_wishes;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use simulators::hytale::{Effect, Endpoint, Fault, Hytale, Options};
+use testkit::Proxy;
 
 use crate::gateway::{Differences, Gateway, answer};
 
@@ -19,6 +20,17 @@ pub struct Begun {
     pub user_code: String,
 }
 
+fn variables(hytale: &Hytale, more: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
+    let mut variables = vec![
+        ("HYTALE_OAUTH_URL", hytale.oauth_url()),
+        ("HYTALE_ACCOUNT_DATA_URL", hytale.account_data_url()),
+        ("HYTALE_SESSIONS_URL", hytale.sessions_url()),
+        ("HYTALE_REQUEST_TIMEOUT_SECONDS", "5".to_owned()),
+    ];
+    variables.extend(more);
+    variables
+}
+
 impl Stage {
     pub async fn new() -> Self {
         Self::with(Options::default(), Vec::new()).await
@@ -26,19 +38,20 @@ impl Stage {
 
     pub async fn with(options: Options, more: Vec<(&'static str, String)>) -> Self {
         let hytale = Hytale::start(options).await.unwrap();
-        let mut variables = vec![
-            ("HYTALE_OAUTH_URL", hytale.oauth_url()),
-            ("HYTALE_ACCOUNT_DATA_URL", hytale.account_data_url()),
-            ("HYTALE_SESSIONS_URL", hytale.sessions_url()),
-            ("HYTALE_REQUEST_TIMEOUT_SECONDS", "5".to_owned()),
-        ];
-        variables.extend(more);
         let gateway = Gateway::start_with(Differences {
-            variables,
+            variables: variables(&hytale, more),
             ..Differences::default()
         })
         .await;
         Self { gateway, hytale }
+    }
+
+    /// One that can be cut off from PostgreSQL.
+    pub async fn with_fragile_database(options: Options) -> (Self, Proxy) {
+        let hytale = Hytale::start(options).await.unwrap();
+        let variables = variables(&hytale, Vec::new());
+        let (gateway, proxy) = Gateway::start_with_fragile(variables).await;
+        (Self { gateway, hytale }, proxy)
     }
 
     pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {

@@ -123,6 +123,23 @@ async fn a_process_that_died_while_sending_leaves_a_lost_answer() {
 }
 
 #[tokio::test]
+async fn a_caller_is_told_when_the_leave_of_a_process_that_died_ends() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    stage
+        .execute(
+            "UPDATE hytale_accounts SET spend = 'sending', spend_fence = 7, \
+             spend_until = now() + interval '1 minute'",
+        )
+        .await;
+    let (status, body) = stage.post(REFRESH, json!({ "account_id": "host" })).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    let wait = body["retry_after"].as_u64().unwrap();
+    assert!((30..=60).contains(&wait), "{wait}");
+    assert_eq!(stage.asked(Endpoint::RefreshToken), 0);
+}
+
+#[tokio::test]
 async fn a_revoked_account_is_marked_once_and_asks_for_a_login() {
     let stage = Stage::new().await;
     stage.host().await;

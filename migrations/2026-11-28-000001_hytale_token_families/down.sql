@@ -1,0 +1,1 @@
+ALTER TABLE hytale_accounts DROP COLUMN family;
