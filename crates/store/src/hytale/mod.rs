@@ -20,6 +20,7 @@ mod session_limit;
 mod session_upkeep;
 mod sessions;
 mod spend;
+mod spend_begin;
 
 pub use accounts::{AccountRow, NamedAccount};
 pub use audit::{AuditFilter, AuditRow, NewAuditLine};
@@ -33,4 +34,5 @@ pub use session_changes::SessionEnd;
 pub use session_limit::{LOST_SESSIONS_COUNT, SessionCount, SessionLimit};
 pub use session_upkeep::SurplusSession;
 pub use sessions::{NewSession, SessionClaim, SessionRow, SessionTokens};
-pub use spend::{Renewal, Renewed, Spend, SpendStart};
+pub use spend::{Renewal, Renewed, Spend};
+pub use spend_begin::SpendStart;

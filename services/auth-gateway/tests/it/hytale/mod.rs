@@ -2,6 +2,7 @@
 
 mod accounts;
 mod docs;
+mod granted;
 mod inventory;
 mod limits;
 mod login;
