@@ -73,9 +73,8 @@ impl Custody {
                     fence = Some(spend.fence);
                     revoked = self.revoke(&spend).await;
                 }
-                // Somebody spends it, and then it is not erased.
-                SpendStart::Wait => {}
-                SpendStart::Replaced => return Err(CustodyError::UnderWay),
+                // Somebody spends it: to erase it now would leave the new one behind.
+                SpendStart::Wait | SpendStart::Replaced => return Err(CustodyError::UnderWay),
             }
         }
         let erased = self

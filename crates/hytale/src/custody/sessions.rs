@@ -234,8 +234,18 @@ impl Custody {
         claim: DateTime<Utc>,
         origin: &Origin,
     ) -> Result<GameSession, CustodyError> {
-        let (vault, old, tokens) = match self.ask_pair(&row).await {
-            Ok(asked) => asked,
+        let event = HytaleAuditEvent::SessionRefreshed;
+        let (vault, old) = match self.old_pair(&row).await {
+            Ok(pair) => pair,
+            Err(error) => {
+                // Nothing was asked.
+                self.release_session(&row, claim, (event, false), &error, origin)
+                    .await;
+                return Err(error);
+            }
+        };
+        let tokens = match self.ask_pair(&row, &old).await {
+            Ok(tokens) => tokens,
             Err(CustodyError::UnknownSession) => {
                 let (session, generation) = (row.session_id(), row.generation);
                 self.store()
@@ -245,8 +255,8 @@ impl Custody {
                 return other.ok_or(CustodyError::UnknownSession);
             }
             Err(error) => {
-                let event = HytaleAuditEvent::SessionRefreshed;
-                self.release_session(&row, claim, event, &error, origin)
+                let lost = error.leaves_a_session();
+                self.release_session(&row, claim, (event, lost), &error, origin)
                     .await;
                 return Err(error);
             }
@@ -295,25 +305,28 @@ impl Custody {
         }
     }
 
-    /// [`CustodyError::UnknownSession`]: the vendor has ended it.
-    async fn ask_pair(
-        &self,
-        row: &SessionRow,
-    ) -> Result<(Vault, GameSession, SessionTokens), CustodyError> {
+    /// The pair that is to be renewed, and what seals the new one.
+    async fn old_pair(&self, row: &SessionRow) -> Result<(Vault, GameSession), CustodyError> {
         let vault = self.vault().await?;
         let old = self.open_session(row).await?;
         // A new pair ends the old one, also when nobody can prove the new one.
         self.can_prove(&old.identity_token, row.profile_id).await?;
-        let tokens = match self.vendor().session_refresh(&old.session_token).await {
-            Err(error) => {
-                return Err(match error.refusal() {
-                    Some(Refusal::Unauthorized | Refusal::NotFound) => CustodyError::UnknownSession,
-                    _ => CustodyError::Vendor(error),
-                });
-            }
-            Ok(tokens) => self.trust_new(tokens, row.profile_id).await?,
-        };
-        Ok((vault, old, tokens))
+        Ok((vault, old))
+    }
+
+    /// [`CustodyError::UnknownSession`]: the vendor has ended it.
+    async fn ask_pair(
+        &self,
+        row: &SessionRow,
+        old: &GameSession,
+    ) -> Result<SessionTokens, CustodyError> {
+        match self.vendor().session_refresh(&old.session_token).await {
+            Err(error) => Err(match error.refusal() {
+                Some(Refusal::Unauthorized | Refusal::NotFound) => CustodyError::UnknownSession,
+                _ => CustodyError::Vendor(error),
+            }),
+            Ok(tokens) => self.trust_new(tokens, row.profile_id).await,
+        }
     }
 
     /// The tokens of a stored session.

@@ -41,7 +41,7 @@ impl Custody {
             Ok(end) => end,
             Err(error) => {
                 let event = HytaleAuditEvent::SessionDeleted;
-                self.release_session(&row, claim, event, &error, origin)
+                self.release_session(&row, claim, (event, false), &error, origin)
                     .await;
                 return Err(error);
             }
@@ -78,12 +78,13 @@ impl Custody {
             .ok_or(CustodyError::UnderWay)
     }
 
-    /// Gives such leave back because what it was for has failed, which the trail tells.
+    /// Gives such leave back because what it was for has failed, which the trail tells, and
+    /// whether a new pair of the session's got `lost`.
     pub(super) async fn release_session(
         &self,
         row: &SessionRow,
         claim: DateTime<Utc>,
-        event: HytaleAuditEvent,
+        (event, lost): (HytaleAuditEvent, bool),
         failure: &CustodyError,
         origin: &Origin,
     ) {
@@ -96,8 +97,6 @@ impl Custody {
             session: Some(row.session_id()),
             ..NewAuditLine::of_account(event, account)
         };
-        // Hytale may have renewed the pair.
-        let lost = event == HytaleAuditEvent::SessionRefreshed && failure.leaves_a_session();
         let line =
             line.with(json!({ "outcome": "failed", "reason": failure.to_string(), "lost": lost }));
         let released = self

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulators::hytale::{Effect, Endpoint, Options};
 
 use super::stage::{Stage, code};
-use crate::gateway::answer;
+use crate::gateway::{KEY, answer};
 
 const SESSIONS: &str = "/api/v1/hytale/sessions";
 const SESSION: &str = "/api/hytale/game-session";
@@ -194,4 +194,30 @@ async fn a_session_of_which_nobody_has_said_what_became_counts_after_a_minute() 
     assert_eq!(inventory(&stage, "").await["accounts"], json!([]));
     asked_for("2 minutes").await;
     assert_eq!(counts(&stage).await, (json!(0), json!(1)));
+}
+
+#[tokio::test]
+async fn a_session_whose_new_pair_was_never_asked_for_is_not_lost() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    make(&stage, "host").await;
+    let old = "UPDATE hytale_sessions SET expires_at = now() + interval '9 minutes'";
+    stage.execute(old).await;
+    // A gateway that has no keys to prove the new pair with asks for none.
+    stage.fail(Endpoint::SessionKeys, Effect::Closed);
+    let replica = stage.gateway.replica().await;
+    let request = stage
+        .gateway
+        .client
+        .patch(format!("{}{SESSION}", replica.url));
+    let request = request.header("X-API-Key", KEY);
+    let (status, body) = answer(request.json(&json!({ "account_id": "host" }))).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY, "{body}");
+    assert_eq!(stage.asked(Endpoint::SessionRefresh), 0);
+    stage.heal();
+    stage.hytale.end_sessions("one");
+    let which = json!({ "account_id": "host" });
+    let (status, body) = stage.send(Method::PATCH, SESSION, which).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
+    assert_eq!(inventory(&stage, "").await["accounts"], json!([]));
 }
