@@ -5,10 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
-use actix_web::http::Method;
-use actix_web::http::header::RETRY_AFTER;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
@@ -29,6 +26,7 @@ use store::{SYNC_WORKER, Store, StoreError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::browsers::ForBrowsers;
 use crate::limits;
 use crate::routes;
 use crate::state::State;
@@ -37,9 +35,6 @@ const SERVICE: &str = "auth-gateway";
 
 /// No statement of the gateway is meant to take longer.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How long a browser may remember the answer to a preflight request, in seconds.
-const PREFLIGHT_SECONDS: usize = 3600;
 
 /// Why the gateway did not start. Nothing that may be away is needed for it.
 #[derive(Debug, thiserror::Error)]
@@ -126,8 +121,8 @@ pub async fn build(
         ActixApp::new()
             .app_data(factory_state.clone())
             .configure(http::configure)
-            .wrap(from_fn(limits::write_headers))
-            .wrap(cors(&origins))
+            .wrap(limits::WriteHeaders)
+            .wrap(ForBrowsers::of(&origins))
             .wrap(observe.clone())
             .wrap(Condition::new(sentry::is_on(), from_fn(sentry::trace)))
             .wrap(sentry::middleware())
@@ -250,37 +245,4 @@ fn workers_probe(store: &Store, config: &Config) -> Probe {
         }
     })
     .of_others()
-}
-
-fn cors(origins: &[String]) -> Cors {
-    let allowed = Cors::default()
-        .allowed_methods([
-            Method::GET,
-            Method::POST,
-            Method::PUT,
-            Method::PATCH,
-            Method::DELETE,
-            Method::OPTIONS,
-        ])
-        .allowed_headers([
-            "origin",
-            "content-type",
-            "accept",
-            "authorization",
-            "x-api-key",
-            "x-request-id",
-            "last-event-id",
-            "idempotency-key",
-        ])
-        .expose_headers(
-            [runtime::http::request_id::HEADER, RETRY_AFTER]
-                .into_iter()
-                .chain(limits::EXPOSED),
-        )
-        .supports_credentials()
-        .block_on_origin_mismatch(false)
-        .max_age(PREFLIGHT_SECONDS);
-    origins
-        .iter()
-        .fold(allowed, |cors, origin| cors.allowed_origin(origin))
 }

@@ -12,6 +12,8 @@
 
 mod app;
 mod auth;
+mod browsers;
+mod gate;
 mod http;
 mod limits;
 mod live_panels;

@@ -1,23 +1,23 @@
 //! The map of all addresses, and the way to them: request id and real IP (`Observe`,
-//! around the app), whose credentials these are (`identify`, behind a
+//! around the app), whose credentials these are (`Identify`, behind a
 //! ceiling on those of one address that are not good), how often that caller may ask
-//! (`count_all`), whether it may do what the route needs (`Needs`, the handler's first
+//! (`Count`), whether it may do what the route needs (`Needs`, the handler's first
 //! extractor), handler. Of what is wrapped around a scope, the last one named comes first.
 
 use std::sync::Arc;
 
-use actix_web::middleware::from_fn;
 use actix_web::web::PayloadConfig;
 use paperclip::actix::web::{self, delete, get, patch, post, put, resource, scope};
 use runtime::health::{self, Health};
 
-use crate::auth::identify;
+use crate::auth::Identify;
+use crate::gate::Through;
 use crate::http::hytale::log_lines::LARGEST_BODY;
 use crate::http::hytale::{
     accounts, audit, inventory, login, owners, server_logs, sessions, tokens, validate,
 };
 use crate::http::{jwks, me, servers, sync, sync_stream};
-use crate::limits::count_all;
+use crate::limits::Count;
 use crate::openapi;
 
 /// Where the keys are that verify the gateway's tokens.
@@ -27,8 +27,8 @@ pub(crate) const JWKS: &str = "/.well-known/jwks.json";
 pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     app.service(
         scope("/api/hytale")
-            .wrap(from_fn(count_all))
-            .wrap(from_fn(identify))
+            .wrap(Through(Count))
+            .wrap(Through(Identify))
             .service(resource("/device-code").route(post().to(login::device_code)))
             .service(resource("/token-poll").route(post().to(login::token_poll)))
             .service(resource("/refresh-token").route(post().to(tokens::refresh_token)))
@@ -44,8 +44,8 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1/hytale/oauth")
-            .wrap(from_fn(count_all))
-            .wrap(from_fn(identify))
+            .wrap(Through(Count))
+            .wrap(Through(Identify))
             .service(resource("/device-code").route(post().to(login::device_code)))
             .service(resource("/token").route(post().to(login::token_poll)))
             .service(resource("/refresh").route(post().to(tokens::refresh_token)))
@@ -58,8 +58,8 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1/hytale")
-            .wrap(from_fn(count_all))
-            .wrap(from_fn(identify))
+            .wrap(Through(Count))
+            .wrap(Through(Identify))
             .service(resource("/accounts").route(get().to(accounts::list)))
             .service(
                 resource("/accounts/{id}")
@@ -83,8 +83,8 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
     );
     app.service(
         scope("/api/v1")
-            .wrap(from_fn(count_all))
-            .wrap(from_fn(identify))
+            .wrap(Through(Count))
+            .wrap(Through(Identify))
             .service(resource("/me").route(get().to(me::me)))
             .service(resource("/sync/full").route(post().to(sync::trigger)))
             .service(resource("/sync/locations").route(post().to(sync::trigger)))

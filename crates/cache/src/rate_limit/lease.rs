@@ -3,8 +3,8 @@
 //!
 //! A lease is at most 20 tokens or a hundredth of the limit. It begins with nothing:
 //! somebody's first request takes one token and no more. Who asks often gets a lease as
-//! large as what was used of it suggests, renewed when about half of it is gone, while the
-//! rest still serves. So what is held is never more than a lease, and what lies idle is
+//! large as what was used of it suggests, renewed when most of it is gone, while the rest
+//! still serves. So what is held is never more than a lease, and what lies idle is
 //! little. When exactly is left to chance each time: a thousand callers of one pace would
 //! else all be renewed at once, again and again, and everybody would wait behind them.
 
@@ -118,11 +118,16 @@ impl Lease {
         Step::Wait { ask: true }
     }
 
+    /// Whether a request is decided without asking the bucket.
+    pub(super) fn is_decided(&self, now: Instant) -> bool {
+        self.held > 0 || self.is_empty(now)
+    }
+
     /// How many tokens to ask for, while so many requests wait.
     pub(super) fn wish(&mut self, waiting: u32) -> u32 {
         self.target = self.used.saturating_mul(4).min(largest(self.rule));
-        // From a quarter of it to three quarters.
-        self.low = self.target / 4 + self.chance() % (self.target / 2 + 1);
+        // From an eighth of it to a half.
+        self.low = self.target / 8 + self.chance() % (self.target * 3 / 8 + 1);
         self.used_before = self.used;
         waiting.saturating_add(self.target.saturating_sub(self.held))
     }
@@ -283,8 +288,8 @@ mod tests {
         }
         let settled = &wishes[wishes.len() - 3..];
         assert!(
-            settled.iter().all(|wish| (5..=15).contains(wish)),
-            "about half of a lease at a time: {wishes:?}"
+            settled.iter().all(|wish| (10..=18).contains(wish)),
+            "most of a lease at a time: {wishes:?}"
         );
     }
 

@@ -56,6 +56,7 @@ impl Rest {
 }
 
 struct Entry {
+    name: Arc<str>,
     lease: Lease,
     waiting: Vec<oneshot::Sender<RateDecision>>,
 }
@@ -92,41 +93,51 @@ impl Leases {
         may_ask: bool,
         now: Instant,
     ) -> (Taken, Option<Arc<str>>) {
-        let mut shard = self.shard(name);
-        if !shard.contains_key(name) {
-            if !may_ask {
-                return (Taken::Alone, None);
-            }
-            let hash = self.hasher.hash_one(name);
-            let came = self.recent.came(hash, now);
-            if !came || shard.len() >= MOST / SHARDS {
-                return (Taken::Single, None);
-            }
-            let entry = Entry {
-                lease: Lease::new(rule, self.others, (hash >> 32) as u32, now),
-                waiting: Vec::new(),
-            };
-            shard.insert(name.into(), Box::new(entry));
+        let hash = self.hasher.hash_one(name);
+        let mut shard = self.shard(hash);
+        if let Some(entry) = shard.get_mut(name) {
+            return entry.take(rule, may_ask, now);
         }
-        let Some(entry) = shard.get_mut(name) else {
+        if !may_ask {
             return (Taken::Alone, None);
+        }
+        let came = self.recent.came(hash, now);
+        if !came || shard.len() >= MOST / SHARDS {
+            return (Taken::Single, None);
+        }
+        let name: Arc<str> = name.into();
+        let entry = Entry {
+            name: Arc::clone(&name),
+            lease: Lease::new(rule, self.others, (hash >> 32) as u32, now),
+            waiting: Vec::new(),
         };
-        let (taken, ask) = match entry.lease.take(rule, may_ask, now) {
-            Step::Decided { decision, ask } => (Taken::Decided(decision), ask),
-            Step::Wait { ask } => {
-                let (tell, decided) = oneshot::channel();
-                entry.waiting.push(tell);
-                (Taken::Wait(decided), ask)
-            }
-            Step::Alone => (Taken::Alone, false),
-        };
-        let ask = ask.then(|| shard.get_key_value(name).map(|(name, _)| Arc::clone(name)));
-        (taken, ask.flatten())
+        let entry = shard.entry(name).or_insert(Box::new(entry));
+        entry.take(rule, may_ask, now)
+    }
+
+    /// Decides about a request from what is held or known of the bucket here, if that is
+    /// enough; otherwise nothing has happened. With a name, as [`take`](Self::take).
+    pub(super) fn take_at_hand(
+        &self,
+        name: &str,
+        rule: RateRule,
+        may_ask: bool,
+        now: Instant,
+    ) -> Option<(RateDecision, Option<Arc<str>>)> {
+        let mut shard = self.shard(self.hasher.hash_one(name));
+        let entry = shard.get_mut(name)?;
+        if !entry.lease.is_decided(now) {
+            return None;
+        }
+        match entry.take(rule, may_ask, now) {
+            (Taken::Decided(decision), ask) => Some((decision, ask)),
+            _ => None,
+        }
     }
 
     /// How many tokens to ask for, and by which rule.
     pub(super) fn wish(&self, name: &str) -> Option<(RateRule, u32)> {
-        let mut shard = self.shard(name);
+        let mut shard = self.shard(self.hasher.hash_one(name));
         let entry = shard.get_mut(name)?;
         let waiting = u32::try_from(entry.waiting.len()).unwrap_or(u32::MAX);
         let wanted = entry.lease.wish(waiting);
@@ -141,7 +152,7 @@ impl Leases {
         answer: Option<Answer>,
         now: Instant,
     ) -> Settled {
-        let mut shard = self.shard(name);
+        let mut shard = self.shard(self.hasher.hash_one(name));
         let nothing = Settled {
             again: false,
             surplus: None,
@@ -149,7 +160,7 @@ impl Leases {
         let Some(entry) = shard.get_mut(name) else {
             return nothing;
         };
-        let Entry { lease, waiting } = &mut **entry;
+        let Entry { lease, waiting, .. } = &mut **entry;
         let Some(answer) = answer else {
             // They learn it by the end of their channels.
             waiting.clear();
@@ -214,12 +225,27 @@ impl Leases {
         rests
     }
 
-    fn shard(&self, name: &str) -> MutexGuard<'_, Shard> {
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
         // Other bits than those by which the map itself finds its way.
-        let place = (self.hasher.hash_one(name) % SHARDS as u64) as usize;
+        let place = (hash % SHARDS as u64) as usize;
         self.shards[place]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn take(&mut self, rule: RateRule, may_ask: bool, now: Instant) -> (Taken, Option<Arc<str>>) {
+        let (taken, ask) = match self.lease.take(rule, may_ask, now) {
+            Step::Decided { decision, ask } => (Taken::Decided(decision), ask),
+            Step::Wait { ask } => {
+                let (tell, decided) = oneshot::channel();
+                self.waiting.push(tell);
+                (Taken::Wait(decided), ask)
+            }
+            Step::Alone => (Taken::Alone, false),
+        };
+        (taken, ask.then(|| Arc::clone(&self.name)))
     }
 }
 

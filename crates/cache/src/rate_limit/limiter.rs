@@ -32,8 +32,9 @@ const SWEEP: Duration = Duration::from_millis(250);
 /// Leases that are given back at once; they share a connection.
 const GIVEN_BACK_AT_ONCE: usize = 64;
 
-/// How long leases that are due for renewal are collected. They serve meanwhile.
-const AHEAD_PAUSE: Duration = Duration::from_millis(2);
+/// How long leases that are due for renewal are collected. They serve meanwhile: what is
+/// left at least is enough for this time at a pace of hundreds a second.
+const AHEAD_PAUSE: Duration = Duration::from_millis(3);
 
 /// Buckets that are asked in one call at most: Redis does nothing else meanwhile.
 const AHEAD_AT_ONCE: usize = 64;
@@ -126,6 +127,9 @@ impl RateLimiter {
         if largest(rule) <= 1 {
             return Box::pin(self.take(name, rule)).await;
         }
+        if let Some(ruling) = self.take_at_hand(name, rule) {
+            return ruling;
+        }
         let now = Instant::now();
         let may_ask = self.0.breaker.allows(now);
         let (taken, ask) = self.0.leases.take(name, rule, may_ask, now);
@@ -151,6 +155,25 @@ impl RateLimiter {
             decision,
             shared: true,
         }
+    }
+
+    /// As [`take_leased`](Self::take_leased), where that can be decided without asking
+    /// anybody; otherwise nothing has happened.
+    #[must_use]
+    pub fn take_at_hand(&self, name: &str, rule: RateRule) -> Option<Ruling> {
+        if largest(rule) <= 1 {
+            return None;
+        }
+        let now = Instant::now();
+        let may_ask = self.0.breaker.allows(now);
+        let (decision, ask) = self.0.leases.take_at_hand(name, rule, may_ask, now)?;
+        if let Some(name) = ask {
+            self.0.ahead.push(name);
+        }
+        Some(Ruling {
+            decision,
+            shared: true,
+        })
     }
 
     /// Gives all leases back, because this process ends.
@@ -185,16 +208,23 @@ async fn renew_ahead(inner: Weak<Inner>) {
             return;
         };
         // Not for ever: nobody wakes us when there is no limiter any more.
-        let woken = timeout(AHEAD_LOOK, due.notified()).await;
-        if woken.is_ok() {
-            sleep(AHEAD_PAUSE).await;
+        if timeout(AHEAD_LOOK, due.notified()).await.is_err() {
+            continue;
         }
-        let Some(inner) = inner.upgrade() else {
-            return;
-        };
-        for names in inner.ahead.take().chunks(AHEAD_AT_ONCE) {
-            let names = names.to_vec();
-            inner.home.spawn(renew_all(Arc::clone(&inner), names));
+        // While some come, nobody needs to wake us for more.
+        loop {
+            sleep(AHEAD_PAUSE).await;
+            let Some(inner) = inner.upgrade() else {
+                return;
+            };
+            let due = inner.ahead.take();
+            if due.is_empty() {
+                break;
+            }
+            for names in due.chunks(AHEAD_AT_ONCE) {
+                let names = names.to_vec();
+                inner.home.spawn(renew_all(Arc::clone(&inner), names));
+            }
         }
     }
 }

@@ -1,11 +1,16 @@
-//! Who came a moment ago, in a table of fixed size: whoever comes seldom is to cost no
-//! memory. Two that share a place there push each other out, and are then taken for
+//! Who came a moment ago, in a table of bounded size: whoever comes seldom is to cost no
+//! memory, and an idle process none at all. Two that share a place there push each other out, and are then taken for
 //! newcomers; that costs a question and nothing else.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-const PLACES: usize = 1 << 16;
+/// Places of a part of the table: a page of memory.
+const PLACES: usize = 1 << 10;
+
+/// Parts of the table, each made when it is first needed.
+const PARTS: usize = 1 << 6;
 
 /// What time is counted in.
 const TICK: Duration = Duration::from_millis(250);
@@ -16,14 +21,14 @@ const MOMENT: u16 = 4;
 /// Of each place the mark of who came last, and when.
 pub(super) struct Recent {
     start: Instant,
-    places: Box<[AtomicU32]>,
+    parts: [OnceLock<Box<[AtomicU32]>>; PARTS],
 }
 
 impl Recent {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             start: now,
-            places: (0..PLACES).map(|_| AtomicU32::default()).collect(),
+            parts: [const { OnceLock::new() }; PARTS],
         }
     }
 
@@ -33,9 +38,11 @@ impl Recent {
         // It begins anew after some hours; who came exactly then is taken for recent.
         let tick = (ticks % (1 << 16)) as u16;
         let mark = (hash >> 48) as u16;
-        let place = hash as usize % PLACES;
+        let place = hash as usize % (PARTS * PLACES);
         let note = u32::from(mark) << 16 | u32::from(tick);
-        let before = self.places[place].swap(note, Ordering::Relaxed);
+        let part = self.parts[place / PLACES]
+            .get_or_init(|| (0..PLACES).map(|_| AtomicU32::default()).collect());
+        let before = part[place % PLACES].swap(note, Ordering::Relaxed);
         let (mark_before, tick_before) = ((before >> 16) as u16, before as u16);
         before != 0 && mark_before == mark && tick.wrapping_sub(tick_before) <= MOMENT
     }

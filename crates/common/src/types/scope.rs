@@ -128,14 +128,17 @@ impl Scopes {
 
     /// The words that are stored.
     #[must_use]
-    pub fn words(self) -> Vec<String> {
-        self.iter().map(|scope| scope.to_string()).collect()
+    pub fn words(self) -> Vec<&'static str> {
+        self.iter().map(Scope::as_str).collect()
     }
 
     /// The set that stored words make. A word that is not known grants nothing.
     #[must_use]
-    pub fn of_words(words: &[String]) -> Self {
-        words.iter().filter_map(|word| word.parse().ok()).collect()
+    pub fn of_words(words: &[impl AsRef<str>]) -> Self {
+        words
+            .iter()
+            .filter_map(|word| word.as_ref().parse().ok())
+            .collect()
     }
 }
 

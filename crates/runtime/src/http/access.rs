@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{Method, StatusCode, Uri};
 use slog::{Drain, KV, Key, Level, Logger, Record, Serializer, debug, error, info};
 
 use super::client_key;
@@ -19,7 +19,7 @@ use crate::error_chain::ErrorChain;
 pub(super) struct Access {
     started: Instant,
     method: Method,
-    path: String,
+    uri: Uri,
     client: Option<IpAddr>,
     credential: Option<HeaderValue>,
 }
@@ -41,7 +41,7 @@ impl Access {
         Self {
             started: Instant::now(),
             method: request.method().clone(),
-            path: request.path().to_owned(),
+            uri: request.uri().clone(),
             client: caller,
             credential: credential.cloned(),
         }
@@ -59,7 +59,7 @@ impl Access {
     ) {
         let elapsed = self.started.elapsed();
         figures.count(known_method(&self.method), route, status, elapsed);
-        let level = if is_probe(&self.path) {
+        let level = if is_probe(self.uri.path()) {
             Level::Debug
         } else if status.is_server_error() {
             Level::Error
@@ -96,7 +96,7 @@ impl KV for Line<'_> {
             to.emit_str(Key::from("credential"), &fingerprint)?;
         }
         to.emit_str(Key::from("method"), access.method.as_str())?;
-        to.emit_str(Key::from("path"), &access.path)?;
+        to.emit_str(Key::from("path"), access.uri.path())?;
         to.emit_u16(Key::from("status"), self.status.as_u16())?;
         to.emit_f64(Key::from("milliseconds"), self.milliseconds)?;
         match access.client {

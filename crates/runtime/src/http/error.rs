@@ -31,7 +31,7 @@ pub struct ApiError {
     retry_after: Option<Duration>,
     more: Option<Box<More>>,
     cause: Option<Cause>,
-    request_id: Option<RequestId>,
+    request_id: Option<Box<str>>,
 }
 
 /// What few errors say beside; apart, so that all others stay small.
@@ -56,7 +56,7 @@ impl ApiError {
             retry_after: None,
             more: None,
             cause: None,
-            request_id: RequestId::current(),
+            request_id: RequestId::current().map(|id| id.as_str().into()),
         }
     }
 
@@ -232,7 +232,7 @@ impl ApiError {
             body["retry_after"] = json!(whole_seconds(wait));
         }
         if let Some(id) = &self.request_id {
-            body["request_id"] = json!(id.as_str());
+            body["request_id"] = json!(id);
         }
         body
     }
@@ -276,7 +276,7 @@ impl ResponseError for ApiError {
             response.insert_header((WWW_AUTHENTICATE, self.challenge()));
         }
         if let Some(id) = &self.request_id {
-            response.insert_header((request_id::HEADER, id.as_str()));
+            response.insert_header((request_id::HEADER, &**id));
         }
         let mut response = response.json(self.body());
         // In the answer rather than in the error, so that the access log finds it

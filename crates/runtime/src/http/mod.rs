@@ -4,6 +4,7 @@
 //! [`configure`] sets the limits within it.
 
 mod access;
+mod caught;
 pub mod client_key;
 pub mod error;
 mod extract;
@@ -13,6 +14,7 @@ mod observe;
 mod real_ip;
 pub mod request_id;
 
+pub use caught::{Caught, caught};
 pub use error::ApiError;
 pub use extract::{
     BODY_LIMIT, IDLE, READ_TIMEOUT, configure, json_config, path_config, query_config, read_body,

@@ -3,19 +3,21 @@
 use std::error::Error;
 use std::fmt;
 use std::future::{Ready, ready};
-use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use futures_util::FutureExt;
-use futures_util::future::LocalBoxFuture;
+use pin_project_lite::pin_project;
 use slog::Logger;
 
 use super::ApiError;
 use super::access::Access;
+use super::caught::{Caught, caught};
 use super::error::Cause;
 use super::figures::Figures;
 use super::head;
@@ -62,10 +64,13 @@ where
     type Future = Ready<Result<Self::Transform, Self::InitError>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Observed {
-            service: Rc::new(service),
-            figures: Rc::new(Figures::new()),
+        let to = Rc::new(To {
+            figures: Figures::new(),
             log: self.log.clone(),
+        });
+        ready(Ok(Observed {
+            service,
+            to,
             trusted: Arc::clone(&self.trusted),
         }))
     }
@@ -73,10 +78,28 @@ where
 
 /// An app within [`Observe`].
 pub struct Observed<S> {
-    service: Rc<S>,
-    figures: Rc<Figures>,
-    log: Logger,
+    service: S,
+    to: Rc<To>,
     trusted: Arc<TrustedProxies>,
+}
+
+/// Where the end of a request is told.
+struct To {
+    figures: Figures,
+    log: Logger,
+}
+
+pin_project! {
+    /// An answer on its way, and what is known of its request meanwhile. Every request has
+    /// one, so it is no task and no box of its own.
+    pub struct Observing<F: Future> {
+        #[pin]
+        handled: Caught<F>,
+        id: RequestId,
+        access: Option<Access>,
+        is_head: bool,
+        to: Rc<To>,
+    }
 }
 
 /// A handler panicked. Its words are in the panic's own line, and may hold
@@ -99,66 +122,94 @@ where
 {
     type Response = ServiceResponse<BoxBody>;
     type Error = actix_web::Error;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
+    type Future = Observing<S::Future>;
 
     forward_ready!(service);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let id = RequestId::accept_or_mint(request.headers());
-        let log = self.log.clone();
         let caller = real_ip::note(&request, &self.trusted);
         let access = Access::begin(&request, caller);
         let is_head = head::take_as_get(&mut request);
-        let service = Rc::clone(&self.service);
-        let figures = Rc::clone(&self.figures);
-        let answer = async move {
-            let handled = AssertUnwindSafe(async { service.call(request).await }).catch_unwind();
-            let answer = match handled.await {
-                Ok(answer) => answer,
-                Err(_panic) => Err(ApiError::internal(Panicked).into()),
-            };
-            match answer {
-                Ok(response) => {
-                    let response = finish(response, access, &log, &figures);
-                    Ok(if is_head {
-                        head::without_stream(response)
-                    } else {
-                        response
-                    })
-                }
-                // Raised by a middleware: actix renders it above this one, and an
-                // `ApiError` has taken the request's id along.
-                Err(error) => {
-                    let response = error.error_response();
-                    let cause = response.extensions().get::<Cause>().cloned();
-                    let cause = cause.as_ref().map(|cause| cause.0.as_ref() as _);
-                    access.end(&log, &figures, None, response.status(), cause);
-                    Err(error)
-                }
+        Observing {
+            handled: CURRENT.sync_scope(id, || caught(&self.service, request)),
+            id,
+            access: Some(access),
+            is_head,
+            to: Rc::clone(&self.to),
+        }
+    }
+}
+
+impl<F, B> Future for Observing<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, actix_web::Error>>,
+    B: MessageBody + 'static,
+{
+    type Output = Result<ServiceResponse<BoxBody>, actix_web::Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        CURRENT.sync_scope(*this.id, || {
+            let handled = ready!(this.handled.poll(context));
+            let answer = handled.unwrap_or_else(|_panic| Err(ApiError::internal(Panicked).into()));
+            // Taken once: there is one answer.
+            let access = this.access.take();
+            Poll::Ready(finished(answer, access, *this.is_head, this.to))
+        })
+    }
+}
+
+fn finished<B: MessageBody + 'static>(
+    answer: Result<ServiceResponse<B>, actix_web::Error>,
+    access: Option<Access>,
+    is_head: bool,
+    to: &To,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    match answer {
+        Ok(response) => {
+            let response = finish(response, access, to);
+            Ok(if is_head {
+                head::without_stream(response)
+            } else {
+                response
+            })
+        }
+        // Raised by a middleware: actix renders it above this one, and an `ApiError` has
+        // taken the request's id along.
+        Err(error) => {
+            let response = error.error_response();
+            let cause = response.extensions().get::<Cause>().cloned();
+            let cause = cause.as_ref().map(|cause| cause.0.as_ref() as _);
+            if let Some(access) = access {
+                access.end(&to.log, &to.figures, None, response.status(), cause);
             }
-        };
-        CURRENT.scope(id, answer).boxed_local()
+            Err(error)
+        }
     }
 }
 
 fn finish<B>(
     response: ServiceResponse<B>,
-    access: Access,
-    log: &Logger,
-    figures: &Figures,
+    access: Option<Access>,
+    to: &To,
 ) -> ServiceResponse<BoxBody>
 where
     B: MessageBody + 'static,
 {
     let mut response = errors_as_json(response);
-    head::allow(response.headers_mut());
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        head::allow(response.headers_mut());
+    }
     if let Ok(Some(id)) = CURRENT.try_with(RequestId::header_value) {
         response.headers_mut().insert(request_id::HEADER, id);
     }
     let route = response.request().match_pattern();
     let cause = response.response().extensions().get::<Cause>().cloned();
     let cause = cause.as_ref().map(|cause| cause.0.as_ref() as _);
-    access.end(log, figures, route, response.status(), cause);
+    if let Some(access) = access {
+        access.end(&to.log, &to.figures, route, response.status(), cause);
+    }
     response
 }
 
@@ -170,12 +221,14 @@ where
 {
     let status = response.status();
     let failed = status.is_client_error() || status.is_server_error();
-    let is_json = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.starts_with("application/") && value.contains("json"));
-    if !failed || is_json {
+    let is_json = || {
+        response
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.starts_with("application/") && value.contains("json"))
+    };
+    if !failed || is_json() {
         return response.map_into_boxed_body();
     }
     response.map_body(|head, _| {

@@ -6,9 +6,11 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use arrayvec::ArrayString;
 use ring::rand::{SecureRandom, SystemRandom};
 use slog::{Logger, o};
 use uuid::Builder;
+use uuid::fmt::Hyphenated;
 
 /// The header that carries the id, in both directions.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -16,6 +18,9 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 tokio::task_local! {
     pub(super) static CURRENT: RequestId;
 }
+
+/// The longest id.
+const LONGEST: usize = 64;
 
 /// Random bytes of an id.
 const RANDOM: usize = 10;
@@ -51,9 +56,10 @@ impl Pool {
     }
 }
 
-/// A request's id: the caller's own where it is sane, otherwise a new one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RequestId(String);
+/// A request's id: the caller's own where it is sane, otherwise a new one. Every request has
+/// one, so it lies nowhere but in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId(ArrayString<LONGEST>);
 
 impl RequestId {
     /// A new, time-ordered id.
@@ -65,13 +71,16 @@ impl RequestId {
         let milliseconds = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let random = POOL.with_borrow_mut(Pool::take);
         let id = Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid();
-        Self(id.to_string())
+        let (mut buffer, mut text) = ([0; Hyphenated::LENGTH], ArrayString::new());
+        // 36 characters: they fit.
+        let _ = text.try_push_str(id.hyphenated().encode_lower(&mut buffer));
+        Self(text)
     }
 
     /// The id of the request being answered by this task, if there is one.
     #[must_use]
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(Clone::clone).ok()
+        CURRENT.try_with(|id| *id).ok()
     }
 
     /// The id as text.
@@ -86,12 +95,18 @@ impl RequestId {
         headers
             .get(HEADER)
             .and_then(|value| value.to_str().ok())
-            .filter(|text| (1..=64).contains(&text.len()))
             .filter(|text| {
                 text.bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
             })
-            .map_or_else(Self::new, |text| Self(text.to_owned()))
+            .and_then(Self::kept)
+            .unwrap_or_default()
+    }
+
+    /// `None`: the text is empty or too long.
+    fn kept(text: &str) -> Option<Self> {
+        let text = ArrayString::from(text).ok()?;
+        (!text.is_empty()).then_some(Self(text))
     }
 
     pub(super) fn header_value(&self) -> Option<HeaderValue> {
@@ -101,7 +116,7 @@ impl RequestId {
 
 impl From<RequestId> for String {
     fn from(id: RequestId) -> Self {
-        id.0
+        id.as_str().to_owned()
     }
 }
 
@@ -120,7 +135,7 @@ impl fmt::Display for RequestId {
 /// A logger whose lines carry the id of the request being answered.
 pub fn logger(log: &Logger) -> Logger {
     match RequestId::current() {
-        Some(id) => log.new(o!("request_id" => id.0)),
+        Some(id) => log.new(o!("request_id" => String::from(id))),
         None => log.clone(),
     }
 }

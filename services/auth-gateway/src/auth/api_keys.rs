@@ -3,16 +3,28 @@
 use std::sync::Arc;
 
 use common::crypto::api_key::KeyHash;
+use common::types::caller::Principal;
+use common::types::server_limits::ServerLimits;
 use slog::{Logger, debug};
-use store::{Store, StoreError, ValidApiKey};
+use store::{Store, StoreError};
 
 use super::epoch::CredentialEpoch;
+use super::known::Known;
 use super::verdicts::{Good, NoVerdict, Refused, Verdict, Verdicts};
+
+/// A key that is good.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// Whom it stands for.
+    pub known: Arc<Known>,
+    /// Which servers it may write logs for.
+    pub servers: Arc<ServerLimits>,
+}
 
 /// Looks for keys.
 pub struct ApiKeys {
     store: Store,
-    verdicts: Verdicts<ValidApiKey>,
+    verdicts: Verdicts<ApiKey>,
     log: Logger,
 }
 
@@ -26,9 +38,9 @@ impl ApiKeys {
         }
     }
 
-    /// The key of this hash, if it is known to be good.
-    pub fn known(&self, hash: &KeyHash) -> Option<ValidApiKey> {
-        self.verdicts.known(hash)
+    /// Whom the key of this hash stands for, if it is known to be good.
+    pub fn known(&self, hash: &KeyHash) -> Option<Arc<Known>> {
+        self.verdicts.known(hash, |key| Arc::clone(&key.known))
     }
 
     /// Whether whoever shows this key guesses nothing.
@@ -40,17 +52,13 @@ impl ApiKeys {
     ///
     /// # Errors
     /// When that cannot be told now.
-    pub async fn of(&self, hash: KeyHash) -> Result<Verdict<ValidApiKey>, NoVerdict> {
+    pub async fn of(&self, hash: KeyHash) -> Result<Verdict<ApiKey>, NoVerdict> {
         let look = || look(self.store.clone(), hash, self.log.clone());
         self.verdicts.of(hash, look).await
     }
 }
 
-async fn look(
-    store: Store,
-    hash: KeyHash,
-    log: Logger,
-) -> Result<Verdict<ValidApiKey>, StoreError> {
+async fn look(store: Store, hash: KeyHash, log: Logger) -> Result<Verdict<ApiKey>, StoreError> {
     let Some(key) = store.api_key_valid(&hash).await? else {
         return Ok(Err(Refused::Key));
     };
@@ -65,6 +73,9 @@ async fn look(
     }
     Ok(Ok(Good {
         ends_at: key.expires_at,
-        value: key,
+        value: ApiKey {
+            known: Arc::new(Known::of(Principal::Client(key.client), key.scopes)),
+            servers: key.servers,
+        },
     }))
 }

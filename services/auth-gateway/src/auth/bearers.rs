@@ -5,27 +5,19 @@ use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
 use common::crypto::bearer::{self, InvalidBearer, Kind, Realm, Verified};
-use common::types::scope::Scopes;
+use common::types::caller::Principal;
 use common::types::user;
 use secrecy::SecretString;
 use store::{Store, StoreError, TokenStanding};
 
 use super::epoch::CredentialEpoch;
+use super::known::Known;
 use super::signing_keys::SigningKeys;
 use super::verdicts::{Good, NoVerdict, Refused, Verdict, Verdicts};
 
-/// Whom a token stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bearer {
-    /// The user's id.
-    pub user: String,
-    /// What the user may do.
-    pub scopes: Scopes,
-}
-
 /// Judges tokens.
 pub struct Bearers {
-    verdicts: Verdicts<Bearer>,
+    verdicts: Verdicts<Arc<Known>>,
     judge: Arc<Judge>,
 }
 
@@ -58,12 +50,12 @@ impl Bearers {
     }
 
     /// Whom a token stands for, if it is known to be good.
-    pub fn known(&self, token: &str) -> Option<Bearer> {
-        self.verdicts.known(&bearer::hash(token))
+    pub fn known(&self, token: &[u8]) -> Option<Arc<Known>> {
+        self.verdicts.known(&bearer::hash(token), Arc::clone)
     }
 
     /// Whether whoever shows this token guesses nothing.
-    pub fn is_no_guess(&self, token: &str) -> bool {
+    pub fn is_no_guess(&self, token: &[u8]) -> bool {
         self.verdicts.is_no_guess(&bearer::hash(token))
     }
 
@@ -71,7 +63,7 @@ impl Bearers {
     ///
     /// # Errors
     /// When that cannot be told now.
-    pub async fn of(&self, token: &str) -> Result<Verdict<Bearer>, NoVerdict> {
+    pub async fn of(&self, token: &str) -> Result<Verdict<Arc<Known>>, NoVerdict> {
         // What is not even in the form of a token costs nothing and is not remembered.
         let kind = match bearer::kind(token) {
             Ok(kind) => kind,
@@ -81,12 +73,12 @@ impl Bearers {
             let (judge, token, kind) = (Arc::clone(&self.judge), token.to_owned(), kind.clone());
             async move { judge.judge(&token, kind).await }
         };
-        self.verdicts.of(bearer::hash(token), look).await
+        self.verdicts.of(bearer::hash(token.as_bytes()), look).await
     }
 }
 
 impl Judge {
-    async fn judge(&self, token: &str, kind: Kind) -> Result<Verdict<Bearer>, StoreError> {
+    async fn judge(&self, token: &str, kind: Kind) -> Result<Verdict<Arc<Known>>, StoreError> {
         let verified = match kind {
             Kind::Own(id) => match self.keys.of(&id).await? {
                 Some(key) => bearer::verify_own(token, &key, &self.realm, Utc::now()),
@@ -117,7 +109,7 @@ fn refused(invalid: InvalidBearer) -> Refused {
 }
 
 /// What the database makes of a token that verified.
-fn stands(verified: Verified, standing: Option<&TokenStanding>) -> Verdict<Bearer> {
+fn stands(verified: Verified, standing: Option<&TokenStanding>) -> Verdict<Arc<Known>> {
     let standing = standing.ok_or(Refused::Token)?;
     // A token's second may have begun before the revocation that it holds. Of our own
     // tokens each is revoked by itself as well; what is not ours may come from a clock
@@ -135,10 +127,10 @@ fn stands(verified: Verified, standing: Option<&TokenStanding>) -> Verdict<Beare
     }
     Ok(Good {
         ends_at: Some(verified.ends_at),
-        value: Bearer {
-            user: verified.user,
-            scopes: user::scopes_of(&standing.roles),
-        },
+        value: Arc::new(Known::of(
+            Principal::User(verified.user),
+            user::scopes_of(&standing.roles),
+        )),
     })
 }
 
@@ -146,13 +138,13 @@ fn stands(verified: Verified, standing: Option<&TokenStanding>) -> Verdict<Beare
 mod tests {
     use super::*;
     use chrono::{DateTime, Duration};
-    use common::types::scope::Scope;
+    use common::types::scope::{Scope, Scopes};
 
     fn now() -> DateTime<Utc> {
         DateTime::from_timestamp(1_780_000_000, 0).unwrap()
     }
 
-    fn verdict(standing: Option<TokenStanding>) -> Verdict<Bearer> {
+    fn verdict(standing: Option<TokenStanding>) -> Verdict<Arc<Known>> {
         let verified = Verified {
             user: "anna".to_owned(),
             id: None,

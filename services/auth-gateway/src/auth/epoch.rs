@@ -63,14 +63,18 @@ impl CredentialEpoch {
 
     /// The count, if it is known now.
     pub fn now(&self) -> Option<i64> {
+        self.at(Instant::now())
+    }
+
+    /// As [`now`](Self::now), for who has just looked at the clock.
+    pub fn at(&self, now: Instant) -> Option<i64> {
         let mut state = self.watched.state();
-        let now = Instant::now();
         let before = state.wanted_at.replace(now);
-        if before.is_none_or(|before| now - before >= INTEREST) {
+        if before.is_none_or(|before| now.saturating_duration_since(before) >= INTEREST) {
             self.watched.wanted.notify_one();
         }
         let (epoch, asked_at) = state.seen?;
-        (now - asked_at < LIFETIME).then_some(epoch)
+        (now.saturating_duration_since(asked_at) < LIFETIME).then_some(epoch)
     }
 }
 

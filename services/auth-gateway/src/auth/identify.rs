@@ -1,21 +1,25 @@
 //! Whose credentials a request carries.
 
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::{Arc, LazyLock};
+
+use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage, ResponseError};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use common::crypto::api_key;
 use common::types::caller::Principal;
 use common::types::scope::{Scope, Scopes};
+use paperclip::actix::OperationModifier;
+use paperclip::v2::schema::Apiv2Schema;
 use runtime::http::{ApiError, client_key};
 use secrecy::{ExposeSecret, SecretString};
-use store::ValidApiKey;
 
-use super::bearers::Bearer;
-use super::origin::origin;
+use super::caller::Place;
+use super::known::Known;
 use super::verdicts::{NoVerdict, Refused};
+use crate::gate::Gate;
 use crate::limits::{self, Attempt};
 use crate::refusals::Reason;
 use crate::state::State;
@@ -25,7 +29,7 @@ use crate::state::State;
 pub(super) const KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The scheme of `Authorization` that carries a token (RFC 6750), and the blank behind.
-const BEARER: &str = "bearer ";
+const BEARER: &[u8] = b"bearer ";
 
 /// What is known of the sender.
 #[derive(Debug, Clone)]
@@ -37,55 +41,41 @@ pub(super) enum Identity {
     /// Credentials came along that nobody can check now.
     Unchecked(NoVerdict),
     /// Whom they stand for.
-    Known(Known),
+    Known(Arc<Known>),
 }
 
-/// Whom good credentials stand for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Known {
-    /// The user of the token or, without one, the client of the key.
-    pub principal: Principal,
-    /// The client, where a token came along and the client's key does not reach to the
-    /// accounts of others: the call is about what belongs to both.
-    pub and: Option<Principal>,
-    /// The client whose key came along with a token.
-    pub client: Option<Principal>,
-    /// What the credentials may be used for.
-    pub scopes: Scopes,
-}
-
-/// What a request carries, kept for answers that last.
+/// What a request carries.
 #[derive(Debug, Clone)]
-pub(super) struct Credentials {
+pub struct Credentials {
     key: Option<HeaderValue>,
     authorization: Option<HeaderValue>,
 }
 
 /// Finds out who sent the request and keeps it with it. Refuses only whose address has
 /// tried too many credentials that were not good, unless these are known to be good.
-pub async fn identify(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
-    let credentials = Credentials::of(request.headers());
-    let identity = match request.app_data::<Data<State>>() {
-        // The usual case carries along nothing of what the other one needs.
-        Some(state) => match credentials.at_hand(state) {
-            Some(identity) => Ok(identity),
-            None => Box::pin(try_out(&credentials, state, &request)).await,
-        },
-        None => Ok(Identity::Refused(Refused::Key)),
-    };
-    match identity {
-        Ok(identity) => {
-            request.extensions_mut().insert(identity);
-            request.extensions_mut().insert(credentials);
-            Ok(next.call(request).await?.map_into_left_body())
-        }
-        // An answer, not an error: it passes all that answers pass.
-        Err(refusal) => Ok(request
-            .into_response(refusal.error_response())
-            .map_into_right_body()),
+pub struct Identify;
+
+impl Gate for Identify {
+    fn at_hand(state: &State, request: &ServiceRequest) -> Option<Result<(), ApiError>> {
+        let headers = request.headers();
+        let identity = at_hand(state, headers.get(KEY), headers.get(AUTHORIZATION))?;
+        request.extensions_mut().insert(identity);
+        Some(Ok(()))
+    }
+
+    async fn ask(state: &Data<State>, request: &ServiceRequest) -> Result<(), ApiError> {
+        let credentials = Credentials::of(request.headers());
+        let identity = try_out(&credentials, state, request).await?;
+        request.extensions_mut().insert(identity);
+        Ok(())
+    }
+}
+
+/// Whose good credentials a request carries, once [`Identify`] has found out.
+pub fn known(request: &HttpRequest) -> Option<Arc<Known>> {
+    match request.extensions().get::<Identity>() {
+        Some(Identity::Known(known)) => Some(Arc::clone(known)),
+        _ => None,
     }
 }
 
@@ -95,7 +85,7 @@ async fn try_out(
     request: &ServiceRequest,
 ) -> Result<Identity, ApiError> {
     let address = limits::address(request);
-    let origin = origin(request.request(), None);
+    let origin = Place::of(request.request()).origin(None);
     let attempt = match attempt(credentials, state, &address).await {
         Ok(attempt) => attempt,
         Err(NoAttempt::NoTurn) => return Ok(Identity::Unchecked(NoVerdict::NoTurn)),
@@ -158,8 +148,21 @@ async fn attempt(
     }
 }
 
+impl FromRequest for Credentials {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request.headers())))
+    }
+}
+
+impl Apiv2Schema for Credentials {}
+impl OperationModifier for Credentials {}
+
 impl Credentials {
-    fn of(headers: &HeaderMap) -> Self {
+    /// Those of a request.
+    pub fn of(headers: &HeaderMap) -> Self {
         // They must not stand in what is printed of a request.
         let secret = |name: HeaderName| {
             let mut value = headers.get(name)?.clone();
@@ -172,19 +175,6 @@ impl Credentials {
         }
     }
 
-    /// Whom they stand for, if that is known without asking anybody: none, or good ones.
-    fn at_hand(&self, state: &State) -> Option<Identity> {
-        Some(match (&self.key, &self.authorization) {
-            (None, None) => Identity::Nobody,
-            (Some(key), None) => key_at_hand(state, key)?,
-            (None, Some(authorization)) => bearer_at_hand(state, authorization)?,
-            (Some(key), Some(authorization)) => both(
-                key_at_hand(state, key)?,
-                bearer_at_hand(state, authorization)?,
-            ),
-        })
-    }
-
     /// Whether whoever shows them guesses nothing: they were good a while ago.
     fn are_no_guess(&self, state: &State) -> bool {
         let key = self.key.as_ref().is_none_or(|given| {
@@ -193,15 +183,15 @@ impl Credentials {
                 || hash.is_some_and(|hash| state.keys.is_no_guess(&hash))
         });
         let bearer = self.authorization.as_ref().is_none_or(|given| {
-            let token = given.to_str().ok().and_then(token);
-            token.is_some_and(|token| state.bearers.is_no_guess(token))
+            token(given.as_bytes()).is_some_and(|token| state.bearers.is_no_guess(token))
         });
         key && bearer
     }
 
     /// Whom they stand for now. Both, where both came along, must be good.
     pub(super) async fn identity(&self, state: &State) -> Identity {
-        if let Some(identity) = self.at_hand(state) {
+        let (key, authorization) = (self.key.as_ref(), self.authorization.as_ref());
+        if let Some(identity) = at_hand(state, key, authorization) {
             return identity;
         }
         match (&self.key, &self.authorization) {
@@ -216,15 +206,29 @@ impl Credentials {
     }
 }
 
-/// A call with both may do what both may.
+/// Whom credentials stand for, if that is known without asking anybody: none, or good ones.
+fn at_hand(
+    state: &State,
+    key: Option<&HeaderValue>,
+    authorization: Option<&HeaderValue>,
+) -> Option<Identity> {
+    Some(match (key, authorization) {
+        (None, None) => Identity::Nobody,
+        (Some(key), None) => Identity::Known(key_at_hand(state, key)?),
+        (None, Some(authorization)) => Identity::Known(bearer_at_hand(state, authorization)?),
+        (Some(key), Some(authorization)) => Identity::Known(Arc::new(Known::both(
+            &*key_at_hand(state, key)?,
+            &*bearer_at_hand(state, authorization)?,
+        ))),
+    })
+}
+
+/// Both must be good.
 fn both(key: Identity, bearer: Identity) -> Identity {
     match (key, bearer) {
-        (Identity::Known(key), Identity::Known(bearer)) => Identity::Known(Known {
-            and: (!key.scopes.has(Scope::HytaleAll)).then(|| key.principal.clone()),
-            client: Some(key.principal),
-            scopes: key.scopes.and(bearer.scopes),
-            principal: bearer.principal,
-        }),
+        (Identity::Known(key), Identity::Known(bearer)) => {
+            Identity::Known(Arc::new(Known::both(&key, &bearer)))
+        }
         (Identity::Refused(refused), _) | (_, Identity::Refused(refused)) => {
             Identity::Refused(refused)
         }
@@ -235,7 +239,13 @@ fn both(key: Identity, bearer: Identity) -> Identity {
     }
 }
 
-fn key_at_hand(state: &State, given: &HeaderValue) -> Option<Identity> {
+/// Whom the installation's own key stands for.
+static SERVICE: LazyLock<Arc<Known>> = LazyLock::new(|| {
+    let scopes = Scopes::all().without(Scope::Admin);
+    Arc::new(Known::of(Principal::Service, scopes))
+});
+
+fn key_at_hand(state: &State, given: &HeaderValue) -> Option<Arc<Known>> {
     let given = given.to_str().ok()?;
     let hash = api_key::hash(given);
     let installation = state.config.security.backend_api_key.as_ref();
@@ -246,97 +256,58 @@ fn key_at_hand(state: &State, given: &HeaderValue) -> Option<Identity> {
     };
     let installation = installation.filter(may_be);
     if installation.is_some_and(|expected| client_key::matches(expected, given)) {
-        let scopes = Scopes::all().without(Scope::Admin);
-        return Some(known(Principal::Service, scopes));
+        return Some(Arc::clone(&SERVICE));
     }
-    state.keys.known(&hash?).map(of_client)
+    state.keys.known(&hash?)
 }
 
 async fn of_key(state: &State, given: &HeaderValue) -> Identity {
-    if let Some(identity) = key_at_hand(state, given) {
-        return identity;
+    if let Some(known) = key_at_hand(state, given) {
+        return Identity::Known(known);
     }
     let Some(hash) = given.to_str().ok().and_then(api_key::hash) else {
         return Identity::Refused(Refused::Key);
     };
     match state.keys.of(hash).await {
-        Ok(Ok(key)) => of_client(key.value),
+        Ok(Ok(key)) => Identity::Known(key.value.known),
         Ok(Err(refused)) => Identity::Refused(refused),
         Err(error) => Identity::Unchecked(error),
     }
 }
 
-fn of_client(key: ValidApiKey) -> Identity {
-    known(Principal::Client(key.client), key.scopes)
-}
-
-fn bearer_at_hand(state: &State, given: &HeaderValue) -> Option<Identity> {
-    let token = given.to_str().ok().and_then(token)?;
-    state.bearers.known(token).map(of_user)
+fn bearer_at_hand(state: &State, given: &HeaderValue) -> Option<Arc<Known>> {
+    state.bearers.known(token(given.as_bytes())?)
 }
 
 async fn of_bearer(state: &State, given: &HeaderValue) -> Identity {
-    let Some(token) = given.to_str().ok().and_then(token) else {
+    let Some(Ok(token)) = token(given.as_bytes()).map(str::from_utf8) else {
         return Identity::Refused(Refused::Token);
     };
     match state.bearers.of(token).await {
-        Ok(Ok(bearer)) => of_user(bearer.value),
+        Ok(Ok(bearer)) => Identity::Known(bearer.value),
         Ok(Err(refused)) => Identity::Refused(refused),
         Err(error) => Identity::Unchecked(error),
     }
 }
 
-fn of_user(bearer: Bearer) -> Identity {
-    known(Principal::User(bearer.user), bearer.scopes)
-}
-
-fn known(principal: Principal, scopes: Scopes) -> Identity {
-    Identity::Known(Known {
-        principal,
-        and: None,
-        client: None,
-        scopes,
-    })
-}
-
 /// The token of `Authorization`; schemes are written in any case.
-fn token(value: &str) -> Option<&str> {
+fn token(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(BEARER.len())?;
+    let blanks = token.iter().take_while(|byte| **byte == b' ').count();
     scheme
         .eq_ignore_ascii_case(BEARER)
-        .then(|| token.trim_matches(' '))
+        .then(|| &token[blanks..])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     fn user(scopes: Scopes) -> Identity {
-        known(Principal::User("anna".to_owned()), scopes)
-    }
-
-    #[test]
-    fn a_call_with_key_and_token_may_do_what_both_may() {
-        let client = Principal::Client(Uuid::nil());
-        let key = Scopes::NONE.with(Scope::Hytale).with(Scope::Sync);
-        let bearer = Scopes::NONE.with(Scope::Hytale).with(Scope::Admin);
-        let Identity::Known(both) = both(known(client.clone(), key), user(bearer)) else {
-            panic!("refused");
-        };
-        assert_eq!(both.principal, Principal::User("anna".to_owned()));
-        assert_eq!(both.scopes, Scopes::NONE.with(Scope::Hytale));
-        assert_eq!(both.and, Some(client));
-    }
-
-    #[test]
-    fn a_key_for_all_accounts_leaves_the_users_own() {
-        let service = known(Principal::Service, Scopes::all());
-        let Identity::Known(both) = both(service, user(Scopes::NONE.with(Scope::Hytale))) else {
-            panic!("refused");
-        };
-        assert_eq!(both.and, None);
-        assert!(!both.scopes.has(Scope::HytaleAll));
+        Identity::Known(Arc::new(Known::of(
+            Principal::User("anna".to_owned()),
+            scopes,
+        )))
     }
 
     #[test]
@@ -352,10 +323,10 @@ mod tests {
 
     #[test]
     fn the_scheme_is_read_in_any_case_and_no_other_is_taken() {
-        assert_eq!(token("Bearer abc"), Some("abc"));
-        assert_eq!(token("BEARER  abc "), Some("abc"));
+        assert_eq!(token(b"Bearer abc"), Some(&b"abc"[..]));
+        assert_eq!(token(b"BEARER  abc"), Some(&b"abc"[..]));
         for other in ["abc", "Bearer", "Basic abc", "Bearerabc", "", "é"] {
-            assert_eq!(token(other), None, "{other}");
+            assert_eq!(token(other.as_bytes()), None, "{other}");
         }
     }
 }

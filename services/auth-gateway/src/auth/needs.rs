@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -19,9 +20,9 @@ use paperclip::v2::models::{DefaultOperationRaw, SecurityScheme};
 use paperclip::v2::schema::Apiv2Schema;
 use runtime::http::ApiError;
 
-use super::caller::Caller;
+use super::caller::{Caller, Place};
 use super::identify::{Credentials, Identity};
-use super::origin::origin;
+use super::known::Known;
 use super::verdicts::Refused;
 use crate::state::State;
 
@@ -98,7 +99,6 @@ impl Requirement for ReadServerLogs {
 /// it first, is closed to everybody else.
 pub struct Needs<R> {
     caller: Caller,
-    credentials: Option<Credentials>,
     requirement: PhantomData<R>,
 }
 
@@ -127,7 +127,6 @@ impl<R: Requirement> FromRequest for Needs<R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(with_scope::<R>(request).map(|caller| Self {
             caller,
-            credentials: request.extensions().get::<Credentials>().cloned(),
             requirement: PhantomData,
         }))
     }
@@ -138,12 +137,9 @@ impl<R: Requirement> FromRequest for Needs<R> {
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 impl<R: Requirement> Needs<R> {
-    /// Ends when the caller may no longer have what the route needs, or when nobody can
-    /// tell: for answers that go on and on.
-    pub async fn until_refused(self, state: Data<State>) {
-        let Some(credentials) = self.credentials else {
-            return;
-        };
+    /// Ends when the caller, who has these credentials, may no longer have what the route
+    /// needs, or when nobody can tell: for answers that go on and on.
+    pub async fn until_refused(self, credentials: Credentials, state: Data<State>) {
         loop {
             tokio::time::sleep(LOOK_AGAIN).await;
             match timeout(LOOK_AGAIN, credentials.identity(&state)).await {
@@ -170,8 +166,8 @@ impl<R: Requirement> FromRequest for MayNeed<R> {
         };
         ready(caller.map(|caller| Self {
             origin: match &caller {
-                Some(caller) => caller.origin.clone(),
-                None => origin(request, None),
+                Some(caller) => caller.origin(),
+                None => Place::of(request).origin(None),
             },
             caller,
             requirement: PhantomData,
@@ -180,9 +176,9 @@ impl<R: Requirement> FromRequest for MayNeed<R> {
 }
 
 fn with_scope<R: Requirement>(request: &HttpRequest) -> Result<Caller, ApiError> {
-    let caller = known(request)?;
-    if suffice::<R>(caller.scopes) {
-        return Ok(caller);
+    let known = known(request)?;
+    if suffice::<R>(known.scopes) {
+        return Ok(Caller::new(known, Place::of(request)));
     }
     let needed = named(R::ANY_OF);
     Err(ApiError::forbidden(format!(
@@ -194,15 +190,10 @@ fn suffice<R: Requirement>(scopes: Scopes) -> bool {
     R::ANY_OF.is_empty() || scopes.has_any(R::ANY_OF)
 }
 
-fn known(request: &HttpRequest) -> Result<Caller, ApiError> {
+fn known(request: &HttpRequest) -> Result<Arc<Known>, ApiError> {
     let extensions = request.extensions();
     match extensions.get::<Identity>() {
-        Some(Identity::Known(known)) => Ok(Caller {
-            origin: origin(request, Some(known.principal.clone())),
-            principal: known.principal.clone(),
-            and: known.and.clone(),
-            scopes: known.scopes,
-        }),
+        Some(Identity::Known(known)) => Ok(Arc::clone(known)),
         Some(Identity::Unchecked(error)) => Err(ApiError::unavailable(
             "The key or token cannot be checked now",
             error.clone(),

@@ -5,7 +5,7 @@ use common::types::scope::Scope;
 use common::types::server_limits::ServerLimits;
 use store::ServerPlace;
 
-use super::caller::Caller;
+use super::known::Known;
 
 /// Whether a key with these limits may write what the server says.
 pub fn may_write(limits: &ServerLimits, server: &ServerPlace) -> bool {
@@ -14,7 +14,7 @@ pub fn may_write(limits: &ServerLimits, server: &ServerPlace) -> bool {
 
 /// Whether a caller may read what the server says: who reads everything, administrators,
 /// and the server's owner.
-pub fn may_read(reader: &Caller, server: &ServerPlace) -> bool {
+pub fn may_read(reader: &Known, server: &ServerPlace) -> bool {
     let is_theirs = match &reader.principal {
         // With a client's key beside it, the server would have to be both's.
         Principal::User(user) => server.owner.as_ref() == Some(user) && reader.and.is_none(),
@@ -26,7 +26,6 @@ pub fn may_read(reader: &Caller, server: &ServerPlace) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::types::caller::Origin;
     use common::types::scope::Scopes;
     use uuid::Uuid;
 
@@ -39,13 +38,8 @@ mod tests {
         }
     }
 
-    fn caller(principal: Principal, scope: Scope) -> Caller {
-        Caller {
-            principal,
-            and: None,
-            scopes: Scopes::NONE.with(scope),
-            origin: Origin::default(),
-        }
+    fn caller(principal: Principal, scope: Scope) -> Known {
+        Known::of(principal, Scopes::NONE.with(scope))
     }
 
     #[test]

@@ -100,19 +100,25 @@ struct Entry<T> {
 
 impl<T> Entry<T> {
     /// Whether it is still believed; `epoch` is the present one, where it is known.
-    fn holds(&self, epoch: impl FnOnce() -> Option<i64>) -> bool {
-        let age = self.begun.elapsed();
-        if age >= LIFETIME {
-            return age < LONGEST
-                && self.epoch.is_some()
-                && self.is_good()
-                && self.epoch == epoch();
+    fn holds(&self, epoch: impl FnOnce(Instant) -> Option<i64>) -> bool {
+        let now = Instant::now();
+        match &*self.outcome.borrow() {
+            Some(Ok(Ok(good))) => self.good_holds(good, now, epoch),
+            _ => now - self.begun < LIFETIME,
         }
-        !matches!(&*self.outcome.borrow(), Some(Ok(Ok(good))) if has_ended(good))
     }
 
-    fn is_good(&self) -> bool {
-        matches!(&*self.outcome.borrow(), Some(Ok(Ok(good))) if !has_ended(good))
+    /// The same of one that is good.
+    fn good_holds(
+        &self,
+        good: &Good<T>,
+        now: Instant,
+        epoch: impl FnOnce(Instant) -> Option<i64>,
+    ) -> bool {
+        let age = now - self.begun;
+        let is_believed =
+            age < LIFETIME || age < LONGEST && self.epoch.is_some() && self.epoch == epoch(now);
+        is_believed && !has_ended(good)
     }
 
     fn is_pending(&self) -> bool {
@@ -147,17 +153,15 @@ impl<T: Clone + Send + Sync + 'static> Verdicts<T> {
         }
     }
 
-    /// Whom the credential stands for, if it is known to be good.
-    pub fn known(&self, hash: &Hash) -> Option<T> {
+    /// What `of` tells of the credential, if that is known to be good.
+    pub fn known<K>(&self, hash: &Hash, of: impl FnOnce(&T) -> K) -> Option<K> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.get(hash)?;
-        if !entry.holds(|| self.epoch.now()) {
-            return None;
-        }
-        match &*entry.outcome.borrow() {
-            Some(Ok(Ok(good))) => Some(good.value.clone()),
-            _ => None,
-        }
+        let outcome = entry.outcome.borrow();
+        let good = outcome.as_ref()?.as_ref().ok()?.as_ref().ok()?;
+        entry
+            .good_holds(good, Instant::now(), |now| self.epoch.at(now))
+            .then(|| of(&good.value))
     }
 
     /// Whether whoever shows the credential guesses nothing: it was good a while ago, or
@@ -200,7 +204,7 @@ impl<T: Clone + Send + Sync + 'static> Verdicts<T> {
         F: Future<Output = Result<Verdict<T>, StoreError>> + Send + 'static,
     {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let epoch = || self.epoch.now();
+        let epoch = |now| self.epoch.at(now);
         if let Some(entry) = entries.get(&hash).filter(|entry| entry.holds(epoch)) {
             return (entry.begun, entry.epoch, entry.outcome.clone());
         }
@@ -291,7 +295,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_good_verdict_holds_while_the_epoch_is_known_to_stand_still() {
         let begun = ago(Duration::from_secs(59)).await;
-        let holds = |then, now, verdict| entry(begun, then, verdict).holds(|| now);
+        let holds = |then, now, verdict| entry(begun, then, verdict).holds(|_| now);
         assert!(holds(Some(7), Some(7), good()));
         assert!(!holds(Some(7), Some(8), good()));
         assert!(!holds(Some(7), None, good()));
@@ -303,17 +307,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_verdict_is_believed_for_longer_than_a_minute() {
         let begun = ago(LONGEST).await;
-        assert!(!entry(begun, Some(7), good()).holds(|| Some(7)));
+        assert!(!entry(begun, Some(7), good()).holds(|_| Some(7)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_an_epoch_any_verdict_holds_for_half_a_second() {
         let begun = ago(Duration::from_millis(499)).await;
-        assert!(entry(begun, None, good()).holds(|| None));
-        assert!(entry(begun, None, Err(Refused::Key)).holds(|| Some(1)));
+        assert!(entry(begun, None, good()).holds(|_| None));
+        assert!(entry(begun, None, Err(Refused::Key)).holds(|_| Some(1)));
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(!entry(begun, None, good()).holds(|| None));
-        assert!(!entry(begun, Some(1), Err(Refused::Key)).holds(|| Some(1)));
+        assert!(!entry(begun, None, good()).holds(|_| None));
+        assert!(!entry(begun, Some(1), Err(Refused::Key)).holds(|_| Some(1)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -322,9 +326,9 @@ mod tests {
             value: (),
             ends_at: Some(Utc::now()),
         });
-        assert!(!entry(Instant::now(), Some(7), ended.clone()).holds(|| Some(7)));
+        assert!(!entry(Instant::now(), Some(7), ended.clone()).holds(|_| Some(7)));
         let begun = ago(LIFETIME).await;
-        assert!(!entry(begun, Some(7), ended).holds(|| Some(7)));
+        assert!(!entry(begun, Some(7), ended).holds(|_| Some(7)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -365,7 +369,7 @@ mod tests {
     async fn what_was_good_is_remembered_for_a_while_and_not_believed() {
         let begun = ago(LONGEST).await;
         let known = entry(begun, Some(1), good());
-        assert!(!known.holds(|| Some(1)) && known.is_remembered());
+        assert!(!known.holds(|_| Some(1)) && known.is_remembered());
         let refused = entry(begun, Some(1), Err(Refused::Key));
         assert!(!refused.is_remembered());
         tokio::time::advance(REMEMBERED).await;

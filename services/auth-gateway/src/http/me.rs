@@ -19,7 +19,7 @@ pub struct Me {
     also: Option<String>,
     /// What the call may do: `sync`, `hytale`, `hytale:all`, `notify`, `logs`, `read`,
     /// `admin`.
-    scopes: Vec<String>,
+    scopes: Vec<&'static str>,
 }
 
 /// Tells who asks and what that may do
@@ -29,7 +29,7 @@ pub struct Me {
 #[api_v2_operation(tags(Callers))]
 pub async fn me(caller: Needs<BeKnown>) -> Result<Json<Answer<Me>>, Failure> {
     Ok(Json(Answer::of(Me {
-        principal: caller.principal.to_string(),
+        principal: caller.name().into_owned(),
         also: caller.and.as_ref().map(ToString::to_string),
         scopes: caller.scopes.words(),
     })))

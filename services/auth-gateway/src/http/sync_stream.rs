@@ -34,7 +34,7 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use super::sync_log::SyncLog;
-use crate::auth::{Needs, ReadSyncs};
+use crate::auth::{Credentials, Needs, ReadSyncs};
 use crate::run_feed::Watch;
 use crate::state::State;
 
@@ -50,6 +50,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 #[api_v2_operation(tags(Sync), produces = "text/event-stream")]
 pub async fn stream(
     caller: Needs<ReadSyncs>,
+    credentials: Credentials,
     id: Path<Uuid>,
     last: LastEventId,
     state: Data<State>,
@@ -59,7 +60,7 @@ pub async fn stream(
     };
     let watch = state.runs.watch(RunId(*id)).await?;
     let watch = watch.ok_or_else(|| ApiError::not_found("Sync log not found"))?;
-    let refused = Box::pin(caller.until_refused(state));
+    let refused = Box::pin(caller.until_refused(credentials, state));
     Ok(EventStream::new(*id, watch, last.revision, permit, refused))
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::policy::Quota;
-use super::{Limits, bucket, headers};
+use super::{Limits, bucket};
 
 /// The part of an address' ceiling that one process tries at once, unless more gateways than
 /// that share it. All together stay below it.
@@ -97,8 +97,7 @@ impl Limits {
         if ruling.decision.allowed {
             return Ok(ruling);
         }
-        self.figures.count(limit, quota, ruling);
-        headers::keep(limit, quota, ruling.decision);
+        self.note(limit, quota, ruling);
         Err(ApiError::rate_limited(
             "Too many credentials from this address were not good",
             ruling.decision.retry_after,

@@ -3,22 +3,12 @@
 //! `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10). The former tell of one
 //! limit, the strict one where there is one; the latter are lists and tell of both.
 
-use std::cell::Cell;
-use std::fmt::{self, Write};
-use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, ResponseError};
+use bytes::BytesMut;
 use cache::RateDecision;
 use common::types::limit::Limit;
-use futures_util::FutureExt;
-use runtime::http::ApiError;
-use tokio::time::timeout;
 
 use super::policy::Quota;
 
@@ -31,130 +21,54 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// The fields that browsers may read.
 pub const EXPOSED: [HeaderName; 5] = [LIMIT, REMAINING, RESET, STATE, POLICY];
 
-tokio::task_local! {
-    static COUNTED: Cell<Counts>;
-}
-
 /// What a request was counted against.
 #[derive(Debug, Clone, Copy, Default)]
-struct Counts {
-    strict: Option<Counted>,
-    general: Option<Counted>,
+pub(super) struct Counts {
+    pub(super) strict: Option<Counted>,
+    pub(super) general: Option<Counted>,
 }
 
+/// A decision about it, and by which limit.
 #[derive(Debug, Clone, Copy)]
-struct Counted {
-    limit: Limit,
-    quota: Quota,
-    decision: RateDecision,
+pub(super) struct Counted {
+    pub(super) limit: Limit,
+    pub(super) quota: Quota,
+    pub(super) decision: RateDecision,
 }
 
-/// Keeps a decision for the answer; of strict limits, the last one counts.
-pub(super) fn keep(limit: Limit, quota: Quota, decision: RateDecision) {
-    let counted = Some(Counted {
-        limit,
-        quota,
-        decision,
-    });
-    // Outside of a request there is no answer to write on.
-    let _ = COUNTED.try_with(|cell| {
-        let mut counts = cell.get();
-        if limit.is_general() {
-            counts.general = counted;
-        } else {
-            counts.strict = counted;
-        }
-        cell.set(counts);
-    });
-}
-
-/// How long a request has until its answer begins, body included: longer than what handlers
-/// wait for with limits of their own, each request to Hytale or a panel repeated. A database
-/// that takes connections and says nothing would otherwise hold every request for ever.
-const LONGEST: Duration = Duration::from_secs(300);
-
-/// Answers a request and writes what was kept for it, whatever becomes of it.
-pub async fn write_headers(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    COUNTED
-        .scope(Cell::default(), async move {
-            let handled = AssertUnwindSafe(async { next.call(request).await });
-            let answer = match timeout(LONGEST, handled.catch_unwind()).await {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(_panic)) => Err(ApiError::internal("the handler panicked").into()),
-                Err(late) => {
-                    let message = "The answer takes too long; what was asked for may be done yet";
-                    Err(ApiError::unavailable(message, late).into())
-                }
-            };
-            let counts = COUNTED.try_with(Cell::get).unwrap_or_default();
-            match answer {
-                Ok(mut response) => {
-                    counts.write(response.headers_mut());
-                    Ok(response)
-                }
-                Err(error) => Err(CountedError { error, counts }.into()),
-            }
-        })
-        .await
-}
-
-/// An error that no handler made an answer of, with what its answer is to say.
-#[derive(Debug)]
-struct CountedError {
-    error: Error,
-    counts: Counts,
-}
-
-impl fmt::Display for CountedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl ResponseError for CountedError {
-    fn status_code(&self) -> StatusCode {
-        self.error.as_response_error().status_code()
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let mut response = self.error.error_response();
-        self.counts.write(response.headers_mut());
-        response
-    }
-}
+/// Bytes of all fields of two limits, as a rule.
+const USUAL: usize = 192;
 
 impl Counts {
-    fn write(self, headers: &mut HeaderMap) {
+    /// Every answer has these fields, so they share one piece of memory.
+    pub(super) fn write(self, headers: &mut HeaderMap) {
         let Some(told) = self.strict.or(self.general) else {
             return;
         };
-        let decision = told.decision;
-        headers.insert(LIMIT, told.quota.requests.into());
-        headers.insert(REMAINING, decision.remaining.into());
-        headers.insert(RESET, whole_seconds(told.reset_at()).into());
-        for (field, write) in [
-            (STATE, Counted::state as fn(&Counted, &mut String)),
-            (POLICY, Counted::policy),
-        ] {
+        let mut text = BytesMut::with_capacity(USUAL);
+        let mut field = |name: HeaderName, write: &dyn Fn(&mut BytesMut)| {
+            write(&mut text);
             // Numbers and names of ours: they always fit.
-            if let Ok(value) = HeaderValue::try_from(self.list(write)) {
-                headers.insert(field, value);
+            if let Ok(value) = HeaderValue::from_maybe_shared(text.split().freeze()) {
+                headers.insert(name, value);
             }
-        }
+        };
+        field(LIMIT, &|to| number(to, told.quota.requests.into()));
+        field(REMAINING, &|to| number(to, told.decision.remaining.into()));
+        field(RESET, &|to| number(to, whole_seconds(told.reset_at())));
+        field(STATE, &|to| self.list(to, Counted::state));
+        field(POLICY, &|to| self.list(to, Counted::policy));
     }
 
-    fn list(self, write: fn(&Counted, &mut String)) -> String {
-        let mut list = String::with_capacity(64);
-        for counted in [self.strict, self.general].iter().flatten() {
-            if !list.is_empty() {
-                list.push_str(", ");
+    fn list(self, to: &mut BytesMut, write: fn(Counted, &mut BytesMut)) {
+        let mut is_first = true;
+        for counted in [self.strict, self.general].into_iter().flatten() {
+            if !is_first {
+                to.extend_from_slice(b", ");
             }
-            write(counted, &mut list);
+            is_first = false;
+            write(counted, to);
         }
-        list
     }
 }
 
@@ -167,18 +81,32 @@ impl Counted {
             .saturating_add(self.decision.reset_after)
     }
 
-    fn state(&self, to: &mut String) {
-        let (name, decision) = (self.limit.name(), self.decision);
-        let reset = whole_seconds(decision.reset_after);
-        // Writing to a String cannot fail.
-        let _ = write!(to, r#""{name}";r={};t={reset}"#, decision.remaining);
+    fn state(self, to: &mut BytesMut) {
+        self.name(to);
+        parameter(to, b";r=", self.decision.remaining.into());
+        parameter(to, b";t=", whole_seconds(self.decision.reset_after));
     }
 
-    fn policy(&self, to: &mut String) {
-        let (name, quota) = (self.limit.name(), self.quota);
-        let window = quota.window.as_secs();
-        let _ = write!(to, r#""{name}";q={};w={window}"#, quota.requests);
+    fn policy(self, to: &mut BytesMut) {
+        self.name(to);
+        parameter(to, b";q=", self.quota.requests.into());
+        parameter(to, b";w=", self.quota.window.as_secs());
     }
+
+    fn name(self, to: &mut BytesMut) {
+        to.extend_from_slice(b"\"");
+        to.extend_from_slice(self.limit.name().as_bytes());
+        to.extend_from_slice(b"\"");
+    }
+}
+
+fn parameter(to: &mut BytesMut, name: &[u8], value: u64) {
+    to.extend_from_slice(name);
+    number(to, value);
+}
+
+fn number(to: &mut BytesMut, value: u64) {
+    to.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 fn whole_seconds(time: Duration) -> u64 {
@@ -188,10 +116,6 @@ fn whole_seconds(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::dev::Service;
-    use actix_web::middleware::from_fn;
-    use actix_web::test::{TestRequest, init_service};
-    use actix_web::{App, web};
 
     fn counted(limit: Limit, requests: u32, remaining: u32) -> Option<Counted> {
         Some(Counted {
@@ -254,36 +178,5 @@ mod tests {
         assert_eq!(fields[0].1, "600");
         assert_eq!(fields[3].1, r#""bearer";q=600;w=60"#);
         assert!(written(Counts::default()).is_empty());
-    }
-
-    #[actix_web::test]
-    async fn a_handler_that_panics_is_told_of_as_well() {
-        let handler = || async {
-            let kept = counted(Limit::Key, 6_000, 5_999).unwrap();
-            keep(kept.limit, kept.quota, kept.decision);
-            assert!(kept.quota.requests == 0, "planted");
-            "nothing"
-        };
-        let app = App::new()
-            .wrap(from_fn(write_headers))
-            .route("/", web::get().to(handler));
-        let app = init_service(app).await;
-        let request = TestRequest::get().uri("/").to_request();
-        let error = app.call(request).await.map(|_| ()).unwrap_err();
-        let answer = error.error_response();
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(answer.headers().get("x-ratelimit-limit").unwrap(), "6000");
-    }
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_that_never_comes_is_a_503() {
-        let app = App::new()
-            .wrap(from_fn(write_headers))
-            .route("/", web::get().to(std::future::pending::<String>));
-        let app = init_service(app).await;
-        let request = TestRequest::get().uri("/").to_request();
-        let error = app.call(request).await.map(|_| ()).unwrap_err();
-        let answer = error.error_response();
-        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(answer.headers().get("retry-after").unwrap(), "5");
     }
 }

@@ -1,20 +1,21 @@
 //! Rate limits of requests.
 //!
-//! Every request is counted against the general limit of its caller ([`count_all`]). A
+//! Every request is counted against the general limit of its caller ([`Count`]). A
 //! handler of something dear takes from a strict one as well ([`Limits::take`]), once it
 //! knows whose it is: an account's only after the caller's right to it is proven, so that
 //! nobody can use up what is another's. What the buckets said stands on the answer,
 //! whatever it is: the fields are kept for the request being answered and written by
-//! [`write_headers`].
+//! [`WriteHeaders`].
 
 mod attempts;
 mod figures;
 mod general;
 mod granted;
 mod headers;
+mod kept;
 mod policy;
 
-use cache::RateLimiter;
+use cache::{RateLimiter, Ruling};
 use common::types::caller::Principal;
 use common::types::hytale::HytaleAccount;
 use runtime::config::LimitsConfig;
@@ -22,12 +23,14 @@ use runtime::http::ApiError;
 
 pub use attempts::Attempt;
 pub use common::types::limit::Limit;
-pub use general::{address, count_all};
+pub use general::{Count, GeneralBucket, address};
 pub use granted::Granted;
-pub use headers::{EXPOSED, write_headers};
+pub use headers::EXPOSED;
+pub use kept::WriteHeaders;
 
 use attempts::Turns;
 use figures::Figures;
+use headers::Counted;
 use policy::Quota;
 
 /// Takes from the buckets.
@@ -93,6 +96,29 @@ impl Limits {
         self.take_one(limit, subject, granted).await
     }
 
+    /// Takes one request from the general limit, where that can be decided without asking
+    /// anybody.
+    pub fn take_at_hand(&self, bucket: &GeneralBucket) -> Option<Result<(), ApiError>> {
+        let quota = self.general(bucket);
+        let ruling = self.limiter.take_at_hand(&bucket.name, quota.rule())?;
+        Some(self.tell(bucket.limit, quota, ruling))
+    }
+
+    /// Takes one request from the general limit.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub async fn take_general(&self, bucket: &GeneralBucket) -> Result<(), ApiError> {
+        let quota = self.general(bucket);
+        let ruling = self.limiter.take_leased(&bucket.name, quota.rule()).await;
+        self.tell(bucket.limit, quota, ruling)
+    }
+
+    fn general(&self, bucket: &GeneralBucket) -> Quota {
+        let granted = self.granted.of(bucket.limit, bucket.principal());
+        Quota::configured(bucket.limit, &self.config).or(granted)
+    }
+
     async fn take_one(
         &self,
         limit: Limit,
@@ -101,14 +127,23 @@ impl Limits {
     ) -> Result<(), ApiError> {
         let quota = Quota::configured(limit, &self.config).or(granted);
         let bucket = bucket(limit, subject);
-        let ruling = if policy::is_leased(limit) {
-            self.limiter.take_leased(&bucket, quota.rule()).await
-        } else {
-            // Boxed, so that all other requests do not carry what it needs along.
-            Box::pin(self.limiter.take(&bucket, quota.rule())).await
-        };
+        let ruling = self.limiter.take(&bucket, quota.rule()).await;
+        self.tell(limit, quota, ruling)
+    }
+
+    /// Counts a decision, and keeps it for the answer.
+    fn note(&self, limit: Limit, quota: Quota, ruling: Ruling) {
         self.figures.count(limit, quota, ruling);
-        headers::keep(limit, quota, ruling.decision);
+        kept::keep(Counted {
+            limit,
+            quota,
+            decision: ruling.decision,
+        });
+    }
+
+    /// Notes a decision and says what it means.
+    fn tell(&self, limit: Limit, quota: Quota, ruling: Ruling) -> Result<(), ApiError> {
+        self.note(limit, quota, ruling);
         if ruling.decision.allowed {
             return Ok(());
         }

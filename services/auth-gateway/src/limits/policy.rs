@@ -52,12 +52,6 @@ impl Quota {
     }
 }
 
-/// Whether a limit may be served from leases. Those that stand for something dear, and
-/// the one that counts whoever tries credentials, are exact to the request.
-pub fn is_leased(limit: Limit) -> bool {
-    matches!(limit, Limit::Key | Limit::Bearer)
-}
-
 /// How a decision counts in the figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

@@ -193,6 +193,17 @@ async fn browsers_may_call_from_the_configured_origins_only() {
         "x-request-id",
     ];
     assert_eq!(exposed, readable);
+
+    // Who is no page is told nothing of it, but what is kept of it is kept for no page.
+    let answer = gateway.request(Method::GET, "/api/v1/sync/status/no-id");
+    let answer = answer.send().await.unwrap();
+    assert_eq!(answer.headers()["vary"], "Origin");
+    assert!(
+        !answer
+            .headers()
+            .keys()
+            .any(|name| name.as_str().starts_with("access-control-"))
+    );
 }
 
 #[tokio::test]

@@ -40,9 +40,9 @@ pub struct Realm {
 
 /// SHA-256 of a token, by which a verdict about it is remembered.
 #[must_use]
-pub fn hash(token: &str) -> [u8; 32] {
+pub fn hash(token: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash.copy_from_slice(digest(&SHA256, token).as_ref());
     hash
 }
 

@@ -84,7 +84,7 @@ pub async fn device_code(
     state: Data<State>,
 ) -> Result<Json<DeviceCode>, HytaleFailure> {
     let name = request.account_id.map(name_of).transpose()?;
-    let principal = asking.caller.map(|caller| caller.principal);
+    let principal = asking.caller.map(|caller| caller.principal.clone());
     match &principal {
         Some(principal) => {
             let subject = principal.to_string();
@@ -125,7 +125,7 @@ pub async fn token_poll(
     state: Data<State>,
 ) -> Result<Json<AccessToken>, Unfinished> {
     let code = SecretString::from(required("device_code", request.device_code)?);
-    let principal = asking.caller.map(|caller| caller.principal);
+    let principal = asking.caller.map(|caller| caller.principal.clone());
     let answer = state
         .custody
         .poll_login(principal.as_ref(), &code, &asking.origin)
