@@ -212,7 +212,14 @@ impl Custody {
                         });
                     }
                     Err(_) => {
-                        let access = self.refresh(new.account, origin).await?;
+                        let access = self.refresh(new.account, origin).await;
+                        // What gets lost of this is a token and no session.
+                        let access = access.map_err(|error| match error {
+                            CustodyError::Vendor(VendorError::Lost(_)) => CustodyError::NotNow {
+                                retry_after: REFUSED_PAUSE,
+                            },
+                            other => other,
+                        })?;
                         self.vendor().session_new(&access.token, new.profile).await
                     }
                 }

@@ -5,12 +5,12 @@
 //! many of them come at once. So an address has a few turns in each process, and whoever
 //! comes meanwhile waits for one.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use cache::Ruling;
 use common::types::limit::Limit;
-use moka::sync::Cache as Addresses;
 use runtime::http::ApiError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -22,31 +22,28 @@ use super::{Limits, bucket};
 /// that share it. All together stay below it.
 const PART_AT_ONCE: u32 = 8;
 
-/// Addresses that are remembered.
-const MOST_ADDRESSES: u64 = 100_000;
-
-/// How long an address is remembered that tries nothing.
-const REMEMBERED: Duration = Duration::from_secs(60);
-
 /// How long credentials wait for their turn: as long as for a verdict.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The turns of all addresses.
-pub(super) struct Turns(Addresses<String, Arc<Semaphore>>);
+/// The turns of all addresses that try credentials now.
+#[derive(Default)]
+pub(super) struct Turns(Mutex<HashMap<String, Weak<Semaphore>>>);
 
 impl Turns {
-    pub(super) fn new() -> Self {
-        let addresses = Addresses::builder()
-            .max_capacity(MOST_ADDRESSES)
-            .time_to_idle(REMEMBERED);
-        Self(addresses.build())
+    async fn take(&self, address: &str, turns: usize) -> Option<Turn> {
+        let turn = timeout(PATIENCE, self.of(address, turns).acquire_owned()).await;
+        Some(Turn(turn.ok()?.ok()?))
     }
 
-    async fn take(&self, address: &str, turns: usize) -> Option<Turn> {
-        let turns = || Arc::new(Semaphore::new(turns));
-        let turns = self.0.get_with_by_ref(address, turns);
-        let turn = timeout(PATIENCE, turns.acquire_owned()).await;
-        Some(Turn(turn.ok()?.ok()?))
+    fn of(&self, address: &str, turns: usize) -> Arc<Semaphore> {
+        let mut addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = addresses.get(address).and_then(Weak::upgrade) {
+            return known;
+        }
+        addresses.retain(|_, turns| turns.strong_count() > 0);
+        let turns = Arc::new(Semaphore::new(turns));
+        addresses.insert(address.to_owned(), Arc::downgrade(&turns));
+        turns
     }
 }
 

@@ -49,7 +49,7 @@ impl Limits {
             limiter,
             config,
             granted,
-            turns: Turns::new(),
+            turns: Turns::default(),
             figures: Figures::default(),
         }
     }

@@ -7,6 +7,19 @@ use crate::gateway::answer;
 
 pub const SESSION: &str = "/api/hytale/game-session";
 
+fn refusal(status: u16) -> Effect {
+    Effect::Status {
+        status,
+        retry_after: None,
+    }
+}
+
+/// Whether Hytale may hold the session that failed.
+async fn is_lost(stage: &Stage) -> bool {
+    let sql = "SELECT lost FROM hytale_sessions WHERE state = 'failed'";
+    stage.query(sql).await[0].get(0)
+}
+
 async fn make(stage: &Stage) -> Value {
     let (status, body) = stage.post(SESSION, json!({ "account_id": "host" })).await;
     assert_eq!(status, StatusCode::OK, "{body}");
@@ -111,28 +124,20 @@ async fn the_limit_is_told_apart_whatever_the_refusals_body() {
 async fn a_refusal_that_cannot_be_told_apart_spends_no_token_and_is_no_lost_session() {
     let stage = Stage::new().await;
     stage.host().await;
-    let refused = Effect::Status {
-        status: 403,
-        retry_after: None,
-    };
+    let refused = refusal(403);
     stage.fail(Endpoint::SessionNew, refused);
     stage.fail(Endpoint::Profiles, Effect::Closed);
     let (status, body) = stage.post(SESSION, json!({ "account_id": "host" })).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
     assert_eq!(stage.asked(Endpoint::RefreshToken), 0);
-    let sessions = stage.query("SELECT state, lost FROM hytale_sessions").await;
-    assert_eq!(sessions[0].get::<_, String>(0), "failed");
-    assert!(!sessions[0].get::<_, bool>(1));
+    assert!(!is_lost(&stage).await);
 }
 
 #[tokio::test]
 async fn an_access_token_that_died_before_its_time_is_renewed_once() {
     let stage = Stage::new().await;
     stage.host().await;
-    let effect = Effect::Status {
-        status: 401,
-        retry_after: None,
-    };
+    let effect = refusal(401);
     stage.hytale.faults(|faults| {
         faults.add(Fault::new(effect.clone()).on(Endpoint::SessionNew).times(1));
         faults.add(Fault::new(effect).on(Endpoint::Profiles).times(1));
@@ -142,17 +147,26 @@ async fn an_access_token_that_died_before_its_time_is_renewed_once() {
 }
 
 #[tokio::test]
+async fn a_token_that_gets_lost_on_the_way_to_a_session_is_no_lost_session() {
+    let stage = Stage::new().await;
+    stage.host().await;
+    let unauthorized = refusal(401);
+    stage.fail(Endpoint::SessionNew, unauthorized.clone());
+    stage.fail(Endpoint::Profiles, unauthorized);
+    stage.fail(Endpoint::RefreshToken, Effect::ResponseLost);
+    let (status, body) = stage.post(SESSION, json!({ "account_id": "host" })).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    assert!(!is_lost(&stage).await);
+}
+
+#[tokio::test]
 async fn a_lost_answer_is_remembered_as_a_session_that_may_exist() {
     let stage = Stage::new().await;
     stage.host().await;
     stage.fail(Endpoint::SessionNew, Effect::ResponseLost);
     let (status, body) = stage.post(SESSION, json!({ "account_id": "host" })).await;
     assert_eq!(status, StatusCode::BAD_GATEWAY, "{body}");
-    let row = &stage.query("SELECT state, lost FROM hytale_sessions").await[0];
-    assert_eq!(
-        (row.get::<_, String>(0), row.get::<_, bool>(1)),
-        ("failed".to_owned(), true)
-    );
+    assert!(is_lost(&stage).await);
     let outcome = &stage
         .query("SELECT details->>'outcome' FROM hytale_audit WHERE event_type = 'SESSION_CREATED'")
         .await[0];
