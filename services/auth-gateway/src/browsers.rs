@@ -17,6 +17,8 @@ use crate::limits;
 /// How long a browser may remember the answer to a preflight request, in seconds.
 const PREFLIGHT_SECONDS: usize = 3600;
 
+const ORIGIN_MATTERS: HeaderValue = HeaderValue::from_static("Origin");
+
 /// Answers what browsers ask on behalf of pages of other origins. Only they name an origin:
 /// all others, servers above all, are spared what is said to browsers alone.
 pub(crate) struct ForBrowsers(Cors);
@@ -115,8 +117,17 @@ where
 
 /// What is kept of it must not be shown to pages: theirs says more.
 fn to_others<B: MessageBody>(answered: Answered<B>) -> Answered<EitherBody<B>> {
-    let mut response = answered?;
-    let origin = HeaderValue::from_static("Origin");
-    response.headers_mut().append(VARY, origin);
-    Ok(response.map_into_left_body())
+    match answered {
+        Ok(mut response) => {
+            response.headers_mut().append(VARY, ORIGIN_MATTERS);
+            Ok(response.map_into_left_body())
+        }
+        Err(mut error) => {
+            error.add_response_mapper(|mut response| {
+                response.headers_mut().append(VARY, ORIGIN_MATTERS);
+                response
+            });
+            Err(error)
+        }
+    }
 }

@@ -95,17 +95,27 @@ impl Lease {
         }
     }
 
-    /// Decides about a request. Where the step says `ask`, whoever took it asks.
-    pub(super) fn take(&mut self, rule: RateRule, may_ask: bool, now: Instant) -> Step {
+    /// Decides about a request from what is held or known of the bucket; `None`: nothing
+    /// was taken, the bucket must be asked. With `true`, whoever took it asks meanwhile.
+    pub(super) fn take_at_hand(
+        &mut self,
+        rule: RateRule,
+        may_ask: bool,
+        now: Instant,
+    ) -> Option<(RateDecision, bool)> {
         self.rule = rule;
         self.used_at = now;
         if let Some(decision) = self.serve(now) {
             let ask = may_ask && self.is_due(now);
             self.asking |= ask;
-            return Step::Decided { decision, ask };
+            return Some((decision, ask));
         }
-        if let Some(decision) = self.refusal(now) {
-            let ask = false;
+        self.refusal(now).map(|decision| (decision, false))
+    }
+
+    /// Decides about a request. Where the step says `ask`, whoever took it asks.
+    pub(super) fn take(&mut self, rule: RateRule, may_ask: bool, now: Instant) -> Step {
+        if let Some((decision, ask)) = self.take_at_hand(rule, may_ask, now) {
             return Step::Decided { decision, ask };
         }
         if self.asking {
@@ -118,16 +128,11 @@ impl Lease {
         Step::Wait { ask: true }
     }
 
-    /// Whether a request is decided without asking the bucket.
-    pub(super) fn is_decided(&self, now: Instant) -> bool {
-        self.held > 0 || self.is_empty(now)
-    }
-
     /// How many tokens to ask for, while so many requests wait.
     pub(super) fn wish(&mut self, waiting: u32) -> u32 {
         self.target = self.used.saturating_mul(4).min(largest(self.rule));
-        // From an eighth of it to a half.
-        self.low = self.target / 8 + self.chance() % (self.target * 3 / 8 + 1);
+        // From an eighth of it to a half, but ahead of the last one.
+        self.low = (self.target / 8 + self.chance() % (self.target * 3 / 8 + 1)).max(1);
         self.used_before = self.used;
         waiting.saturating_add(self.target.saturating_sub(self.held))
     }
@@ -291,6 +296,25 @@ mod tests {
             settled.iter().all(|wish| (10..=18).contains(wish)),
             "most of a lease at a time: {wishes:?}"
         );
+    }
+
+    #[test]
+    fn a_small_lease_is_renewed_before_its_last_token_is_taken() {
+        let now = Instant::now();
+        let rule = RateRule {
+            capacity: 600,
+            ..RULE
+        };
+        let mut lease = Lease::new(rule, 1, 7, now);
+        lease.take(rule, true, now);
+        renew(&mut lease, 2, now);
+        for _ in 0..200 {
+            let (_, ask) = lease.take_at_hand(rule, true, now).unwrap();
+            if ask {
+                assert!(lease.held > 0);
+                renew(&mut lease, 0, now);
+            }
+        }
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Leases {
     }
 
     /// Decides about a request from what is held or known of the bucket here, if that is
-    /// enough; otherwise nothing has happened. With a name, as [`take`](Self::take).
+    /// enough; otherwise nothing is taken. With a name, as [`take`](Self::take).
     pub(super) fn take_at_hand(
         &self,
         name: &str,
@@ -126,13 +126,8 @@ impl Leases {
     ) -> Option<(RateDecision, Option<Arc<str>>)> {
         let mut shard = self.shard(self.hasher.hash_one(name));
         let entry = shard.get_mut(name)?;
-        if !entry.lease.is_decided(now) {
-            return None;
-        }
-        match entry.take(rule, may_ask, now) {
-            (Taken::Decided(decision), ask) => Some((decision, ask)),
-            _ => None,
-        }
+        let (decision, ask) = entry.lease.take_at_hand(rule, may_ask, now)?;
+        Some((decision, ask.then(|| Arc::clone(&entry.name))))
     }
 
     /// How many tokens to ask for, and by which rule.

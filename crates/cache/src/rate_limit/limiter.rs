@@ -32,8 +32,8 @@ const SWEEP: Duration = Duration::from_millis(250);
 /// Leases that are given back at once; they share a connection.
 const GIVEN_BACK_AT_ONCE: usize = 64;
 
-/// How long leases that are due for renewal are collected. They serve meanwhile: what is
-/// left at least is enough for this time at a pace of hundreds a second.
+/// How long leases that are due for renewal are collected. They serve meanwhile; who takes
+/// hundreds a second may empty one, and then waits for the rest of this time.
 const AHEAD_PAUSE: Duration = Duration::from_millis(3);
 
 /// Buckets that are asked in one call at most: Redis does nothing else meanwhile.
@@ -121,7 +121,7 @@ impl RateLimiter {
     /// together. They are renewed in the background before they run out, and given back
     /// when nobody takes one for a second. So within any time the limit is exceeded by no
     /// more than one lease a process, and no more than that lies unused; what remains is
-    /// then a lower bound. Of a limit below 200, where a lease is one token, each is taken
+    /// then a lower bound, unless others use more of it than we do. Of a limit below 200, where a lease is one token, each is taken
     /// exactly.
     pub async fn take_leased(&self, name: &str, rule: RateRule) -> Ruling {
         if largest(rule) <= 1 {
@@ -158,7 +158,7 @@ impl RateLimiter {
     }
 
     /// As [`take_leased`](Self::take_leased), where that can be decided without asking
-    /// anybody; otherwise nothing has happened.
+    /// anybody; otherwise nothing is taken.
     #[must_use]
     pub fn take_at_hand(&self, name: &str, rule: RateRule) -> Option<Ruling> {
         if largest(rule) <= 1 {

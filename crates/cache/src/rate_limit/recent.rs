@@ -1,6 +1,7 @@
 //! Who came a moment ago, in a table of bounded size: whoever comes seldom is to cost no
-//! memory, and an idle process none at all. Two that share a place there push each other out, and are then taken for
-//! newcomers; that costs a question and nothing else.
+//! memory, and an idle process none at all. Of two that share a place there, the second is
+//! taken for a newcomer until the first has come again or its moment is over; that costs a
+//! question and nothing else.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +19,10 @@ const TICK: Duration = Duration::from_millis(250);
 /// A moment, in ticks.
 const MOMENT: u16 = 4;
 
-/// Of each place the mark of who came last, and when.
+/// What is noted of nobody.
+const FREE: u32 = 0;
+
+/// Of each place the mark of who came, and when.
 pub(super) struct Recent {
     start: Instant,
     parts: [OnceLock<Box<[AtomicU32]>>; PARTS],
@@ -32,7 +36,8 @@ impl Recent {
         }
     }
 
-    /// Notes that whoever has this hash comes, and tells whether they came a moment ago.
+    /// Notes that whoever has this hash comes, and tells whether they came a moment ago. Who
+    /// did has a lease from then on, and its place is free.
     pub(super) fn came(&self, hash: u64, now: Instant) -> bool {
         let ticks = now.saturating_duration_since(self.start).as_millis() / TICK.as_millis();
         // It begins anew after some hours; who came exactly then is taken for recent.
@@ -42,9 +47,18 @@ impl Recent {
         let note = u32::from(mark) << 16 | u32::from(tick);
         let part = self.parts[place / PLACES]
             .get_or_init(|| (0..PLACES).map(|_| AtomicU32::default()).collect());
-        let before = part[place % PLACES].swap(note, Ordering::Relaxed);
+        let place = &part[place % PLACES];
+        let before = place.load(Ordering::Relaxed);
         let (mark_before, tick_before) = ((before >> 16) as u16, before as u16);
-        before != 0 && mark_before == mark && tick.wrapping_sub(tick_before) <= MOMENT
+        let is_recent = before != FREE && tick.wrapping_sub(tick_before) <= MOMENT;
+        let came = is_recent && mark_before == mark;
+        // Between the look and the note somebody else may come: one of the two is forgotten.
+        if came {
+            place.store(FREE, Ordering::Relaxed);
+        } else if !is_recent {
+            place.store(note, Ordering::Relaxed);
+        }
+        came
     }
 }
 
@@ -61,17 +75,26 @@ mod tests {
         assert!(!recent.came(one, at(0)));
         assert!(recent.came(one, at(900)));
         assert!(!recent.came(other, at(900)));
+        assert!(!recent.came(one, at(1_000)));
         assert!(!recent.came(one, at(2_500)));
         assert!(recent.came(one, at(2_600)));
     }
 
     #[test]
-    fn two_at_one_place_push_each_other_out() {
+    fn of_two_at_one_place_one_waits_until_the_other_came_again_or_stays_away() {
         let start = Instant::now();
         let recent = Recent::new(start);
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let (one, other) = (7 << 48 | 1, 8 << 48 | 1);
-        assert!(!recent.came(one, start));
-        assert!(!recent.came(other, start));
-        assert!(!recent.came(one, start));
+        assert!(!recent.came(one, at(100)));
+        assert!(!recent.came(other, at(110)));
+        assert!(recent.came(one, at(120)));
+        assert!(!recent.came(other, at(130)));
+        assert!(recent.came(other, at(140)));
+
+        assert!(!recent.came(one, at(200)));
+        assert!(!recent.came(other, at(210)));
+        assert!(!recent.came(other, at(1_600)));
+        assert!(recent.came(other, at(1_610)));
     }
 }

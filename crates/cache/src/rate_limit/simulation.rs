@@ -65,7 +65,11 @@ impl World {
     /// A request; `None`: it waits.
     fn request(&mut self, at: usize) -> Option<bool> {
         let replica = &mut self.replicas[at];
-        let (taken, ask) = replica.leases.take(NAME, self.rule, true, self.now);
+        let (rule, now) = (self.rule, self.now);
+        let (taken, ask) = match replica.leases.take_at_hand(NAME, rule, true, now) {
+            Some((decision, ask)) => (Taken::Decided(decision), ask),
+            None => replica.leases.take(NAME, rule, true, now),
+        };
         if ask.is_some() {
             replica.wanted = replica.leases.wish(NAME).map(|(_, wanted)| wanted);
         }

@@ -1,7 +1,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{ServerHandle, Service};
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
@@ -78,6 +78,11 @@ impl Api {
         let health = Health::new("test", vec![], &log);
         let server = HttpServer::new(move || {
             App::new()
+                .wrap_fn(|request, service| {
+                    // A middleware that panics before there is an answer to wait for.
+                    assert!(request.path() != "/fails/at-once", "planted");
+                    service.call(request)
+                })
                 .wrap(Observe::new(&log))
                 .wrap(runtime::sentry::middleware())
                 .app_data(web::Data::new(log.clone()))
@@ -260,11 +265,15 @@ async fn an_inner_cause_is_logged_and_never_answered() {
 #[tokio::test]
 async fn a_panic_is_a_json_500_and_the_next_request_is_served() {
     let api = Api::start();
-    let answer = api.get("/fails/panics").await;
-    let body = Api::error(answer, StatusCode::INTERNAL_SERVER_ERROR, "SERVICE_ERROR").await;
-    assert!(!body.to_string().contains("planted"), "{body}");
-    assert_eq!(api.get("/page?limit=3").await.text().await.unwrap(), "3");
-    api.lines.wait_for(|line| line["status"] == 500).await;
+    for path in ["/fails/panics", "/fails/at-once"] {
+        let answer = api.get(path).await;
+        let body = Api::error(answer, StatusCode::INTERNAL_SERVER_ERROR, "SERVICE_ERROR").await;
+        assert!(!body.to_string().contains("planted"), "{body}");
+        assert_eq!(api.get("/page?limit=3").await.text().await.unwrap(), "3");
+        let is_told = |line: &Value| line["status"] == 500 && line["path"] == path;
+        let line = api.lines.wait_for(is_told).await;
+        assert_eq!(line["request_id"], body["request_id"]);
+    }
 }
 
 #[tokio::test]

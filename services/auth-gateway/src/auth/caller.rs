@@ -1,5 +1,6 @@
 //! A caller who is let in.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -24,8 +25,15 @@ pub struct Caller {
 
 /// Where a request comes from. Most requests leave no trace that would tell, so it is read
 /// from the request only where one does.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Place(HttpRequest);
+
+/// Not the request: keys, and tokens in the query, must not stand in what is printed.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Place")
+    }
+}
 
 impl Place {
     /// Where this request comes from.
@@ -74,5 +82,24 @@ impl Deref for Caller {
 
     fn deref(&self) -> &Known {
         &self.known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+    use common::types::scope::Scopes;
+
+    #[test]
+    fn a_callers_credentials_stand_in_nothing_that_is_printed() {
+        let request = TestRequest::get()
+            .uri("/?access_token=planted")
+            .insert_header(("x-api-key", "planted"))
+            .insert_header(("authorization", "Bearer planted"))
+            .to_http_request();
+        let known = Known::of(Principal::Service, Scopes::all());
+        let caller = Caller::new(Arc::new(known), Place::of(&request));
+        assert!(!format!("{caller:?}").contains("planted"));
     }
 }

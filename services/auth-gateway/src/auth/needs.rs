@@ -137,9 +137,9 @@ impl<R: Requirement> FromRequest for Needs<R> {
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 impl<R: Requirement> Needs<R> {
-    /// Ends when the caller, who has these credentials, may no longer have what the route
-    /// needs, or when nobody can tell: for answers that go on and on.
-    pub async fn until_refused(self, credentials: Credentials, state: Data<State>) {
+    /// Ends when whoever has these credentials may no longer have what the route needs, or
+    /// when nobody can tell: for answers that go on and on. Nothing of the request is held.
+    pub async fn until_refused(credentials: Credentials, state: Data<State>) {
         loop {
             tokio::time::sleep(LOOK_AGAIN).await;
             match timeout(LOOK_AGAIN, credentials.identity(&state)).await {

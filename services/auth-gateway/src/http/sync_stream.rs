@@ -49,7 +49,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// second.
 #[api_v2_operation(tags(Sync), produces = "text/event-stream")]
 pub async fn stream(
-    caller: Needs<ReadSyncs>,
+    _: Needs<ReadSyncs>,
     credentials: Credentials,
     id: Path<Uuid>,
     last: LastEventId,
@@ -60,7 +60,7 @@ pub async fn stream(
     };
     let watch = state.runs.watch(RunId(*id)).await?;
     let watch = watch.ok_or_else(|| ApiError::not_found("Sync log not found"))?;
-    let refused = Box::pin(caller.until_refused(credentials, state));
+    let refused = Box::pin(Needs::<ReadSyncs>::until_refused(credentials, state));
     Ok(EventStream::new(*id, watch, last.revision, permit, refused))
 }
 

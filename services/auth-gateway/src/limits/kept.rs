@@ -180,22 +180,31 @@ mod tests {
         },
     };
 
+    fn count_and_panic(does: bool) {
+        keep(COUNTED);
+        assert!(!does, "planted");
+    }
+
     #[actix_web::test]
-    async fn a_handler_that_panics_is_told_of_as_well() {
-        let handler = || async {
-            keep(COUNTED);
-            assert!(std::hint::black_box(COUNTED).quota.requests == 0, "planted");
-            "nothing"
-        };
+    async fn whoever_panics_is_told_of_as_well() {
         let app = App::new()
+            .wrap_fn(|request, service| {
+                count_and_panic(request.path() == "/middleware");
+                service.call(request)
+            })
             .wrap(WriteHeaders)
-            .route("/", web::get().to(handler));
+            .default_service(web::to(async || {
+                count_and_panic(true);
+                "nothing"
+            }));
         let app = init_service(app).await;
-        let request = TestRequest::get().uri("/").to_request();
-        let error = app.call(request).await.map(|_| ()).unwrap_err();
-        let answer = error.error_response();
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(answer.headers().get("x-ratelimit-limit").unwrap(), "6000");
+        for path in ["/middleware", "/handler"] {
+            let request = TestRequest::get().uri(path).to_request();
+            let error = app.call(request).await.map(|_| ()).unwrap_err();
+            let answer = error.error_response();
+            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(answer.headers().get("x-ratelimit-limit").unwrap(), "6000");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use common::types::caller::{Actor, Principal};
 use common::types::limit::{Limit, Subject};
 use common::types::scope::Scope;
+use common::types::user::Role;
 use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -230,6 +231,44 @@ async fn twenty_callers_of_two_gateways_get_the_general_limit_and_no_more() {
     assert!(accepted >= LIMIT - 8, "{accepted}: all but what is held");
     let most = f64::from(LIMIT) + refilled + leases;
     assert!(f64::from(accepted) <= most, "{accepted} of {most}");
+}
+
+#[tokio::test]
+async fn a_call_with_key_and_token_counts_for_both() {
+    // Exactly, and from leases.
+    for (of_key, of_token, margin) in [(3, 2, 0), (400, 300, 10)] {
+        let (key_limit, bearer_limit) = (of_key.to_string(), of_token.to_string());
+        let gateway =
+            gateway_with(&[("LIMITS_KEY", &key_limit), ("LIMITS_BEARER", &bearer_limit)]).await;
+        gateway.user("anna", Role::Administrator).await;
+        let anna = gateway.token("anna").await.text;
+        let key = gateway.key("reader", [Scope::Read]).await;
+        let begun = Instant::now();
+        // How many pass before one is refused, and by which limit.
+        let until_refused = async |request: RequestBuilder| {
+            let mut passed = 0_u32;
+            loop {
+                let answer = send(request.try_clone().unwrap()).await;
+                if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+                    return (passed, field(&answer, "ratelimit-policy"));
+                }
+                assert_eq!(answer.status(), StatusCode::OK);
+                passed += 1;
+            }
+        };
+        let alone = || gateway.as_client(&key, Method::GET, LOGS);
+        let (both, by) = until_refused(alone().bearer_auth(&anna)).await;
+        assert!(by.starts_with("\"bearer\""), "{by}");
+        let (rest, by) = until_refused(alone()).await;
+        assert!(by.starts_with("\"key\""), "{by}");
+        let refilled = begun.elapsed().as_secs() as u32 * of_key / 60 + 1;
+        let near = |passed: u32, limit: u32| {
+            passed + margin >= limit && passed <= limit + margin + refilled
+        };
+        assert!(near(both, of_token), "{both} of {of_token}");
+        // The refused one has counted for the key.
+        assert!(near(both + rest + 1, of_key), "{both}, {rest} of {of_key}");
+    }
 }
 
 #[tokio::test]
