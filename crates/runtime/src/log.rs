@@ -25,8 +25,8 @@ use crate::sentry;
 
 /// Lines that wait for the writer; more are dropped and counted, since a reader
 /// that stopped reading must not stop the service. Their places are allocated at start, about
-/// a hundred bytes each; a busy gateway fills 200 in a [`PAUSE`].
-const WAITING_LINES: usize = 4096;
+/// a hundred bytes each; a gateway with a whole core's requests fills 500 in a [`PAUSE`].
+const WAITING_LINES: usize = 2048;
 
 /// The root logger and the writer behind it. Dropped last, it writes what waits.
 pub struct Logging {

@@ -87,6 +87,12 @@ const COLUMNS: &str = "a.account_id, a.state, a.profiles, a.selected_profile, a.
     ARRAY(SELECT o.principal FROM hytale_account_owners o WHERE o.environment = a.environment \
       AND o.account_id = a.account_id ORDER BY o.created_at, o.principal) AS owners";
 
+#[derive(QueryableByName)]
+struct Erased {
+    #[diesel(sql_type = Integer)]
+    losses: i32,
+}
+
 impl Store {
     /// An account.
     ///
@@ -255,8 +261,7 @@ impl Store {
         revoked: bool,
         origin: &Origin,
     ) -> Result<bool, StoreError> {
-        let line = NewAuditLine::of_account(HytaleAuditEvent::TokenDeleted, account)
-            .with(json!({ "revoked": revoked }));
+        let line = NewAuditLine::of_account(HytaleAuditEvent::TokenDeleted, account);
         let origin = origin.clone();
         let mut conn = self.conn().await?;
         conn.transaction(async move |conn| {
@@ -287,12 +292,17 @@ impl Store {
             let details = json!({ "outcome": "abandoned" });
             let event = HytaleAuditEvent::SessionDeleted;
             sessions::record(conn, event, &left, &details, &origin).await?;
-            sql_query("DELETE FROM hytale_accounts WHERE environment = $1 AND account_id = $2")
-                .bind::<Text, _>(account.environment.as_str())
-                .bind::<SqlUuid, _>(account.id)
-                .execute(conn)
-                .await?;
-            audit::append(conn, &line, &origin).await?;
+            let erased: Erased = sql_query(
+                "DELETE FROM hytale_accounts WHERE environment = $1 AND account_id = $2 \
+                 RETURNING losses",
+            )
+            .bind::<Text, _>(account.environment.as_str())
+            .bind::<SqlUuid, _>(account.id)
+            .get_result(conn)
+            .await?;
+            // After a lost answer Hytale may have given a token that nobody has.
+            let details = json!({ "revoked": revoked, "after_losses": erased.losses });
+            audit::append(conn, &line.with(details), &origin).await?;
             Ok(true)
         })
         .await

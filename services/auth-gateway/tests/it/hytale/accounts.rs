@@ -1,5 +1,5 @@
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use simulators::hytale::{Effect, Endpoint, FamilyState};
 
 use super::stage::{Stage, code};
@@ -87,32 +87,37 @@ async fn an_account_is_given_up_even_if_hytale_is_away() {
             .await
             .is_empty()
     );
-    assert_eq!(revoked_by_the_trail(&stage).await, "false");
+    assert_eq!(revoked_by_the_trail(&stage).await, (false, 0));
 }
 
-async fn revoked_by_the_trail(stage: &Stage) -> String {
-    let line = "SELECT details->>'revoked' FROM hytale_audit WHERE event_type = 'TOKEN_DELETED'";
-    stage.query(line).await[0].get(0)
+/// Whether Hytale took the revocation, and how many answers had got lost before it.
+async fn revoked_by_the_trail(stage: &Stage) -> (bool, i64) {
+    let line = "SELECT details FROM hytale_audit WHERE event_type = 'TOKEN_DELETED'";
+    let details: Value = stage.query(line).await[0].get(0);
+    let (revoked, losses) = (&details["revoked"], &details["after_losses"]);
+    (revoked.as_bool().unwrap(), losses.as_i64().unwrap())
 }
 
 #[tokio::test]
 async fn an_account_is_ended_at_hytale_also_while_it_is_too_early_to_spend_its_token() {
-    let stage = Stage::new().await;
-    stage.host().await;
     let busy = Effect::Status {
         status: 503,
         retry_after: Some(60),
     };
-    stage.fail(Endpoint::RefreshToken, busy);
-    let account = json!({ "account_id": "host" });
-    let (status, body) = stage.post("/api/hytale/refresh-token", account).await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
-    let path = format!("{ACCOUNTS}/host");
-    let (status, body) = stage.send(Method::DELETE, &path, json!({})).await;
-    assert_eq!(status, StatusCode::OK, "{body}");
-    let states: Vec<_> = stage.hytale.families().iter().map(|it| it.state).collect();
-    assert_eq!(states, [FamilyState::Revoked]);
-    assert_eq!(revoked_by_the_trail(&stage).await, "true");
+    for (effect, losses) in [(busy, 0), (Effect::ResponseLost, 1)] {
+        let stage = Stage::new().await;
+        stage.host().await;
+        stage.fail(Endpoint::RefreshToken, effect);
+        let account = json!({ "account_id": "host" });
+        let (status, body) = stage.post("/api/hytale/refresh-token", account).await;
+        assert!(status.is_server_error(), "{body}");
+        let path = format!("{ACCOUNTS}/host");
+        let (status, body) = stage.send(Method::DELETE, &path, json!({})).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        let states: Vec<_> = stage.hytale.families().iter().map(|it| it.state).collect();
+        assert_eq!(states, [FamilyState::Revoked]);
+        assert_eq!(revoked_by_the_trail(&stage).await, (true, losses));
+    }
 }
 
 #[tokio::test]
