@@ -8,6 +8,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Condition, Next};
+use futures_util::future::LocalBoxFuture;
 use secrecy::ExposeSecret;
 use sentry::protocol::{Event, SpanStatus, Value};
 use sentry::{ClientInitGuard, ClientOptions, Hub, TransactionContext};
@@ -74,9 +75,18 @@ pub fn middleware() -> Condition<sentry_actix::Sentry> {
 /// nor what stands in the path. A trace that the caller has begun is not gone on with, since
 /// whoever asks would decide then what is sampled. Wrap it within [`middleware`].
 ///
+/// A box, so that requests are no larger where none is traced.
+///
 /// # Errors
 /// Those of the service within.
-pub async fn trace<B: MessageBody>(
+pub fn trace<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> LocalBoxFuture<'static, Result<ServiceResponse<B>, actix_web::Error>> {
+    Box::pin(traced(request, next))
+}
+
+async fn traced<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
