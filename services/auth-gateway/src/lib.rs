@@ -5,10 +5,10 @@
 //! away, progress is read instead of heard, and while RabbitMQ is away, idle
 //! workers find runs by themselves.
 //!
-//! `routes` is the map of all addresses. A handler takes what it needs from the
-//! request by extractors (`auth::Needs` among them), calls the store and puts
-//! the row into a wire type. [`openapi`] describes all of it, collected from the
-//! same handlers.
+//! `routes` is the map of all addresses, and of the `gate`s on the way to them. A handler
+//! takes what it needs from the request by extractors (`auth::Needs` among them), calls the
+//! store and puts the row into a wire type. [`openapi`] describes all of it, collected from
+//! the same handlers.
 
 mod app;
 mod auth;

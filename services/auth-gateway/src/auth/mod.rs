@@ -1,9 +1,9 @@
 //! Who may call.
 //!
 //! [`Identify`] comes before every handler and finds out whose credentials a request
-//! carries. What a route needs is said by the type that its handler
-//! takes first: [`Needs`] with one of the requirements. A handler's other extractors see
-//! only requests that this one has let in.
+//! carries. What a route needs is said by the type that its handler takes first: [`Needs`]
+//! with one of the requirements. A handler's other extractors see only requests that this
+//! one has let in.
 
 mod api_keys;
 mod bearers;
