@@ -4,9 +4,8 @@
 //! A lease is at most 20 tokens or a hundredth of the limit. It begins with nothing:
 //! somebody's first request takes one token and no more. Who asks often gets a lease as
 //! large as what was used of it suggests, renewed when most of it is gone, while the rest
-//! still serves. So what is held is never more than a lease, and what lies idle is
-//! little. When exactly is left to chance each time: a thousand callers of one pace would
-//! else all be renewed at once, again and again, and everybody would wait behind them.
+//! still serves: so what lies idle is little. When exactly is left to chance: a thousand
+//! callers of one pace would else all be renewed, and wait for it, at once.
 
 use super::{Answer, RateDecision, RateRule};
 use std::time::{Duration, Instant};

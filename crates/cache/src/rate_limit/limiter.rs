@@ -121,8 +121,8 @@ impl RateLimiter {
     /// together. They are renewed in the background before they run out, and given back
     /// when nobody takes one for a second. So within any time the limit is exceeded by no
     /// more than one lease a process, and no more than that lies unused; what remains is
-    /// then a lower bound, unless others use more of it than we do. Of a limit below 200, where a lease is one token, each is taken
-    /// exactly.
+    /// then a lower bound, unless others use more of it than we do. Of a limit below 200,
+    /// where a lease is one token, each is taken exactly.
     pub async fn take_leased(&self, name: &str, rule: RateRule) -> Ruling {
         if largest(rule) <= 1 {
             return Box::pin(self.take(name, rule)).await;
