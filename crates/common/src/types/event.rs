@@ -2,6 +2,7 @@
 //! 1.0 in structured JSON (<https://github.com/cloudevents/spec>).
 
 use crate::types::id::MessageId;
+use crate::types::webhook::{Audience, WebhookScope, WebhookType};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,8 +52,8 @@ impl Event {
 }
 
 macro_rules! event_types {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal : $data:expr;)*) => {
-        /// Every event there is.
+    ($($(#[$doc:meta])* $variant:ident = $name:literal for $about:ident $scope:ident : $data:expr;)*) => {
+        /// Every event there is. The words after `for` say which webhooks are told.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum EventType {
             $($(#[$doc])* $variant,)*
@@ -80,6 +81,17 @@ macro_rules! event_types {
                 }
             }
 
+            /// Whom it is for.
+            #[must_use]
+            pub fn audience(self) -> Audience {
+                match self {
+                    $(Self::$variant => Audience {
+                        about: WebhookType::$about,
+                        scope: WebhookScope::$scope,
+                    },)*
+                }
+            }
+
             /// Names of the fields in `data`.
             #[must_use]
             pub fn data_fields(self) -> &'static [&'static str] {
@@ -97,82 +109,82 @@ const RUN: &[&str] = &["panel_id", "kind"];
 
 event_types! {
     /// A location appeared.
-    LocationCreated = "panel.location.created": ROW;
+    LocationCreated = "panel.location.created" for GameServer Admin: ROW;
     /// A location changed.
-    LocationUpdated = "panel.location.updated": CHANGED_ROW;
+    LocationUpdated = "panel.location.updated" for GameServer Admin: CHANGED_ROW;
     /// A location is gone from the panel.
-    LocationDeleted = "panel.location.deleted": ROW;
+    LocationDeleted = "panel.location.deleted" for GameServer Admin: ROW;
     /// A removed location is back.
-    LocationRestored = "panel.location.restored": ROW;
+    LocationRestored = "panel.location.restored" for GameServer Admin: ROW;
     /// A node appeared.
-    NodeCreated = "panel.node.created": ROW;
+    NodeCreated = "panel.node.created" for GameServer Admin: ROW;
     /// A node changed.
-    NodeUpdated = "panel.node.updated": CHANGED_ROW;
+    NodeUpdated = "panel.node.updated" for GameServer Admin: CHANGED_ROW;
     /// A node is gone from the panel.
-    NodeDeleted = "panel.node.deleted": ROW;
+    NodeDeleted = "panel.node.deleted" for GameServer Admin: ROW;
     /// A removed node is back.
-    NodeRestored = "panel.node.restored": ROW;
+    NodeRestored = "panel.node.restored" for GameServer Admin: ROW;
     /// A nest appeared.
-    NestCreated = "panel.nest.created": ROW;
+    NestCreated = "panel.nest.created" for GameServer Admin: ROW;
     /// A nest changed.
-    NestUpdated = "panel.nest.updated": CHANGED_ROW;
+    NestUpdated = "panel.nest.updated" for GameServer Admin: CHANGED_ROW;
     /// A nest is gone from the panel.
-    NestDeleted = "panel.nest.deleted": ROW;
+    NestDeleted = "panel.nest.deleted" for GameServer Admin: ROW;
     /// A removed nest is back.
-    NestRestored = "panel.nest.restored": ROW;
+    NestRestored = "panel.nest.restored" for GameServer Admin: ROW;
     /// An egg appeared.
-    EggCreated = "panel.egg.created": ROW;
+    EggCreated = "panel.egg.created" for GameServer Admin: ROW;
     /// An egg or one of its variables changed.
-    EggUpdated = "panel.egg.updated": CHANGED_ROW;
+    EggUpdated = "panel.egg.updated" for GameServer Admin: CHANGED_ROW;
     /// An egg is gone from the panel.
-    EggDeleted = "panel.egg.deleted": ROW;
+    EggDeleted = "panel.egg.deleted" for GameServer Admin: ROW;
     /// A removed egg is back.
-    EggRestored = "panel.egg.restored": ROW;
+    EggRestored = "panel.egg.restored" for GameServer Admin: ROW;
     /// A server appeared.
-    ServerCreated = "panel.server.created": ROW;
+    ServerCreated = "panel.server.created" for GameServer Admin: ROW;
     /// A server, its variables, allocations or subusers changed.
-    ServerUpdated = "panel.server.updated": CHANGED_ROW;
+    ServerUpdated = "panel.server.updated" for GameServer Admin: CHANGED_ROW;
     /// A server is gone from the panel.
-    ServerDeleted = "panel.server.deleted": ROW;
+    ServerDeleted = "panel.server.deleted" for GameServer Admin: ROW;
     /// A removed server is back.
-    ServerRestored = "panel.server.restored": ROW;
+    ServerRestored = "panel.server.restored" for GameServer Admin: ROW;
     /// A database appeared.
-    DatabaseCreated = "panel.database.created": ROW;
+    DatabaseCreated = "panel.database.created" for GameServer Admin: ROW;
     /// A database changed.
-    DatabaseUpdated = "panel.database.updated": CHANGED_ROW;
+    DatabaseUpdated = "panel.database.updated" for GameServer Admin: CHANGED_ROW;
     /// A database is gone from the panel.
-    DatabaseDeleted = "panel.database.deleted": ROW;
+    DatabaseDeleted = "panel.database.deleted" for GameServer Admin: ROW;
     /// A removed database is back.
-    DatabaseRestored = "panel.database.restored": ROW;
+    DatabaseRestored = "panel.database.restored" for GameServer Admin: ROW;
     /// A panel user appeared.
-    UserCreated = "panel.user.created": ROW;
+    UserCreated = "panel.user.created" for GameServer Admin: ROW;
     /// A panel user changed.
-    UserUpdated = "panel.user.updated": CHANGED_ROW;
+    UserUpdated = "panel.user.updated" for GameServer Admin: CHANGED_ROW;
     /// A panel user is gone from the panel.
-    UserDeleted = "panel.user.deleted": ROW;
+    UserDeleted = "panel.user.deleted" for GameServer Admin: ROW;
     /// A removed panel user is back.
-    UserRestored = "panel.user.restored": ROW;
+    UserRestored = "panel.user.restored" for GameServer Admin: ROW;
     /// Allocations of one node changed; one event a transaction.
-    AllocationsChanged = "panel.allocations.changed":
+    AllocationsChanged = "panel.allocations.changed" for GameServer Admin:
         &["panel_id", "node_remote_id", "created", "updated", "deleted", "restored"];
     /// A kind has been listed completely for the first time.
-    Mirrored = "panel.mirrored": &["panel_id", "kind", "rows"];
+    Mirrored = "panel.mirrored" for GameServer Admin: &["panel_id", "kind", "rows"];
     /// A run began to work.
-    SyncStarted = "sync.started": RUN;
+    SyncStarted = "sync.started" for System Admin: RUN;
     /// A run ended well.
-    SyncCompleted = "sync.completed":
+    SyncCompleted = "sync.completed" for System Admin:
         &["panel_id", "kind", "seconds", "items_total", "items_synced", "items_failed"];
     /// A run ended badly.
-    SyncFailed = "sync.failed": &["panel_id", "kind", "seconds", "failed_step", "error"];
+    SyncFailed = "sync.failed" for System Admin: &["panel_id", "kind", "seconds", "failed_step", "error"];
     /// A run was cancelled.
-    SyncCancelled = "sync.cancelled": RUN;
+    SyncCancelled = "sync.cancelled" for System Admin: RUN;
     /// A run held removals back; `nodebyte sync confirm` makes them.
-    SyncHeld = "sync.held": &["panel_id", "kind", "held"];
+    SyncHeld = "sync.held" for System Admin: &["panel_id", "kind", "held"];
     /// Hytale refused an account's refresh token: somebody must log in again.
-    HytaleLoginNeeded = "hytale.account.login_needed": &["environment", "account_id", "reason"];
+    HytaleLoginNeeded = "hytale.account.login_needed" for Security Admin: &["environment", "account_id", "reason"];
     /// Somebody else logged in with an account that has an owner; nothing was stored.
-    HytaleLoginRefused = "hytale.account.login_refused": &["environment", "account_id", "principal"];
+    HytaleLoginRefused = "hytale.account.login_refused" for Security Admin: &["environment", "account_id", "principal"];
     /// An account's sessions came near Hytale's limit; told again only after they were fewer.
-    HytaleSessionsNearLimit = "hytale.sessions.near_limit":
+    HytaleSessionsNearLimit = "hytale.sessions.near_limit" for Security Admin:
         &["environment", "account_id", "active", "lost", "limit"];
 }

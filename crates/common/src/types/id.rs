@@ -71,3 +71,11 @@ uuid_id!(
     /// One game session, by our own id.
     SessionId
 );
+uuid_id!(
+    /// One webhook.
+    WebhookId
+);
+uuid_id!(
+    /// One event on its way to one webhook.
+    DeliveryId
+);

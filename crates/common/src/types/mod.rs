@@ -12,3 +12,4 @@ pub mod scope;
 pub mod server_limits;
 pub mod sync;
 pub mod user;
+pub mod webhook;
