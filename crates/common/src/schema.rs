@@ -117,6 +117,60 @@ diesel::table! {
 }
 
 diesel::table! {
+    deliveries (id) {
+        id -> Uuid,
+        seq -> Int8,
+        webhook_id -> Uuid,
+        event_id -> Uuid,
+        lane -> Text,
+        state -> Text,
+        attempts -> Int4,
+        failures -> Int4,
+        last_attempt_at -> Nullable<Timestamptz>,
+        due_at -> Timestamptz,
+        parked_at -> Nullable<Timestamptz>,
+        reason -> Nullable<Text>,
+        message_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    delivery_attempts (delivery_id, number) {
+        delivery_id -> Uuid,
+        number -> Int4,
+        outcome -> Text,
+        counted -> Bool,
+        status -> Nullable<Int4>,
+        answer -> Nullable<Text>,
+        started_at -> Timestamptz,
+        milliseconds -> Nullable<Int4>,
+    }
+}
+
+diesel::table! {
+    delivery_events (id) {
+        id -> Uuid,
+        event_type -> Text,
+        subject -> Text,
+        body -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    delivery_lanes (webhook_id, lane) {
+        webhook_id -> Uuid,
+        lane -> Text,
+        due_at -> Timestamptz,
+        holder -> Nullable<Uuid>,
+        held_until -> Nullable<Timestamptz>,
+        fence -> Int8,
+    }
+}
+
+diesel::table! {
     egg_variables (id) {
         id -> Uuid,
         panel_id -> Uuid,
@@ -722,6 +776,43 @@ diesel::table! {
 }
 
 diesel::table! {
+    webhook_health (webhook_id) {
+        webhook_id -> Uuid,
+        last_success_at -> Nullable<Timestamptz>,
+        failing_since -> Nullable<Timestamptz>,
+        probe_at -> Nullable<Timestamptz>,
+        probes -> Int4,
+        paused_until -> Nullable<Timestamptz>,
+        alerted -> Int4,
+    }
+}
+
+diesel::table! {
+    webhooks (id) {
+        id -> Uuid,
+        name -> Text,
+        kind -> Text,
+        about -> Text,
+        scope -> Text,
+        description -> Text,
+        enabled -> Bool,
+        address -> Text,
+        address_shown -> Text,
+        secret -> Nullable<Text>,
+        previous_secret -> Nullable<Text>,
+        previous_secret_until -> Nullable<Timestamptz>,
+        events -> Array<Text>,
+        conditions -> Jsonb,
+        revision -> Int8,
+        test_success_at -> Nullable<Timestamptz>,
+        disabled_because -> Nullable<Text>,
+        disabled_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     workers (id) {
         id -> Uuid,
         service -> Text,
@@ -740,6 +831,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     credential_epoch,
     data_keys,
     database_hosts,
+    deliveries,
+    delivery_attempts,
+    delivery_events,
+    delivery_lanes,
     egg_variables,
     eggs,
     hytale_account_names,
@@ -778,5 +873,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sync_tasks,
     user_links,
     users,
+    webhook_health,
+    webhooks,
     workers,
 );

@@ -74,10 +74,19 @@ macro_rules! event_types {
             /// The CloudEvents `source`: which part of the product says it.
             #[must_use]
             pub fn source(self) -> &'static str {
-                if self.as_str().starts_with("hytale.") {
-                    "/nodebyte/hytale"
-                } else {
-                    "/nodebyte/sync"
+                match self.as_str().split('.').next() {
+                    Some("hytale") => "/nodebyte/hytale",
+                    Some("webhook" | "delivery") => "/nodebyte/notifier",
+                    _ => "/nodebyte/sync",
+                }
+            }
+
+            /// The type of that name.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)*
+                    _ => None,
                 }
             }
 
@@ -187,4 +196,11 @@ event_types! {
     /// An account's sessions came near Hytale's limit; told again only after they were fewer.
     HytaleSessionsNearLimit = "hytale.sessions.near_limit" for Security Admin:
         &["environment", "account_id", "active", "lost", "limit"];
+    /// A webhook takes nothing any more; `percent` of the time until it is disabled is over.
+    WebhookFailing = "webhook.failing" for System Admin: &["name", "since", "percent", "disabled_at"];
+    /// A webhook was disabled because nothing can be delivered to it.
+    WebhookDisabled = "webhook.disabled" for System Admin: &["name", "reason"];
+    /// An event could not be delivered and is not tried any more; it can be replayed.
+    DeliveryDead = "delivery.dead" for System Admin:
+        &["webhook_id", "name", "event_id", "event_type", "reason"];
 }

@@ -1,0 +1,6 @@
+DROP TABLE delivery_lanes;
+DROP TABLE delivery_attempts;
+DROP TABLE deliveries;
+DROP TABLE delivery_events;
+DROP TABLE webhook_health;
+DROP TABLE webhooks;
