@@ -3,6 +3,7 @@
 use crate::connection::{Broker, Link, Shared};
 use crate::message::{Handler, Outcome, Received};
 use crate::publish::{Outgoing, PublishError};
+use crate::sequence::{self, Sequence};
 use crate::settings::QueueSpec;
 use crate::topology::{self, named};
 use futures_util::{FutureExt, StreamExt};
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Pause after a subscription that failed, or a message that could not be moved
 /// on: both are tried again.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
 impl Broker {
     /// Handles what comes from `queue`, at most its prefetch at once, until
@@ -39,6 +40,28 @@ impl Broker {
         handler: Arc<dyn Handler>,
         stop: CancellationToken,
     ) -> JoinHandle<()> {
+        self.start_consumer(queue, Work::Each(handler), stop)
+    }
+
+    /// Handles what comes from `queue` in its order, until `stop`: what was begun is finished,
+    /// and the rest goes back. Of several processes that call this, one receives at a time.
+    /// What cannot be handled now stays where it is and is tried again, and all that is behind
+    /// it waits. As for the rest, see [`Broker::consume`].
+    pub fn consume_in_order(
+        &self,
+        queue: &'static str,
+        sequence: Arc<dyn Sequence>,
+        stop: CancellationToken,
+    ) -> JoinHandle<()> {
+        self.start_consumer(queue, Work::InOrder(sequence), stop)
+    }
+
+    fn start_consumer(
+        &self,
+        queue: &'static str,
+        work: Work,
+        stop: CancellationToken,
+    ) -> JoinHandle<()> {
         self.shared.consumer_down();
         let shared = Arc::clone(&self.shared);
         let log = shared.log.new(o!("queue" => queue));
@@ -49,7 +72,7 @@ impl Broker {
         let worker = Arc::new(Worker {
             shared,
             spec,
-            handler,
+            work,
             log,
         });
         tokio::spawn(worker.run(stop))
@@ -58,19 +81,28 @@ impl Broker {
 
 /// Why a consumer receives nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     /// It was told to stop.
     Stopped,
     /// RabbitMQ or the network ended the subscription.
     Lost,
 }
 
+/// Who does the work of a queue.
+#[derive(Clone)]
+enum Work {
+    /// Each message by itself.
+    Each(Arc<dyn Handler>),
+    /// One after the other.
+    InOrder(Arc<dyn Sequence>),
+}
+
 /// One consumer of one queue.
-struct Worker {
-    shared: Arc<Shared>,
-    spec: QueueSpec,
-    handler: Arc<dyn Handler>,
-    log: Logger,
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) spec: QueueSpec,
+    work: Work,
+    pub(crate) log: Logger,
 }
 
 impl Worker {
@@ -85,7 +117,15 @@ impl Worker {
                     self.shared.consumer_up();
                     debug!(self.log, "subscribed");
                     let mut work = JoinSet::new();
-                    let end = self.receive(&channel, consumer, &mut work, &stop).await;
+                    let end = match &self.work {
+                        Work::Each(handler) => {
+                            self.receive(&channel, consumer, handler, &mut work, &stop)
+                                .await
+                        }
+                        Work::InOrder(sequence) => {
+                            sequence::receive(&self, &channel, consumer, sequence, &stop).await
+                        }
+                    };
                     if end == End::Lost {
                         self.shared.consumer_down();
                         warn!(self.log, "the subscription ended and is renewed");
@@ -149,6 +189,7 @@ impl Worker {
         self: &Arc<Self>,
         channel: &Channel,
         mut consumer: Consumer,
+        handler: &Arc<dyn Handler>,
         work: &mut JoinSet<()>,
         stop: &CancellationToken,
     ) -> End {
@@ -156,16 +197,13 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
-                    let cancelled = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await;
-                    if let Err(error) = cancelled {
-                        debug!(self.log, "the subscription was already gone"; "error" => %error);
-                    }
+                    self.cancel(channel, &consumer).await;
                     return End::Stopped;
                 }
                 Some(_) = work.join_next() => {}
                 delivery = consumer.next() => match delivery {
                     Some(Ok(delivery)) => {
-                        work.spawn(Arc::clone(self).settle(delivery));
+                        work.spawn(Arc::clone(self).settle(Arc::clone(handler), delivery));
                     }
                     Some(Err(error)) => {
                         warn!(self.log, "the subscription failed"; "error" => %error);
@@ -174,6 +212,14 @@ impl Worker {
                     None => return End::Lost,
                 },
             }
+        }
+    }
+
+    /// Ends a subscription: nothing more comes.
+    pub(crate) async fn cancel(&self, channel: &Channel, consumer: &Consumer) {
+        let cancelled = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+        if let Err(error) = cancelled.await {
+            debug!(self.log, "the subscription was already gone"; "error" => %error);
         }
     }
 
@@ -188,7 +234,11 @@ impl Worker {
     }
 
     /// Handles one delivery and answers for it.
-    async fn settle(self: Arc<Self>, delivery: lapin::message::Delivery) {
+    async fn settle(
+        self: Arc<Self>,
+        handler: Arc<dyn Handler>,
+        delivery: lapin::message::Delivery,
+    ) {
         let queue = self.spec.name;
         let acker = delivery.acker.clone();
         let received = Received::read(delivery);
@@ -200,7 +250,7 @@ impl Worker {
 
         let begun = Instant::now();
         metrics::gauge!("nodebyte_broker_in_flight", "queue" => queue).increment(1.0);
-        let outcome = AssertUnwindSafe(self.handler.handle(&received.delivery))
+        let outcome = AssertUnwindSafe(handler.handle(&received.delivery))
             .catch_unwind()
             .await
             .unwrap_or_else(|_panic| Outcome::Retry("the handler panicked".to_owned()));
@@ -262,7 +312,7 @@ impl Worker {
             .copied()
     }
 
-    async fn pass_on(
+    pub(crate) async fn pass_on(
         &self,
         received: &Received,
         queue: &str,

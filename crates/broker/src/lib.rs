@@ -14,7 +14,8 @@
 //!   A message is moved by a confirmed publish *then* an acknowledgement, so a
 //!   crash in between repeats it and never loses it: handlers must be idempotent.
 //! - **Order**: one window of [`Broker::publish_window`] travels on one channel
-//!   in order. Retries and redeliveries leave that order.
+//!   in order. Retries and redeliveries leave that order, except where one consumer at a
+//!   time takes a queue's messages in theirs ([`Broker::consume_in_order`]).
 //!
 //! Metrics: `nodebyte_broker_connected`, `_connects_total`,
 //! `_published_total{route,outcome}`, `_deliveries_total{queue,outcome}`,
@@ -28,6 +29,7 @@ mod consume;
 mod dead;
 mod message;
 mod publish;
+mod sequence;
 mod settings;
 mod topology;
 
@@ -35,4 +37,5 @@ pub use connection::Broker;
 pub use dead::{DeadLetter, DeadLetterError, Replay};
 pub use message::{Delivery, Handler, Outcome, Publication, Route};
 pub use publish::PublishError;
-pub use settings::{Binding, QueueSpec, Settings};
+pub use sequence::{InOrder, Sequence};
+pub use settings::{Binding, Consumers, QueueSpec, Settings};

@@ -54,6 +54,18 @@ pub struct QueueSpec {
     pub binding: Binding,
     /// How many messages one consumer holds, and handles, at once; at least 1.
     pub prefetch: u16,
+    /// Who takes from the queue at the same time.
+    pub consumers: Consumers,
+}
+
+/// Who takes from a queue at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consumers {
+    /// Every process that consumes, each as many at once as it holds: no order.
+    Many,
+    /// One process at a time, in the order of the queue; another when that one is gone.
+    /// What cannot be handled now is tried again in its place, so the retry ladder is empty.
+    OneInOrder,
 }
 
 /// What flows into a queue.

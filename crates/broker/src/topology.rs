@@ -23,7 +23,7 @@
 //!   until the old queue is empty and deleted; the inbox drops the doubles.
 
 use crate::message::short;
-use crate::settings::{Binding, QueueSpec};
+use crate::settings::{Binding, Consumers, QueueSpec};
 use common::types::message::{COMMAND_EXCHANGE, EVENT_EXCHANGE};
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -37,7 +37,7 @@ const VERSION: &str = "v1";
 /// for a bad day of the network, an end for a message that kills its consumers.
 const DELIVERY_LIMIT: i64 = 20;
 
-/// Looking at a dead letter counts as a delivery, and RabbitMQ 4 drops after 20
+/// Looking at a dead letter (or holding a message in order) counts as a delivery, and RabbitMQ 4 drops after 20
 /// unless told otherwise; 3 knows no "unlimited".
 const NO_DELIVERY_LIMIT: i64 = 1_000_000_000;
 
@@ -122,10 +122,17 @@ async fn declare_queue(channel: &Channel, names: &Names, queue: &QueueSpec) -> l
         .await?;
     }
     quorum(channel, &work, |arguments| {
-        arguments.insert(
-            "x-delivery-limit".into(),
-            AMQPValue::LongLongInt(DELIVERY_LIMIT),
-        );
+        let in_order = queue.consumers == Consumers::OneInOrder;
+        // Whoever takes in order holds many at once, and each crash counts for all of them.
+        let limit = if in_order {
+            NO_DELIVERY_LIMIT
+        } else {
+            DELIVERY_LIMIT
+        };
+        arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(limit));
+        if in_order {
+            arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+        }
         dead_letter_to(&dead, arguments);
     })
     .await?;

@@ -2,8 +2,8 @@
 //! [`broker::Broker::start`], so whoever comes first declares them and no command
 //! is unroutable for want of a consumer.
 
-use broker::{Binding, QueueSpec};
-use common::types::message::SYNC_QUEUE;
+use broker::{Binding, Consumers, QueueSpec};
+use common::types::message::{NOTIFIER_QUEUE, SYNC_QUEUE};
 use std::time::Duration;
 
 /// Wakes sync workers. What is to be done stands in PostgreSQL, so a message that
@@ -17,10 +17,21 @@ pub const SYNC: QueueSpec = QueueSpec {
     ],
     binding: Binding::Commands,
     prefetch: 16,
+    consumers: Consumers::Many,
+};
+
+/// Every event, for the notifier to match with webhooks. Their order is the outbox's, and
+/// deliveries take it from here.
+pub const EVENTS: QueueSpec = QueueSpec {
+    name: NOTIFIER_QUEUE,
+    retry_ladder: &[],
+    binding: Binding::Events(&["#"]),
+    prefetch: 500,
+    consumers: Consumers::OneInOrder,
 };
 
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<QueueSpec> {
-    vec![SYNC]
+    vec![SYNC, EVENTS]
 }

@@ -8,6 +8,7 @@ mod admin_audit;
 mod api_keys;
 mod cleanup;
 mod config;
+mod deliveries;
 mod error;
 mod hytale;
 mod inbox;
@@ -24,6 +25,7 @@ mod runs;
 mod tasks;
 mod users;
 mod wake;
+mod webhooks;
 mod workers;
 
 pub use access_tokens::{
@@ -33,6 +35,11 @@ pub use accounts::{LinkConflict, LinkReport, PanelIdentity};
 pub use api_keys::{ApiKeyOutcome, ApiKeyRow, KEYS_AT_ONCE, NewApiKey, StoredLimits, ValidApiKey};
 pub use cleanup::{Cleaned, Retention};
 pub use config::{DataKeyRow, SettingRow};
+pub use deliveries::{
+    Attempt, AttemptRow, DELIVERIES_CHANNEL, DeliveryFilter, DeliveryRetention, DeliveryRow,
+    FailingWebhook, Head, HealthNote, HeldLane, LaneClaim, LaneOutcome, NewDelivery,
+    NewDeliveryEvent, NextStep, ReplayReport, Settled, WebhookAlert, lane,
+};
 pub use error::StoreError;
 pub use hytale::{
     AccountRow, AuditFilter, AuditRow, CountedSession, CustodyCounts, DueRefresh, FlowRow,
@@ -57,4 +64,5 @@ pub use runs::{
 pub use tasks::{ClaimSettings, NewTask, Progress, TaskLease, TaskRow};
 pub use users::{NewUser, UserChange, UserOutcome, UserRow};
 pub use wake::{OUTBOX_CHANNEL, TASKS_CHANNEL, Wakeups};
+pub use webhooks::{NewWebhook, WebhookChange, WebhookRow};
 pub use workers::SYNC_WORKER;

@@ -15,7 +15,7 @@ mod publish;
 mod reconnect;
 mod scripted;
 
-use broker::{Binding, Broker, Publication, QueueSpec, Route, Settings};
+use broker::{Binding, Broker, Consumers, Publication, QueueSpec, Route, Settings};
 use common::types::id::MessageId;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,6 +33,7 @@ const fn commands(name: &'static str, retry_ladder: &'static [Duration]) -> Queu
         retry_ladder,
         binding: Binding::Commands,
         prefetch: 10,
+        consumers: Consumers::Many,
     }
 }
 

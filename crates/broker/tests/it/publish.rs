@@ -1,7 +1,7 @@
 use crate::management::Management;
 use crate::scripted::Consumer;
 use crate::{PATIENCE, WORK, command, commands, event, settings, start};
-use broker::{Binding, Broker, Outcome, PublishError, QueueSpec};
+use broker::{Binding, Broker, Consumers, Outcome, PublishError, QueueSpec};
 use std::time::Duration;
 use testkit::{TestVhost, test_logger, wait_for};
 use tokio::net::TcpListener;
@@ -45,6 +45,7 @@ async fn an_event_reaches_every_queue_with_a_matching_pattern() {
         retry_ladder: &[],
         binding: Binding::Events(&["panel.server.*", "sync.*"]),
         prefetch: 10,
+        consumers: Consumers::Many,
     };
     const ALL: QueueSpec = QueueSpec {
         name: "all",

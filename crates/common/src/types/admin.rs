@@ -35,6 +35,14 @@ pub enum AdminEvent {
     AccountOwnerAdded,
     /// Somebody may no longer use a Hytale account.
     AccountOwnerRemoved,
+    /// A webhook was made.
+    WebhookCreated,
+    /// A webhook became another.
+    WebhookChanged,
+    /// A webhook was removed.
+    WebhookDeleted,
+    /// Deliveries were made again.
+    DeliveriesReplayed,
 }
 
 impl AdminEvent {
@@ -58,6 +66,10 @@ impl AdminEvent {
             Self::RateLimitUnset => "RATE_LIMIT_UNSET",
             Self::AccountOwnerAdded => "ACCOUNT_OWNER_ADDED",
             Self::AccountOwnerRemoved => "ACCOUNT_OWNER_REMOVED",
+            Self::WebhookCreated => "WEBHOOK_CREATED",
+            Self::WebhookChanged => "WEBHOOK_CHANGED",
+            Self::WebhookDeleted => "WEBHOOK_DELETED",
+            Self::DeliveriesReplayed => "DELIVERIES_REPLAYED",
         }
     }
 }

@@ -31,6 +31,9 @@ impl Command {
 /// Queue of the sync workers.
 pub const SYNC_QUEUE: &str = "sync-worker.commands";
 
+/// Queue of the events that the notifier matches with webhooks.
+pub const NOTIFIER_QUEUE: &str = "notifier.events";
+
 /// Name of the topic exchange that carries every event; the routing key is the
 /// event's type.
 pub const EVENT_EXCHANGE: &str = "nodebyte.events";

@@ -1,5 +1,5 @@
 use crate::stage::{PATIENCE, Stage, broker_at};
-use broker::{Binding, Broker, QueueSpec};
+use broker::{Binding, Broker, Consumers, QueueSpec};
 use common::types::id::WorkerId;
 use relay::{Relay, Round};
 use std::collections::{BTreeMap, HashSet};
@@ -13,6 +13,7 @@ const LATE: QueueSpec = QueueSpec {
     retry_ladder: &[],
     binding: Binding::Commands,
     prefetch: 1,
+    consumers: Consumers::Many,
 };
 
 /// A relay that its test stops, or kills by dropping.

@@ -1,7 +1,7 @@
 //! A database, a virtual host, and what stands on them.
 
 use async_trait::async_trait;
-use broker::{Binding, Broker, Delivery, Handler, Outcome, QueueSpec};
+use broker::{Binding, Broker, Consumers, Delivery, Handler, Outcome, QueueSpec};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Settings, Store};
@@ -19,6 +19,7 @@ const LISTENER: QueueSpec = QueueSpec {
     retry_ladder: &[],
     binding: Binding::Events(&["#"]),
     prefetch: 1,
+    consumers: Consumers::Many,
 };
 
 pub struct Stage {

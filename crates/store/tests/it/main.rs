@@ -13,6 +13,7 @@ mod bring;
 mod cleanup;
 mod custody;
 mod custody_steps;
+mod deliveries;
 mod fences;
 mod holds;
 mod links;

@@ -41,6 +41,13 @@ impl Stage {
         }
     }
 
+    /// Makes the next probe of a webhook with an open circuit due.
+    pub async fn probe_now(&self, webhook: common::types::id::WebhookId) {
+        let sql = "UPDATE webhook_health SET probe_at = now() WHERE webhook_id = $1 AND probe_at IS NOT NULL";
+        let client = self.database.connect().await;
+        assert_eq!(client.execute(sql, &[&webhook.0]).await.unwrap(), 1);
+    }
+
     pub fn new_run(&self, target: Target) -> NewRun {
         NewRun {
             panel: self.panel,

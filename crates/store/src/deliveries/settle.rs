@@ -1,0 +1,387 @@
+//! What became of requests, and the next ones: one transaction, so that a sender asks
+//! PostgreSQL once a round.
+
+use super::claim::{HeldLane, LaneClaim, claim};
+use super::{health, parked_lane};
+use crate::error::StoreError;
+use crate::outbox::{self, Outgoing};
+use crate::pool::{Connection, Store};
+use chrono::{DateTime, Utc};
+use common::types::event::{Event, EventType};
+use common::types::id::{DeliveryId, WebhookId};
+use diesel::QueryableByName;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What became of a lane that was held.
+#[derive(Debug, Clone)]
+pub struct LaneOutcome {
+    /// Whose it is.
+    pub webhook: WebhookId,
+    /// Which.
+    pub lane: String,
+    /// From its claim.
+    pub fence: i64,
+    /// What became of its heads; those that are not named wait as they did.
+    pub settled: Vec<Settled>,
+    /// What that says about the webhook.
+    pub health: HealthNote,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// The attempt, if there was one.
+    pub attempt: Option<Attempt>,
+    /// What happens next.
+    pub next: NextStep,
+}
+
+/// An attempt that is over.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// From the claim.
+    pub number: i32,
+    /// `delivered`, `failed`, `unknown` or `limited`.
+    pub outcome: &'static str,
+    /// Whether it counts against the schedule.
+    pub counted: bool,
+    /// HTTP status, if there was an answer.
+    pub status: Option<i32>,
+    /// Of the answer: cut, and without secrets.
+    pub answer: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What happens next with a delivery.
+#[derive(Debug, Clone)]
+pub enum NextStep {
+    /// Nothing: it has arrived.
+    Delivered {
+        /// Discord's id of the message.
+        message_id: Option<String>,
+    },
+    /// It is tried again.
+    Again {
+        /// Not before this time has passed.
+        wait: Duration,
+        /// Whether it is set aside, for others to proceed.
+        park: bool,
+    },
+    /// Nothing, until somebody replays it.
+    Dead {
+        /// Why, in a sentence.
+        reason: String,
+    },
+}
+
+/// What a request says about the webhook as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HealthNote {
+    /// Nothing.
+    Nothing,
+    /// It works: it took something, or refused it with a reason.
+    Works {
+        /// Whether it took it.
+        took_it: bool,
+    },
+    /// It does not work.
+    Fails {
+        /// How long ago the request began.
+        began: Duration,
+        /// Whether this was the probe that was to show it.
+        is_probe: bool,
+    },
+    /// It wants to be left alone for a while.
+    Pause {
+        /// How long.
+        wait: Duration,
+    },
+    /// Nothing can be delivered there until somebody changes it.
+    Disable {
+        /// A word for programs.
+        reason: &'static str,
+    },
+}
+
+impl Store {
+    /// Writes what became of lanes, gives them back, and claims others. Lanes that are no
+    /// longer this sender's are passed over: what became of them is unknown by now.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked; nothing is written then, and it may be tried again.
+    pub async fn deliveries_turn(
+        &self,
+        outcomes: &[LaneOutcome],
+        next: &LaneClaim,
+    ) -> Result<Vec<HeldLane>, StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async |conn| {
+            if !outcomes.is_empty() {
+                settle(conn, outcomes).await?;
+            }
+            claim(conn, next).await
+        })
+        .await
+    }
+
+    /// Writes attempts that begin now, of a lane that is still held: they may leave.
+    ///
+    /// # Errors
+    /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
+    pub async fn deliveries_begin(&self, lane: &HeldLane) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        let begun = sql_query(
+            "WITH mine AS (SELECT 1 FROM delivery_lanes \
+               WHERE webhook_id = $1 AND lane = $2 AND fence = $3 AND held_until > now() FOR UPDATE) \
+             INSERT INTO delivery_attempts (delivery_id, number) \
+             SELECT b.id, b.number FROM unnest($4::uuid[], $5::int[]) AS b (id, number), mine \
+             ON CONFLICT (delivery_id, number) DO UPDATE SET started_at = now(), outcome = 'sending'",
+        )
+        .bind::<SqlUuid, _>(lane.webhook.0)
+        .bind::<Text, _>(&lane.lane)
+        .bind::<BigInt, _>(lane.fence)
+        .bind::<Array<SqlUuid>, _>(lane.heads.iter().map(|it| it.delivery.0).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(lane.heads.iter().map(|it| it.attempt).collect::<Vec<_>>())
+        .execute(&mut conn)
+        .await?;
+        if begun == lane.heads.len() {
+            Ok(())
+        } else {
+            Err(StoreError::FenceLost)
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Mine {
+    #[diesel(sql_type = SqlUuid)]
+    webhook_id: Uuid,
+    #[diesel(sql_type = Text)]
+    lane: String,
+}
+
+async fn settle(conn: &mut Connection, outcomes: &[LaneOutcome]) -> Result<(), StoreError> {
+    let mine = lock(conn, outcomes).await?;
+    let ours: Vec<&LaneOutcome> = outcomes
+        .iter()
+        .filter(|it| mine.contains(&(it.webhook.0, it.lane.clone())))
+        .collect();
+    let settled: Vec<(&LaneOutcome, &Settled)> = ours
+        .iter()
+        .flat_map(|lane| lane.settled.iter().map(|it| (*lane, it)))
+        .collect();
+    write(conn, &settled).await?;
+    give_back(conn, &ours).await?;
+    health::note(conn, &ours).await?;
+    tell_of_dead(conn, &settled).await
+}
+
+/// Locks the lanes that are still ours: what is added to them meanwhile is seen by the
+/// statements that follow.
+async fn lock(
+    conn: &mut Connection,
+    outcomes: &[LaneOutcome],
+) -> Result<BTreeSet<(Uuid, String)>, StoreError> {
+    let rows: Vec<Mine> = sql_query(
+        "SELECT l.webhook_id, l.lane FROM unnest($1::uuid[], $2::text[], $3::bigint[]) \
+           AS h (webhook_id, lane, fence) \
+         JOIN delivery_lanes l ON l.webhook_id = h.webhook_id AND l.lane = h.lane AND l.fence = h.fence \
+         WHERE l.holder IS NOT NULL ORDER BY l.webhook_id, l.lane FOR UPDATE OF l",
+    )
+    .bind::<Array<SqlUuid>, _>(outcomes.iter().map(|it| it.webhook.0).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(outcomes.iter().map(|it| &it.lane).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(outcomes.iter().map(|it| it.fence).collect::<Vec<_>>())
+    .load(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.webhook_id, row.lane))
+        .collect())
+}
+
+/// Columns of the statements, a row each delivery.
+#[derive(Default)]
+struct Columns {
+    deliveries: Vec<Uuid>,
+    numbers: Vec<Option<i32>>,
+    outcomes: Vec<Option<&'static str>>,
+    counted: Vec<bool>,
+    statuses: Vec<Option<i32>>,
+    answers: Vec<Option<String>>,
+    milliseconds: Vec<Option<i32>>,
+    states: Vec<&'static str>,
+    waits: Vec<f64>,
+    lanes: Vec<Option<String>>,
+    reasons: Vec<Option<String>>,
+    messages: Vec<Option<String>>,
+}
+
+impl Columns {
+    fn push(&mut self, it: &Settled) {
+        let attempt = it.attempt.as_ref();
+        self.deliveries.push(it.delivery.0);
+        self.numbers.push(attempt.map(|it| it.number));
+        self.outcomes.push(attempt.map(|it| it.outcome));
+        self.counted.push(attempt.is_some_and(|it| it.counted));
+        self.statuses.push(attempt.and_then(|it| it.status));
+        self.answers.push(attempt.map(|it| it.answer.clone()));
+        self.milliseconds
+            .push(attempt.map(|it| i32::try_from(it.took.as_millis()).unwrap_or(i32::MAX)));
+        let (state, wait, lane, reason, message) = match &it.next {
+            NextStep::Delivered { message_id } => {
+                ("delivered", Duration::ZERO, None, None, message_id.clone())
+            }
+            NextStep::Again { wait, park } => (
+                "pending",
+                *wait,
+                park.then(|| parked_lane(it.delivery)),
+                None,
+                None,
+            ),
+            NextStep::Dead { reason } => ("dead", Duration::ZERO, None, Some(reason.clone()), None),
+        };
+        self.states.push(state);
+        self.waits.push(wait.as_secs_f64());
+        self.lanes.push(lane);
+        self.reasons.push(reason);
+        self.messages.push(message);
+    }
+}
+
+async fn write(
+    conn: &mut Connection,
+    settled: &[(&LaneOutcome, &Settled)],
+) -> Result<(), StoreError> {
+    if settled.is_empty() {
+        return Ok(());
+    }
+    let mut columns = Columns::default();
+    for (_, it) in settled {
+        columns.push(it);
+    }
+    sql_query(WRITE)
+        .bind::<Array<SqlUuid>, _>(columns.deliveries)
+        .bind::<Array<Nullable<Integer>>, _>(columns.numbers)
+        .bind::<Array<Nullable<Text>>, _>(columns.outcomes)
+        .bind::<Array<Bool>, _>(columns.counted)
+        .bind::<Array<Nullable<Integer>>, _>(columns.statuses)
+        .bind::<Array<Nullable<Text>>, _>(columns.answers)
+        .bind::<Array<Nullable<Integer>>, _>(columns.milliseconds)
+        .bind::<Array<Text>, _>(columns.states)
+        .bind::<Array<Double>, _>(columns.waits)
+        .bind::<Array<Nullable<Text>>, _>(columns.lanes)
+        .bind::<Array<Nullable<Text>>, _>(columns.reasons)
+        .bind::<Array<Nullable<Text>>, _>(columns.messages)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// What was set aside gets a lane of its own.
+const WRITE: &str = "
+WITH s AS (
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bool[], $5::int[], $6::text[], $7::int[],
+                         $8::text[], $9::float8[], $10::text[], $11::text[], $12::text[])
+      AS s (id, number, outcome, counted, status, answer, milliseconds, state, wait, lane, reason, message_id)
+), noted AS (
+    UPDATE delivery_attempts a
+    SET outcome = s.outcome, counted = s.counted, status = s.status, answer = s.answer,
+        milliseconds = s.milliseconds
+    FROM s WHERE a.delivery_id = s.id AND a.number = s.number
+), written AS (
+    UPDATE deliveries d
+    SET state = s.state, attempts = COALESCE(s.number, d.attempts), failures = d.failures + s.counted::int,
+        last_attempt_at = CASE WHEN s.number IS NULL THEN d.last_attempt_at ELSE now() END,
+        due_at = now() + make_interval(secs => s.wait), lane = COALESCE(s.lane, d.lane),
+        parked_at = CASE WHEN s.lane IS NULL THEN d.parked_at ELSE now() END,
+        reason = s.reason, message_id = COALESCE(s.message_id, d.message_id),
+        finished_at = CASE WHEN s.state = 'pending' THEN NULL ELSE now() END
+    FROM s WHERE d.id = s.id
+    RETURNING d.webhook_id, s.lane, d.due_at
+)
+INSERT INTO delivery_lanes (webhook_id, lane, due_at)
+SELECT webhook_id, lane, due_at FROM written WHERE lane IS NOT NULL";
+
+/// Gives lanes back, due when what is oldest in them is, or removes them.
+async fn give_back(conn: &mut Connection, lanes: &[&LaneOutcome]) -> Result<(), StoreError> {
+    sql_query(
+        "WITH next AS ( \
+           SELECT m.webhook_id, m.lane, (SELECT d.due_at FROM deliveries d WHERE d.webhook_id = m.webhook_id \
+               AND d.lane = m.lane AND d.state = 'pending' ORDER BY d.seq LIMIT 1) AS due_at \
+           FROM unnest($1::uuid[], $2::text[]) AS m (webhook_id, lane) \
+         ), gone AS ( \
+           DELETE FROM delivery_lanes l USING next n \
+           WHERE l.webhook_id = n.webhook_id AND l.lane = n.lane AND n.due_at IS NULL \
+         ) \
+         UPDATE delivery_lanes l SET holder = NULL, held_until = NULL, due_at = n.due_at FROM next n \
+         WHERE l.webhook_id = n.webhook_id AND l.lane = n.lane AND n.due_at IS NOT NULL",
+    )
+    .bind::<Array<SqlUuid>, _>(lanes.iter().map(|it| it.webhook.0).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(lanes.iter().map(|it| &it.lane).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Dead {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    webhook_id: Uuid,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = SqlUuid)]
+    event_id: Uuid,
+    #[diesel(sql_type = Text)]
+    event_type: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    reason: Option<String>,
+}
+
+/// Says in the outbox what will not be tried any more. Of what is said about webhooks and
+/// deliveries nothing is said: that would have no end.
+async fn tell_of_dead(
+    conn: &mut Connection,
+    settled: &[(&LaneOutcome, &Settled)],
+) -> Result<(), StoreError> {
+    let dead: Vec<Uuid> = settled
+        .iter()
+        .filter(|(_, it)| matches!(it.next, NextStep::Dead { .. }))
+        .map(|(_, it)| it.delivery.0)
+        .collect();
+    if dead.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<Dead> = sql_query(
+        "SELECT d.id, d.webhook_id, w.name, d.event_id, e.event_type, d.reason FROM deliveries d \
+         JOIN webhooks w ON w.id = d.webhook_id JOIN delivery_events e ON e.id = d.event_id \
+         WHERE d.id = ANY($1) AND e.event_type NOT LIKE 'webhook.%' AND e.event_type NOT LIKE 'delivery.%'",
+    )
+    .bind::<Array<SqlUuid>, _>(dead)
+    .load(conn)
+    .await?;
+    let now: DateTime<Utc> = Utc::now();
+    let said = rows.into_iter().map(|row| {
+        let data = json!({
+            "webhook_id": row.webhook_id, "name": row.name, "event_id": row.event_id,
+            "event_type": row.event_type, "reason": row.reason,
+        });
+        Outgoing::event(Event::new(
+            EventType::DeliveryDead,
+            row.id.to_string(),
+            now,
+            data,
+        ))
+    });
+    outbox::say(conn, said.collect()).await
+}

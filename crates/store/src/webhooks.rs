@@ -1,0 +1,386 @@
+//! Webhooks: whom events are told to. Addresses and secrets come here sealed.
+
+use crate::admin_audit::{self, NewAdminLine};
+use crate::error::StoreError;
+use crate::pool::{Connection, Store};
+use chrono::{DateTime, Utc};
+use common::types::admin::AdminEvent;
+use common::types::caller::Actor;
+use common::types::id::WebhookId;
+use common::types::webhook::{WebhookKind, WebhookScope, WebhookType};
+use diesel::QueryableByName;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// A webhook, with how it is doing.
+#[derive(Debug, Clone, PartialEq, QueryableByName)]
+pub struct WebhookRow {
+    /// Its id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: Uuid,
+    /// What people call it.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// A [`WebhookKind`].
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    /// A [`WebhookType`].
+    #[diesel(sql_type = Text)]
+    pub about: String,
+    /// A [`WebhookScope`].
+    #[diesel(sql_type = Text)]
+    pub scope: String,
+    /// What it is for.
+    #[diesel(sql_type = Text)]
+    pub description: String,
+    /// Whether anything is sent.
+    #[diesel(sql_type = Bool)]
+    pub enabled: bool,
+    /// The address, sealed.
+    #[diesel(sql_type = Text)]
+    pub address: String,
+    /// What people may see of it.
+    #[diesel(sql_type = Text)]
+    pub address_shown: String,
+    /// The signing secret, sealed; of signed webhooks.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub secret: Option<String>,
+    /// The one before, sealed.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub previous_secret: Option<String>,
+    /// Until when that signs too.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub previous_secret_until: Option<DateTime<Utc>>,
+    /// Patterns of event types.
+    #[diesel(sql_type = Array<Text>)]
+    pub events: Vec<String>,
+    /// Conditions, as JSON.
+    #[diesel(sql_type = Jsonb)]
+    pub conditions: Value,
+    /// Raised with every change.
+    #[diesel(sql_type = BigInt)]
+    pub revision: i64,
+    /// When a test last arrived.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub test_success_at: Option<DateTime<Utc>>,
+    /// Why we disabled it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub disabled_because: Option<String>,
+    /// When we did.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub disabled_at: Option<DateTime<Utc>>,
+    /// Since when it has taken nothing.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub failing_since: Option<DateTime<Utc>>,
+    /// When it last took something.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    #[diesel(sql_type = Timestamptz)]
+    pub created_at: DateTime<Utc>,
+}
+
+impl WebhookRow {
+    /// Its id.
+    #[must_use]
+    pub fn webhook_id(&self) -> WebhookId {
+        WebhookId(self.id)
+    }
+}
+
+/// A webhook to store, or what one becomes.
+#[derive(Debug, Clone)]
+pub struct NewWebhook {
+    /// Its id: address and secret are sealed for it.
+    pub id: WebhookId,
+    /// What people call it.
+    pub name: String,
+    /// What stands at the other end.
+    pub kind: WebhookKind,
+    /// What it is told of.
+    pub about: WebhookType,
+    /// How much it may see.
+    pub scope: WebhookScope,
+    /// What it is for.
+    pub description: String,
+    /// The address, sealed.
+    pub address: String,
+    /// What people may see of it.
+    pub address_shown: String,
+    /// The signing secret, sealed; of signed webhooks and no others.
+    pub secret: Option<String>,
+    /// Patterns of event types.
+    pub events: Vec<String>,
+    /// Conditions, as JSON.
+    pub conditions: Value,
+}
+
+/// What changes about a webhook; `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct WebhookChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it is told of.
+    pub about: Option<WebhookType>,
+    /// How much it may see.
+    pub scope: Option<WebhookScope>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether anything is sent.
+    pub enabled: Option<bool>,
+    /// The address, sealed, and what people may see of it.
+    pub address: Option<(String, String)>,
+    /// Patterns of event types.
+    pub events: Option<Vec<String>>,
+    /// Conditions, as JSON.
+    pub conditions: Option<Value>,
+    /// Another signing secret, sealed, and for how many seconds the present one signs too.
+    pub secret: Option<(String, i64)>,
+}
+
+const SELECT: &str = "SELECT w.id, w.name, w.kind, w.about, w.scope, w.description, w.enabled, w.address, \
+      w.address_shown, w.secret, w.previous_secret, w.previous_secret_until, w.events, w.conditions, \
+      w.revision, w.test_success_at, w.disabled_because, w.disabled_at, w.created_at, \
+      h.failing_since, h.last_success_at \
+    FROM webhooks w JOIN webhook_health h ON h.webhook_id = w.id";
+
+impl Store {
+    /// All webhooks, the newest first.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn webhooks(&self) -> Result<Vec<WebhookRow>, StoreError> {
+        let mut conn = self.conn().await?;
+        let all = format!("{SELECT} ORDER BY w.created_at DESC, w.id DESC");
+        Ok(sql_query(all).load(&mut conn).await?)
+    }
+
+    /// One webhook.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or when PostgreSQL cannot be asked.
+    pub async fn webhook(&self, id: WebhookId) -> Result<WebhookRow, StoreError> {
+        find(&mut *self.conn().await?, id, "").await
+    }
+
+    /// Stores a webhook.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn webhook_create(
+        &self,
+        new: NewWebhook,
+        actor: &Actor,
+    ) -> Result<WebhookRow, StoreError> {
+        let actor = actor.clone();
+        admin_audit::change(self, |conn| {
+            async move {
+                sql_query(
+                    "WITH made AS (INSERT INTO webhooks (id, name, kind, about, scope, description, address, \
+                       address_shown, secret, events, conditions) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)) \
+                     INSERT INTO webhook_health (webhook_id) VALUES ($1)",
+                )
+                .bind::<SqlUuid, _>(new.id.0)
+                .bind::<Text, _>(&new.name)
+                .bind::<Text, _>(new.kind.as_str())
+                .bind::<Text, _>(new.about.as_str())
+                .bind::<Text, _>(new.scope.as_str())
+                .bind::<Text, _>(&new.description)
+                .bind::<Text, _>(&new.address)
+                .bind::<Text, _>(&new.address_shown)
+                .bind::<Nullable<Text>, _>(new.secret.as_deref())
+                .bind::<Array<Text>, _>(&new.events)
+                .bind::<Jsonb, _>(&new.conditions)
+                .execute(conn)
+                .await?;
+                let row = find(conn, new.id, "").await?;
+                let details = json!({ "webhook_id": row.id, "after": shown(&row) });
+                note(conn, AdminEvent::WebhookCreated, details, &actor).await?;
+                Ok(row)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Changes a webhook, and says so in the trail if it was another before. One that is
+    /// enabled again begins with a clean slate.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or when PostgreSQL cannot be asked.
+    pub async fn webhook_change(
+        &self,
+        id: WebhookId,
+        change: WebhookChange,
+        actor: &Actor,
+    ) -> Result<WebhookRow, StoreError> {
+        let actor = actor.clone();
+        admin_audit::change(self, |conn| {
+            async move {
+                let before = find(conn, id, "FOR UPDATE OF w").await?;
+                let after = apply(before.clone(), &change);
+                if after == before && change.secret.is_none() {
+                    return Ok(before);
+                }
+                save(conn, &after, change.secret).await?;
+                // At another address, or told to try again: what was is no longer true.
+                if after.address != before.address || (after.enabled && !before.enabled) {
+                    forget_health(conn, id).await?;
+                }
+                let row = find(conn, id, "").await?;
+                let mut details = json!({
+                    "webhook_id": row.id, "before": shown(&before), "after": shown(&row),
+                });
+                if row.secret != before.secret {
+                    details["secret"] = Value::from("changed");
+                }
+                if row.address != before.address {
+                    details["address"] = Value::from("changed");
+                }
+                note(conn, AdminEvent::WebhookChanged, details, &actor).await?;
+                Ok(row)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Removes a webhook and all that is known of its deliveries.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or when PostgreSQL cannot be asked.
+    pub async fn webhook_delete(&self, id: WebhookId, actor: &Actor) -> Result<(), StoreError> {
+        let actor = actor.clone();
+        admin_audit::change(self, |conn| {
+            async move {
+                let before = find(conn, id, "FOR UPDATE OF w").await?;
+                sql_query("DELETE FROM webhooks WHERE id = $1")
+                    .bind::<SqlUuid, _>(id.0)
+                    .execute(conn)
+                    .await?;
+                let details = json!({ "webhook_id": before.id, "before": shown(&before) });
+                note(conn, AdminEvent::WebhookDeleted, details, &actor).await
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Notes that a test has arrived.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn webhook_tested(&self, id: WebhookId) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sql_query("UPDATE webhooks SET test_success_at = now() WHERE id = $1")
+            .bind::<SqlUuid, _>(id.0)
+            .execute(&mut conn)
+            .await?;
+        Ok(())
+    }
+}
+
+async fn find(conn: &mut Connection, id: WebhookId, lock: &str) -> Result<WebhookRow, StoreError> {
+    let rows: Vec<WebhookRow> = sql_query(format!("{SELECT} WHERE w.id = $1 {lock}"))
+        .bind::<SqlUuid, _>(id.0)
+        .load(conn)
+        .await?;
+    rows.into_iter()
+        .next()
+        .ok_or(StoreError::NotFound("webhook"))
+}
+
+fn apply(mut row: WebhookRow, change: &WebhookChange) -> WebhookRow {
+    let change = change.clone();
+    row.name = change.name.unwrap_or(row.name);
+    row.about = change.about.map_or(row.about, |it| it.to_string());
+    row.scope = change.scope.map_or(row.scope, |it| it.to_string());
+    row.description = change.description.unwrap_or(row.description);
+    if let Some(enabled) = change.enabled {
+        row.enabled = enabled;
+        // Whoever says which it is takes the matter into their own hands.
+        row.disabled_because = None;
+        row.disabled_at = None;
+    }
+    if let Some((address, shown)) = change.address {
+        row.address = address;
+        row.address_shown = shown;
+    }
+    row.events = change.events.unwrap_or(row.events);
+    row.conditions = change.conditions.unwrap_or(row.conditions);
+    row
+}
+
+async fn save(
+    conn: &mut Connection,
+    row: &WebhookRow,
+    secret: Option<(String, i64)>,
+) -> Result<(), StoreError> {
+    let (secret, overlap) = secret.unzip();
+    sql_query(
+        "UPDATE webhooks SET name = $2, about = $3, scope = $4, description = $5, enabled = $6, address = $7, \
+           address_shown = $8, events = $9, conditions = $10, disabled_because = $11, disabled_at = $12, \
+           revision = revision + 1, updated_at = now(), \
+           previous_secret = CASE WHEN $13 IS NULL THEN previous_secret ELSE secret END, \
+           previous_secret_until = CASE WHEN $13 IS NULL THEN previous_secret_until \
+             ELSE now() + make_interval(secs => $14) END, \
+           secret = COALESCE($13, secret) \
+         WHERE id = $1",
+    )
+    .bind::<SqlUuid, _>(row.id)
+    .bind::<Text, _>(&row.name)
+    .bind::<Text, _>(&row.about)
+    .bind::<Text, _>(&row.scope)
+    .bind::<Text, _>(&row.description)
+    .bind::<Bool, _>(row.enabled)
+    .bind::<Text, _>(&row.address)
+    .bind::<Text, _>(&row.address_shown)
+    .bind::<Array<Text>, _>(&row.events)
+    .bind::<Jsonb, _>(&row.conditions)
+    .bind::<Nullable<Text>, _>(row.disabled_because.as_deref())
+    .bind::<Nullable<Timestamptz>, _>(row.disabled_at)
+    .bind::<Nullable<Text>, _>(secret)
+    .bind::<Nullable<BigInt>, _>(overlap)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn forget_health(conn: &mut Connection, id: WebhookId) -> Result<(), StoreError> {
+    sql_query(
+        "UPDATE webhook_health SET failing_since = NULL, probe_at = NULL, probes = 0, paused_until = NULL, \
+           alerted = 0 WHERE webhook_id = $1",
+    )
+    .bind::<SqlUuid, _>(id.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What the trail shows of a webhook: no address, no secret.
+fn shown(row: &WebhookRow) -> Value {
+    json!({
+        "name": row.name, "kind": row.kind, "type": row.about, "scope": row.scope,
+        "description": row.description, "enabled": row.enabled, "address": row.address_shown,
+        "events": row.events, "conditions": row.conditions,
+    })
+}
+
+async fn note(
+    conn: &mut Connection,
+    event: AdminEvent,
+    details: Value,
+    actor: &Actor,
+) -> Result<(), StoreError> {
+    let line = NewAdminLine {
+        event,
+        subject: None,
+        details,
+    };
+    admin_audit::append(conn, &line, actor).await
+}
