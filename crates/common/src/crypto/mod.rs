@@ -8,7 +8,8 @@
 //! behind is read by [`legacy`], and only where the row's own [format](mod@format) says so.
 //!
 //! Keys that callers send ([`api_key`]) are not sealed but hashed: nobody needs to read
-//! them again. Tokens that callers send ([`bearer`]) are signed.
+//! them again. Tokens that callers send ([`bearer`]) are signed, and so are the webhooks
+//! that we send and receive ([`webhook_signature`]).
 
 pub mod api_key;
 pub mod bearer;
@@ -18,5 +19,6 @@ pub mod format;
 pub mod keyring;
 pub mod legacy;
 pub mod master;
+pub mod webhook_signature;
 
 pub use cipher::NoRandomness;
