@@ -1,8 +1,10 @@
 //! The HTTP client: TLS by rustls with ring, no proxy, no redirects, nothing
 //! repeated behind our back.
 
+use reqwest::dns::Resolve;
 use reqwest::header::HeaderMap;
 use reqwest::redirect;
+use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
@@ -10,7 +12,7 @@ use url::Url;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What differs between our clients.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpSettings {
     /// `User-Agent` of every request.
     pub user_agent: &'static str,
@@ -21,6 +23,9 @@ pub struct HttpSettings {
     /// How long an unused connection is kept; `None` for reqwest's 90 s. A request
     /// sent on a connection that the other side is just closing is lost.
     pub idle: Option<Duration>,
+    /// Who says which addresses a name has; `None` for the system. Addresses that stand
+    /// in the URL itself are not asked about.
+    pub resolver: Option<Arc<dyn Resolve>>,
 }
 
 /// Makes a client. A connection that takes longer than 5 s counts as none.
@@ -42,6 +47,9 @@ pub fn client(settings: HttpSettings) -> Result<reqwest::Client, reqwest::Error>
         .timeout(settings.request_timeout);
     if let Some(idle) = settings.idle {
         builder = builder.pool_idle_timeout(idle);
+    }
+    if let Some(resolver) = settings.resolver {
+        builder = builder.dns_resolver(resolver);
     }
     builder.build()
 }

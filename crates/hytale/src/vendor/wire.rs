@@ -59,6 +59,7 @@ impl Wire {
             headers,
             request_timeout: settings.request_timeout,
             idle: Some(IDLE),
+            resolver: None,
         })
         .map_err(SettingsError::Client)?;
         let line = |name, base: Url| {

@@ -103,6 +103,7 @@ impl Client {
             headers,
             request_timeout: settings.request_timeout,
             idle: None,
+            resolver: None,
         })
         .map_err(PanelError::Client)?;
         Ok(Self {
