@@ -12,7 +12,7 @@ use crate::shell;
 const LAYERS: &[&[&str]] = &[
     &["common"],
     &["upstream"],
-    &["store", "broker", "cache", "panels", "runtime"],
+    &["store", "broker", "cache", "panels", "outbound", "runtime"],
     &["relay", "reach"],
     &["hytale"],
     &[
@@ -48,7 +48,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["store"]),
     ("lapin", &["broker"]),
     ("deadpool-redis", &["cache"]),
-    ("reqwest", &["upstream", "panels", "hytale"]),
+    ("reqwest", &["upstream", "panels", "outbound", "hytale"]),
     ("actix-web", &["runtime", "auth-gateway"]),
     ("paperclip", &["auth-gateway"]),
 ];
