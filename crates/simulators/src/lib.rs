@@ -2,6 +2,15 @@
 //!
 //! Nothing here imports anything of ours, so that a mistake shared with the product cannot hide.
 
+mod asked;
+mod clock;
+pub mod discord;
+pub mod faults;
 pub mod hytale;
+mod open;
 pub mod panel;
+pub mod receiver;
+mod reply;
 mod serve;
+mod shared;
+pub mod signature;

@@ -4,8 +4,10 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use simulators::{
+    discord::{self, Discord},
     hytale::{self, Behaviour, Hytale, Shapes},
     panel::{Latency, Options, Panel, RateLimits, State},
+    receiver::{self, Keep, Receiver},
 };
 
 #[derive(Parser)]
@@ -21,6 +23,10 @@ enum System {
     Panel(PanelArguments),
     /// Hytale: its OAuth service, account data and session service under one address
     Hytale(HytaleArguments),
+    /// Discord's webhooks
+    Discord(DiscordArguments),
+    /// Somebody's webhook endpoint
+    Receiver(ReceiverArguments),
 }
 
 #[derive(clap::Args)]
@@ -166,6 +172,55 @@ impl HytaleArguments {
     }
 }
 
+#[derive(clap::Args)]
+struct DiscordArguments {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Limit nothing
+    #[arg(long, conflicts_with = "scale_limits")]
+    no_limits: bool,
+    /// Make the windows of all limits this many times as long
+    #[arg(long, default_value_t = 1.0)]
+    scale_limits: f64,
+}
+
+impl DiscordArguments {
+    fn options(&self) -> discord::Options {
+        discord::Options {
+            listen: self.listen,
+            limits: if self.no_limits {
+                discord::Limits::off()
+            } else {
+                discord::Limits::real().scaled(self.scale_limits)
+            },
+        }
+    }
+}
+
+#[derive(clap::Args)]
+struct ReceiverArguments {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Count requests instead of writing them down
+    #[arg(long)]
+    counters_only: bool,
+}
+
+impl ReceiverArguments {
+    fn options(&self) -> receiver::Options {
+        receiver::Options {
+            listen: self.listen,
+            keep: if self.counters_only {
+                Keep::Counters
+            } else {
+                Keep::Everything
+            },
+        }
+    }
+}
+
 #[actix_web::main]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
@@ -188,6 +243,16 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
             let hytale = Hytale::start(arguments.options()).await?;
             println!("hytale {}", hytale.url());
             until_killed(hytale).await
+        }
+        System::Discord(arguments) => {
+            let discord = Discord::start(arguments.options()).await?;
+            println!("discord {}", discord.url());
+            until_killed(discord).await
+        }
+        System::Receiver(arguments) => {
+            let receiver = Receiver::start(arguments.options()).await?;
+            println!("receiver {}", receiver.url());
+            until_killed(receiver).await
         }
     }
 }

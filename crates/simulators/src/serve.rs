@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    io,
+    io::{self, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
     time::Duration,
 };
@@ -84,6 +84,16 @@ pub async fn start(
 pub fn header_text(request: &HttpRequest, name: impl AsHeaderName) -> Option<String> {
     let value = request.headers().get(name)?;
     value.to_str().ok().map(str::to_owned)
+}
+
+/// Writes onto the connection of a request, past the framework, which must not answer any more.
+///
+/// # Errors
+/// The asker is gone, or does not read.
+pub fn write(request: &HttpRequest, bytes: &[u8]) -> io::Result<()> {
+    let connection = request.conn_data::<Connection>();
+    let connection = connection.ok_or(io::ErrorKind::NotConnected)?;
+    (&connection.0).write_all(bytes)
 }
 
 /// Closes the connection of a request instead of answering it.

@@ -23,7 +23,6 @@ use serde_json::Value;
 
 mod account_data;
 mod accounts;
-mod clock;
 pub mod control;
 mod device;
 mod faults;

@@ -7,7 +7,6 @@ use std::{
 
 use super::{
     accounts::Account,
-    clock::Clock,
     device::Devices,
     faults::{Effect, Faults, TokenFlaw},
     form::Asked,
@@ -21,6 +20,7 @@ use super::{
     sessions::Sessions,
     source::Source,
 };
+use crate::clock::Clock;
 
 /// All that the vendor knows.
 pub struct World {

@@ -29,7 +29,6 @@ mod latency;
 mod limits;
 mod list;
 mod oddities;
-mod open;
 pub mod orders;
 mod query;
 mod recordings;

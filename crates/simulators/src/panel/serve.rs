@@ -19,11 +19,13 @@ use futures_util::{Stream, StreamExt, stream};
 use super::{
     control,
     latency::{Latency, Processor},
-    open::Open,
     reply::Reply,
     world::{Asked, Decision, Delivery, World},
 };
-use crate::serve::{self, header_text};
+use crate::{
+    open::Open,
+    serve::{self, header_text},
+};
 
 /// What the panel's handle and its server share.
 pub struct Shared {

@@ -9,12 +9,15 @@
 
 mod access;
 mod client_api;
+mod command;
 mod control;
 mod data;
+mod discord;
 mod faults;
 mod hytale;
 mod latency;
 mod limits;
 mod listings;
+mod receiver;
 mod recordings;
 mod support;

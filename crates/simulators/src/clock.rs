@@ -1,4 +1,4 @@
-//! The time that the vendor believes it is; every expiry is reckoned by it.
+//! The time that a simulated system believes it is; its expiries are reckoned by it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -18,7 +18,7 @@ impl Clock {
         }
     }
 
-    /// The vendor's time.
+    /// The system's time.
     pub fn now(&self) -> DateTime<Utc> {
         self.standing.unwrap_or_else(Utc::now) + self.ahead
     }
