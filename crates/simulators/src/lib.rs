@@ -11,6 +11,7 @@ mod open;
 pub mod panel;
 pub mod receiver;
 mod reply;
+pub mod resend;
 mod serve;
 mod shared;
 pub mod signature;

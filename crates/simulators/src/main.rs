@@ -8,6 +8,8 @@ use simulators::{
     hytale::{self, Behaviour, Hytale, Shapes},
     panel::{Latency, Options, Panel, RateLimits, State},
     receiver::{self, Keep, Receiver},
+    resend::{self, ApiKey, Resend},
+    signature::{Refusal, Secret},
 };
 
 #[derive(Parser)]
@@ -27,6 +29,8 @@ enum System {
     Discord(DiscordArguments),
     /// Somebody's webhook endpoint
     Receiver(ReceiverArguments),
+    /// Resend, which sends mails
+    Resend(ResendArguments),
 }
 
 #[derive(clap::Args)]
@@ -221,6 +225,53 @@ impl ReceiverArguments {
     }
 }
 
+#[derive(clap::Args)]
+struct ResendArguments {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// API key that may do everything
+    #[arg(long)]
+    api_key: Option<String>,
+    /// Domains that may be sent from
+    #[arg(long)]
+    domain: Vec<String>,
+    /// Requests in a second; 0 is no limit
+    #[arg(long, default_value_t = 2)]
+    rate: u32,
+    /// What webhooks are signed with: `whsec_` and base64
+    #[arg(long, value_parser = secret)]
+    signing_secret: Option<Secret>,
+}
+
+fn secret(text: &str) -> Result<Secret, Refusal> {
+    Secret::parse(text)
+}
+
+impl ResendArguments {
+    fn options(self) -> resend::Options {
+        let defaults = resend::Options::default();
+        resend::Options {
+            listen: self.listen,
+            keys: match self.api_key {
+                Some(key) => vec![ApiKey::full(&key)],
+                None => defaults.keys,
+            },
+            domains: if self.domain.is_empty() {
+                defaults.domains
+            } else {
+                self.domain.into_iter().collect()
+            },
+            limits: resend::Limits {
+                rate: (self.rate > 0).then_some(self.rate),
+                ..defaults.limits
+            },
+            signing_secret: self.signing_secret,
+            standing_clock: None,
+        }
+    }
+}
+
 #[actix_web::main]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
@@ -253,6 +304,11 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
             let receiver = Receiver::start(arguments.options()).await?;
             println!("receiver {}", receiver.url());
             until_killed(receiver).await
+        }
+        System::Resend(arguments) => {
+            let resend = Resend::start(arguments.options()).await?;
+            println!("resend {}", resend.url());
+            until_killed(resend).await
         }
     }
 }

@@ -20,4 +20,5 @@ mod limits;
 mod listings;
 mod receiver;
 mod recordings;
+mod resend;
 mod support;

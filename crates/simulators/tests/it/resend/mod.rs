@@ -1,0 +1,11 @@
+//! Resend.
+
+mod admission;
+mod batch;
+mod control;
+mod emails;
+mod events;
+mod faults;
+mod idempotency;
+mod limits;
+mod support;
