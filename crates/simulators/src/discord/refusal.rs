@@ -58,8 +58,7 @@ pub fn invalid_form(errors: Value) -> Reply {
 /// Too much was asked; with the time after which it fits.
 pub fn too_many_requests(scope: Scope, wait: Duration) -> Reply {
     let global = scope == Scope::Global;
-    // Never a whole number, so that nobody takes it for one.
-    let retry_after = (wait.as_secs_f64() * 1000.0).ceil() / 1000.0 + 0.0005;
+    let retry_after = (wait.as_secs_f64() * 1000.0).ceil() / 1000.0;
     let reply = Reply::json(
         429,
         &json!({

@@ -106,9 +106,9 @@ impl Receiver {
 
     /// The requests to a path, in order.
     pub fn journal_of(&self, path: &str) -> Vec<Entry> {
-        let mut entries = self.journal();
-        entries.retain(|entry| entry.path == path);
-        entries
+        let world = self.site.world.lock();
+        let wanted = world.journal.iter().filter(|entry| entry.path == path);
+        wanted.cloned().collect()
     }
 
     /// Forgets the requests and the counters.

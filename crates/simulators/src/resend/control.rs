@@ -18,7 +18,7 @@
 //! | `GET /__simulator/secrets` | | what webhooks are signed with, the newest first |
 //! | `POST /__simulator/secrets` | | signs with a new one, too; all of them |
 //! | `DELETE /__simulator/secrets` | | signs with the newest alone; that one |
-//! | `POST /__simulator/emit` | `{"url", "type", "data", "flaw"?}` | sends a webhook; the [`Emitted`](super::Emitted), or 502 `{"refused": why}` |
+//! | `POST /__simulator/emit` | `{"url", "type", "data", "flaw"?}` | sends a webhook; the [`Emitted`], or 502 `{"refused": why}` |
 //! | `POST /__simulator/replay` | `{"url", "id"}` | sends it once more; likewise |
 
 use std::io;
