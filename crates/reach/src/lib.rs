@@ -5,6 +5,7 @@
 //! - [`settings`] lets stored settings override the environment.
 //! - [`vault`] opens and seals what lies sealed in the database.
 //! - [`signing`] keeps the keys that sign access tokens.
+//! - [`webhooks`] opens the addresses and secrets of webhooks, and sends to them.
 //! - [`SharedBudget`] takes requests from Redis, or a share of the limit without it.
 //! - [`Panels`] has one client for each panel, made of all three.
 
@@ -13,6 +14,7 @@ mod panels;
 pub mod settings;
 pub mod signing;
 pub mod vault;
+pub mod webhooks;
 
 pub use budget::SharedBudget;
 pub use panels::{Manner, Panels, ReachError};

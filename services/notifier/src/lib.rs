@@ -1,26 +1,56 @@
 //! The notifier: tells subscribers what happened.
 //!
-//! It is deployable and reports its health and figures; notifications will be done in
-//! [`Notifier::run`], between the connections below and the signal to stop.
+//! 1. Every event reaches the queue `notifier.events`, in the order of the outbox. One
+//!    notifier at a time compares them with the webhooks (`matching`) and stores what is to
+//!    be delivered.
+//! 2. All notifiers send (`sending`, `attempt`): each claims lanes, in which order is kept,
+//!    as many at once as it has room for.
+//! 3. What follows from an answer is a pure decision (`decide`); when a webhook fails as a
+//!    whole, its circuit opens in PostgreSQL, for all of them.
+//! 4. `upkeep` frees the lanes of senders that are gone, tells of webhooks that fail for
+//!    days and disables them, and deletes what is over for long.
+
+mod attempt;
+mod decide;
+mod matching;
+mod sending;
+mod taken;
+mod upkeep;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use attempt::Attempts;
 use broker::Broker;
+use chrono::TimeDelta;
+use common::types::id::WorkerId;
+use common::types::message::NOTIFIER_QUEUE;
+use decide::Schedule;
+use matching::Matcher;
+use reach::webhooks::{Messenger, Targets};
+use relay::Relay;
 use runtime::config::Config;
 use runtime::health::{Health, Probe};
 use runtime::ops::OpsServer;
 use runtime::process::BoxError;
 use runtime::shutdown::{Drain, Shutdown};
-use slog::Logger;
+use sending::Sender;
+use slog::{Logger, o};
 use store::Store;
+use taken::Taken;
+use tokio_util::sync::CancellationToken;
+use upkeep::Upkeep;
 
 const NAME: &str = "notifier";
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A notifier that is ready to run.
 pub struct Notifier {
     broker: Broker,
+    store: Store,
+    sender: Sender,
+    upkeep: Upkeep,
     health: Arc<Health>,
     ops: OpsServer,
     drain_limit: Duration,
@@ -44,12 +74,38 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Not
         prefix: config.amqp.prefix.clone(),
         ..broker::Settings::new(config.amqp.url.clone(), NAME)
     };
-    let broker = Broker::start(settings, Vec::new(), log);
-    let health = Health::new(NAME, probes(store, broker.clone()), log);
+    let broker = Broker::start(settings, relay::queues::all(), log);
+    let health = Health::new(NAME, probes(store.clone(), broker.clone()), log);
     let ops = OpsServer::start(listener, Arc::clone(&health), log)?;
     let drain_limit = config.http.shutdown;
+    let master = config.security.master_key()?.map(Arc::new);
+    let attempts = Attempts {
+        store: store.clone(),
+        targets: Targets::new(store.clone(), master),
+        messenger: Messenger::new(config)?,
+        schedule: Schedule(config.notifications.retries.clone()),
+        taken: Taken::default(),
+        log: log.new(o!("component" => "attempts")),
+    };
+    let sender = Sender {
+        store: store.clone(),
+        attempts: Arc::new(attempts),
+        concurrency: config.notifications.concurrency,
+        // An answer may come at the last moment, and PostgreSQL take its time.
+        hold: config.notifications.request_timeout * 2 + Duration::from_secs(5),
+        log: log.new(o!("component" => "sender")),
+    };
+    let upkeep = Upkeep {
+        store: store.clone(),
+        disable_after: TimeDelta::days(config.notifications.disable_days.into()),
+        keep: DAY * config.notifications.retention_days,
+        log: log.new(o!("component" => "upkeep")),
+    };
     Ok(Notifier {
         broker,
+        store,
+        sender,
+        upkeep,
         health,
         ops,
         drain_limit,
@@ -80,12 +136,39 @@ impl Notifier {
         self.ops.address()
     }
 
-    /// Runs until it is asked to stop, then ends in order: not ready, nothing in
-    /// hand, connections closed, health last.
+    /// Runs until it is asked to stop, then ends in order: not ready, nothing new, what is
+    /// in hand ended and written, connections closed, health last.
     pub async fn run(self, shutdown: Shutdown) {
+        let stop = CancellationToken::new();
+        let matcher = Matcher {
+            store: self.store.clone(),
+            log: self.log.new(o!("component" => "matcher")),
+        };
+        let matching =
+            self.broker
+                .consume_in_order(NOTIFIER_QUEUE, Arc::new(matcher), stop.clone());
+        let sending = tokio::spawn(self.sender.run(stop.clone()));
+        let keeping = tokio::spawn(self.upkeep.run(stop.clone()));
+        // What is said here (a webhook is disabled, a delivery dead) goes out from here too.
+        let relay = Relay::start(
+            self.store,
+            self.broker.clone(),
+            WorkerId::new(),
+            &self.log,
+            stop.clone(),
+        );
         shutdown.requested().await;
         self.health.stopping();
+        stop.cancel();
         Drain::within(self.drain_limit, &self.log)
+            .step("matching", async { matching.await.unwrap_or_default() })
+            .await
+            .step("sending", async { sending.await.unwrap_or_default() })
+            .await
+            .step("upkeep", async { keeping.await.unwrap_or_default() })
+            .await
+            .step("relay", async { relay.await.unwrap_or_default() })
+            .await
             .step("broker", self.broker.close())
             .await
             .step("health", self.ops.stop())

@@ -102,3 +102,21 @@ pub mod addresses {
         Vec::deserialize(from)
     }
 }
+
+/// Periods in whole seconds, shown as one text.
+pub mod periods {
+    use super::{Deserialize, Deserializer, Duration, Error, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &[Duration], to: S) -> Result<S::Ok, S::Error> {
+        let texts: Vec<String> = value.iter().map(|it| it.as_secs().to_string()).collect();
+        to.serialize_str(&texts.join(", "))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Duration>, D::Error> {
+        Vec::<String>::deserialize(from)?
+            .iter()
+            .map(|text| text.parse().map(Duration::from_secs))
+            .collect::<Result<_, _>>()
+            .map_err(D::Error::custom)
+    }
+}

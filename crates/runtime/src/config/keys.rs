@@ -171,6 +171,16 @@ pub const KEYS: &[Key] = &[
         "hytale.server_logs_retention_days",
         Kind::Integer(1, 36_500),
     ),
+    key("outbound.allowed_networks", Kind::Networks),
+    key("notifications.concurrency", Kind::Integer(1, 1000)),
+    key(
+        "notifications.request_timeout_seconds",
+        Kind::Integer(1, 60),
+    ),
+    key("notifications.retry_seconds", Kind::Periods),
+    key("notifications.disable_days", Kind::Integer(1, 365)),
+    key("notifications.retention_days", Kind::Integer(1, 3650)),
+    key("notifications.discord_url", WEB),
     key("sentry.dsn", Kind::SecretUrl(&["http", "https"])),
     key("sentry.traces_sample_rate", Kind::Share),
 ];

@@ -31,6 +31,8 @@ pub enum Kind {
     List,
     /// Addresses and networks of the internet protocol, likewise.
     Networks,
+    /// Whole numbers of seconds, from 1 to 30 days, likewise.
+    Periods,
 }
 
 impl Kind {
@@ -56,6 +58,7 @@ impl Kind {
             Self::Share => "a number from 0 to 1".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::List => "a list of texts".to_owned(),
+            Self::Periods => "a list of whole seconds from 1 to 2592000".to_owned(),
             Self::Networks => "a list of IP addresses and networks (10.0.0.0/8)".to_owned(),
         }
     }
@@ -130,7 +133,7 @@ impl Kind {
                 .map(Value::from),
             Self::Share => text.parse::<f64>().ok().and_then(share),
             Self::Choice(words) => words.contains(&text).then(|| Value::from(text)),
-            Self::List | Self::Networks => self.read_list(
+            Self::List | Self::Networks | Self::Periods => self.read_list(
                 text.split(',')
                     .map(|item| item.trim().to_owned())
                     .filter(|item| !item.is_empty())
@@ -146,6 +149,13 @@ impl Kind {
                 .iter()
                 .all(|item| network(item).is_some())
                 .then(|| Value::from(items)),
+            Self::Periods => {
+                let fits = |item: &String| {
+                    item.parse::<u64>()
+                        .is_ok_and(|it| (1..=2_592_000).contains(&it))
+                };
+                items.iter().all(fits).then(|| Value::from(items))
+            }
             _ => None,
         }
     }

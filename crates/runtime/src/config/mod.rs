@@ -18,8 +18,8 @@ pub use error::{ConfigError, ConfigErrors};
 pub use load::Sources;
 pub use sections::{
     AmqpConfig, AutoSyncConfig, DatabaseConfig, Environment, HttpConfig, HytaleConfig,
-    LimitsConfig, LogConfig, LogFormat, LogLevel, MailConfig, PanelConfig, RedisConfig,
-    SecurityConfig, SentryConfig, SyncConfig, VirtfusionConfig,
+    LimitsConfig, LogConfig, LogFormat, LogLevel, MailConfig, NotificationsConfig, OutboundConfig,
+    PanelConfig, RedisConfig, SecurityConfig, SentryConfig, SyncConfig, VirtfusionConfig,
 };
 
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,10 @@ pub struct Config {
     pub hytale: HytaleConfig,
     /// Section `limits`.
     pub limits: LimitsConfig,
+    /// Section `outbound`.
+    pub outbound: OutboundConfig,
+    /// Section `notifications`.
+    pub notifications: NotificationsConfig,
     /// Section `sentry`.
     pub sentry: SentryConfig,
 }

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::form::{addresses, networks, optional, optional_secret, seconds, secret};
+use super::form::{addresses, networks, optional, optional_secret, periods, seconds, secret};
 
 /// Where the process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -373,6 +373,33 @@ pub struct LimitsConfig {
     pub gateways: u32,
     /// Milliseconds that Redis has for a decision.
     pub decision_milliseconds: u64,
+}
+
+/// Section `outbound`: where addresses that others give may lead.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OutboundConfig {
+    /// Networks besides the public ones.
+    #[serde(with = "networks")]
+    pub allowed_networks: Vec<IpNet>,
+}
+
+/// Section `notifications`: how webhooks are told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NotificationsConfig {
+    /// Requests that one notifier makes at once.
+    pub concurrency: usize,
+    /// Time that one of them may take.
+    #[serde(rename = "request_timeout_seconds", with = "seconds")]
+    pub request_timeout: Duration,
+    /// Pauses before further attempts.
+    #[serde(rename = "retry_seconds", with = "periods")]
+    pub retries: Vec<Duration>,
+    /// Days of nothing but failures after which a webhook is disabled.
+    pub disable_days: u32,
+    /// Days that deliveries are kept.
+    pub retention_days: u32,
+    /// Discord's API.
+    pub discord_url: String,
 }
 
 /// Section `sentry`.

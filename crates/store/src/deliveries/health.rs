@@ -115,7 +115,7 @@ pub(super) async fn note(
     };
     works(conn, &of(|it| matches!(it, HealthNote::Works { .. }))).await?;
     fails(conn, &of(|it| matches!(it, HealthNote::Fails { .. }))).await?;
-    pauses(conn, &of(|it| matches!(it, HealthNote::Pause { .. }))).await?;
+    pauses(conn, outcomes).await?;
     let gone = of(|it| matches!(it, HealthNote::Disable { .. }));
     let reasons = gone.iter().map(|it| match it.health {
         HealthNote::Disable { reason } => reason,
@@ -196,12 +196,9 @@ async fn fails(conn: &mut Connection, outcomes: &[&LaneOutcome]) -> Result<(), S
 
 async fn pauses(conn: &mut Connection, outcomes: &[&LaneOutcome]) -> Result<(), StoreError> {
     let mut pauses: BTreeMap<Uuid, f64> = BTreeMap::new();
-    for it in outcomes {
-        let HealthNote::Pause { wait } = it.health else {
-            continue;
-        };
+    for it in outcomes.iter().filter(|it| !it.pause.is_zero()) {
         let longest = pauses.entry(it.webhook.0).or_default();
-        *longest = longest.max(wait.as_secs_f64());
+        *longest = longest.max(it.pause.as_secs_f64());
     }
     if pauses.is_empty() {
         return Ok(());

@@ -31,6 +31,8 @@ pub struct LaneOutcome {
     pub settled: Vec<Settled>,
     /// What that says about the webhook.
     pub health: HealthNote,
+    /// How long nothing else goes there; zero where it asked for no pause.
+    pub pause: Duration,
 }
 
 /// What became of a delivery.
@@ -99,11 +101,6 @@ pub enum HealthNote {
         began: Duration,
         /// Whether this was the probe that was to show it.
         is_probe: bool,
-    },
-    /// It wants to be left alone for a while.
-    Pause {
-        /// How long.
-        wait: Duration,
     },
     /// Nothing can be delivered there until somebody changes it.
     Disable {

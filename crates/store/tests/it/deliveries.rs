@@ -122,6 +122,7 @@ fn outcome(
             })
             .collect(),
         health,
+        pause: Duration::ZERO,
     }
 }
 

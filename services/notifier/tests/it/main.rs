@@ -1,3 +1,4 @@
+//! The notifier, against real PostgreSQL and RabbitMQ and simulated endpoints.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -6,4 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod delivery;
+mod discord;
 mod health;
+mod stage;

@@ -1,0 +1,314 @@
+//! How webhooks are reached: their sealed addresses and secrets, opened once a revision, and
+//! the clients that send to them.
+
+use crate::vault::{Vault, VaultError};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use common::crypto::envelope::Aad;
+use common::crypto::master::MasterKey;
+use common::crypto::webhook_signature::{SecretError, SigningSecret};
+use common::types::event::Event;
+use common::types::id::WebhookId;
+use common::types::webhook::WebhookKind;
+use outbound::{
+    Answer, ClientError, Discord, DiscordWebhook, Guard, Message, SignedHttp, UrlRefused,
+    WebhookRefused, embed, fits,
+};
+use runtime::config::Config;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use store::{Store, StoreError, WebhookRow};
+use url::Url;
+
+/// Why a webhook cannot be reached. Holds no address and no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// PostgreSQL could not be asked.
+    #[error("the webhook cannot be read")]
+    Store(#[from] StoreError),
+    /// Its address or secret does not open.
+    #[error("the webhook's address or secret cannot be opened")]
+    Vault(#[from] VaultError),
+    /// Its address is none.
+    #[error("the webhook's stored address is none")]
+    Address,
+    /// Its signing secret is none.
+    #[error("the webhook's stored signing secret is none")]
+    Secret(#[from] SecretError),
+}
+
+/// Where a webhook's messages go.
+#[derive(Debug)]
+pub enum Target {
+    /// A channel of Discord.
+    Discord(DiscordWebhook),
+    /// A system that checks our signature.
+    Signed {
+        /// Its address.
+        url: Url,
+        /// What signs.
+        secret: SigningSecret,
+        /// What signs too, until then.
+        previous: Option<(SigningSecret, DateTime<Utc>)>,
+    },
+}
+
+fn place<'a>(column: &'a str, row: &'a str) -> Aad<'a> {
+    Aad {
+        table: "webhooks",
+        column,
+        row,
+    }
+}
+
+/// An address as it is stored: sealed, and what people may see of it.
+///
+/// # Errors
+/// There is no key to seal with.
+pub fn seal_address(
+    vault: &Vault,
+    id: WebhookId,
+    address: &Address,
+) -> Result<(String, String), VaultError> {
+    let sealed = vault.seal(place("address", &id.to_string()), &address.text())?;
+    Ok((sealed, address.shown()))
+}
+
+/// A signing secret as it is stored.
+///
+/// # Errors
+/// There is no key to seal with.
+pub fn seal_secret(
+    vault: &Vault,
+    id: WebhookId,
+    secret: &SigningSecret,
+) -> Result<String, VaultError> {
+    vault.seal(place("secret", &id.to_string()), secret.text())
+}
+
+/// An address that may be stored.
+#[derive(Debug)]
+pub enum Address {
+    /// Of Discord.
+    Discord(DiscordWebhook),
+    /// Of somebody's system. Its path and query may hold secrets.
+    Signed(Url),
+}
+
+impl Address {
+    /// The kind of webhook that has it.
+    #[must_use]
+    pub fn kind(&self) -> WebhookKind {
+        match self {
+            Self::Discord(_) => WebhookKind::Discord,
+            Self::Signed(_) => WebhookKind::Signed,
+        }
+    }
+
+    /// What people may see: Discord's id, another's host.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Discord(webhook) => webhook.to_string(),
+            Self::Signed(url) => {
+                let has_more = url.path() != "/" || url.query().is_some();
+                let origin = url.origin().ascii_serialization();
+                if has_more {
+                    format!("{origin}/****")
+                } else {
+                    origin
+                }
+            }
+        }
+    }
+
+    fn text(&self) -> SecretString {
+        match self {
+            Self::Discord(webhook) => webhook.to_url(),
+            Self::Signed(url) => SecretString::from(url.as_str()),
+        }
+    }
+}
+
+/// Why an address cannot be a webhook's, in words for people.
+#[derive(Debug, thiserror::Error)]
+pub enum AddressRefused {
+    /// It looks like Discord's and is not.
+    #[error(transparent)]
+    Discord(WebhookRefused),
+    /// No address at all.
+    #[error("The address is not a URL.")]
+    NotAUrl,
+    /// It may not be asked.
+    #[error(transparent)]
+    Url(UrlRefused),
+}
+
+/// The webhooks' addresses and secrets, each opened once until it changes.
+pub struct Targets {
+    store: Store,
+    master: Option<Arc<MasterKey>>,
+    open: Mutex<HashMap<WebhookId, (i64, Arc<Target>)>>,
+}
+
+impl Targets {
+    /// Asks nothing of PostgreSQL yet.
+    #[must_use]
+    pub fn new(store: Store, master: Option<Arc<MasterKey>>) -> Self {
+        Self {
+            store,
+            master,
+            open: Mutex::default(),
+        }
+    }
+
+    /// Where messages go of the webhook that had this revision when it was last looked at.
+    ///
+    /// # Errors
+    /// See [`TargetError`].
+    pub async fn of(&self, id: WebhookId, revision: i64) -> Result<Arc<Target>, TargetError> {
+        let known = self.open().get(&id).cloned();
+        if let Some((_, target)) = known.filter(|(of, _)| *of >= revision) {
+            return Ok(target);
+        }
+        let row = self.store.webhook(id).await?;
+        let vault = Vault::open(&self.store, self.master.clone()).await?;
+        let target = Arc::new(open(&vault, &row)?);
+        let entry = (row.revision, Arc::clone(&target));
+        self.open().insert(id, entry);
+        Ok(target)
+    }
+
+    fn open(&self) -> std::sync::MutexGuard<'_, HashMap<WebhookId, (i64, Arc<Target>)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open(vault: &Vault, row: &WebhookRow) -> Result<Target, TargetError> {
+    let id = row.id.to_string();
+    let address = vault.unseal(place("address", &id), &row.address)?;
+    if row.kind == WebhookKind::Discord.as_str() {
+        let webhook = DiscordWebhook::parse(address.expose_secret());
+        return Ok(Target::Discord(webhook.map_err(|_| TargetError::Address)?));
+    }
+    // Both are sealed for the same place: the previous one was the secret once.
+    let secret = |sealed: &str| -> Result<SigningSecret, TargetError> {
+        let text = vault.unseal(place("secret", &id), sealed)?;
+        Ok(SigningSecret::parse(text.expose_secret())?)
+    };
+    let url = Url::parse(address.expose_secret());
+    let previous = row
+        .previous_secret
+        .as_deref()
+        .zip(row.previous_secret_until);
+    Ok(Target::Signed {
+        url: url.map_err(|_| TargetError::Address)?,
+        secret: secret(row.secret.as_deref().unwrap_or_default())?,
+        previous: match previous.filter(|(_, until)| *until > Utc::now()) {
+            Some((sealed, until)) => Some((secret(sealed)?, until)),
+            None => None,
+        },
+    })
+}
+
+/// Sends messages to webhooks. Clones share their connections.
+#[derive(Clone)]
+pub struct Messenger {
+    signed: SignedHttp,
+    discord: Discord,
+}
+
+/// The clients cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MessengerError {
+    /// TLS, or Discord's address.
+    #[error("webhooks cannot be reached")]
+    Client(#[from] ClientError),
+    /// `notifications.discord_url` is no address.
+    #[error("notifications.discord_url is no address")]
+    DiscordUrl(#[source] url::ParseError),
+}
+
+impl Messenger {
+    /// As the configuration says.
+    ///
+    /// # Errors
+    /// See [`MessengerError`].
+    pub fn new(config: &Config) -> Result<Self, MessengerError> {
+        let timeout = config.notifications.request_timeout;
+        let guard = Guard {
+            allowed: config.outbound.allowed_networks.clone(),
+        };
+        let discord = config.notifications.discord_url.parse();
+        Ok(Self {
+            signed: SignedHttp::new(guard, timeout)?,
+            discord: Discord::new(discord.map_err(MessengerError::DiscordUrl)?, timeout)?,
+        })
+    }
+
+    /// Reads an address. Whatever has a host of Discord is one of Discord or none.
+    ///
+    /// # Errors
+    /// Why it cannot be a webhook's.
+    pub fn address(&self, text: &str) -> Result<Address, AddressRefused> {
+        let url = Url::parse(text.trim()).map_err(|_| AddressRefused::NotAUrl)?;
+        if is_discord(&url) {
+            return DiscordWebhook::parse(text.trim())
+                .map(Address::Discord)
+                .map_err(AddressRefused::Discord);
+        }
+        self.signed.check(&url).map_err(AddressRefused::Url)?;
+        Ok(Address::Signed(url))
+    }
+
+    /// Asks Discord whether the webhook exists, without posting anything.
+    ///
+    /// # Errors
+    /// Discord's answer, if it is not that it does.
+    pub async fn check(&self, webhook: &DiscordWebhook) -> Result<(), Answer> {
+        self.discord.check(webhook).await.map(|_found| ())
+    }
+
+    /// How many of these events one message takes, at least one.
+    #[must_use]
+    pub fn merged(events: &[Event]) -> usize {
+        let embeds: Vec<_> = events.iter().map(embed).collect();
+        fits(&embeds).clamp(1, events.len().max(1))
+    }
+
+    /// Tells a channel of Discord of events, in one message.
+    pub async fn post(&self, webhook: &DiscordWebhook, events: &[Event]) -> Answer {
+        let message = Message::new(events.iter().map(embed).collect());
+        self.discord.post(webhook, &message).await
+    }
+
+    /// Sends an event to somebody's system. `body` is the `CloudEvent`, signed as it is.
+    pub async fn send(
+        &self,
+        url: &Url,
+        secret: &SigningSecret,
+        previous: Option<&(SigningSecret, DateTime<Utc>)>,
+        id: &str,
+        body: String,
+    ) -> Answer {
+        let now = Utc::now();
+        let mut secrets = vec![secret.clone()];
+        secrets.extend(
+            previous
+                .filter(|(_, until)| *until > now)
+                .map(|(secret, _)| secret.clone()),
+        );
+        self.signed
+            .post(url, &secrets, id, Bytes::from(body), now)
+            .await
+    }
+}
+
+fn is_discord(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    ["discord.com", "discordapp.com"].iter().any(|known| {
+        host.strip_suffix(known)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}

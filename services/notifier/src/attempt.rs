@@ -1,0 +1,178 @@
+//! One lane's turn: what is at its head is sent, and what became of it is said.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use common::types::event::Event;
+use outbound::{Answer, Verdict};
+use reach::webhooks::{Messenger, Target, TargetError, Targets};
+use runtime::error_chain::ErrorChain;
+use slog::{Logger, debug, warn};
+use store::{Attempt, Head, HealthNote, HeldLane, LaneOutcome, NextStep, Settled, Store};
+
+use crate::decide::{Case, Decision, Schedule, decide};
+use crate::taken::Taken;
+
+/// What every attempt needs.
+pub(crate) struct Attempts {
+    pub(crate) store: Store,
+    pub(crate) targets: Targets,
+    pub(crate) messenger: Messenger,
+    pub(crate) schedule: Schedule,
+    pub(crate) taken: Taken,
+    pub(crate) log: Logger,
+}
+
+impl Attempts {
+    /// Sends what is at the head of a lane.
+    pub(crate) async fn make(self: Arc<Self>, lane: HeldLane) -> LaneOutcome {
+        let target = self.targets.of(lane.webhook, lane.revision).await;
+        match target.as_deref() {
+            Ok(Target::Signed {
+                url,
+                secret,
+                previous,
+            }) => {
+                let Some(head) = lane.heads.first() else {
+                    return nothing(&lane);
+                };
+                let began = Utc::now();
+                let id = head.event.to_string();
+                let answer = self
+                    .messenger
+                    .send(url, secret, previous.as_ref(), &id, head.body.clone())
+                    .await;
+                self.settle(&lane, std::slice::from_ref(head), &answer, began)
+            }
+            Ok(Target::Discord(webhook)) => {
+                let heads = readable(&lane.heads);
+                let events: Vec<Event> = heads.iter().map(|(_, event)| event.clone()).collect();
+                let mut count = Messenger::merged(&events).min(events.len());
+                loop {
+                    let mut part = lane.clone();
+                    part.heads.truncate(count);
+                    if let Err(error) = self.store.deliveries_begin(&part).await {
+                        debug!(self.log, "nothing is sent"; "error" => ErrorChain(&error));
+                        return nothing(&lane);
+                    }
+                    let began = Utc::now();
+                    let answer = self.messenger.post(webhook, &events[..count]).await;
+                    // One of them spoils the message: the first goes alone, the others next.
+                    if count > 1 && matches!(answer.verdict, Verdict::Refused { .. }) {
+                        count = 1;
+                        continue;
+                    }
+                    return self.settle(&lane, &part.heads, &answer, began);
+                }
+            }
+            Err(error) => self.unreachable(&lane, error),
+        }
+    }
+
+    fn settle(
+        &self,
+        lane: &HeldLane,
+        heads: &[Head],
+        answer: &Answer,
+        began: chrono::DateTime<Utc>,
+    ) -> LaneOutcome {
+        if answer.verdict == Verdict::Delivered {
+            self.taken.note(lane.webhook);
+        }
+        let decisions: Vec<(&Head, Decision)> = heads
+            .iter()
+            .map(|head| {
+                let since = head.last_attempt_at.unwrap_or(began);
+                let case = Case {
+                    failures: head.failures,
+                    is_parked: head.is_parked,
+                    took_others: lane.last_success_at.is_some_and(|at| at > since)
+                        || self.taken.since(lane.webhook, since),
+                    is_probe: lane.is_probe,
+                };
+                let decision = decide(answer, case, &self.schedule, rand::random());
+                (head, decision)
+            })
+            .collect();
+        let (health, pause) = decisions
+            .first()
+            .map_or((HealthNote::Nothing, Duration::ZERO), |(_, decision)| {
+                (decision.health, decision.pause)
+            });
+        for (_, decision) in &decisions {
+            metrics::counter!("nodebyte_delivery_attempts_total", "outcome" => decision.outcome)
+                .increment(1);
+        }
+        metrics::histogram!("nodebyte_delivery_seconds").record(answer.took);
+        let settled = decisions.into_iter().map(|(head, decision)| Settled {
+            delivery: head.delivery,
+            attempt: Some(Attempt {
+                number: head.attempt,
+                outcome: decision.outcome,
+                counted: decision.counted,
+                status: answer.status.map(i32::from),
+                answer: answer.excerpt.clone(),
+                took: answer.took,
+            }),
+            next: decision.next,
+        });
+        LaneOutcome {
+            webhook: lane.webhook,
+            lane: lane.lane.clone(),
+            fence: lane.fence,
+            settled: settled.collect(),
+            health,
+            pause,
+        }
+    }
+
+    /// Its address or secret cannot be opened here: nothing was sent.
+    fn unreachable(&self, lane: &HeldLane, error: &TargetError) -> LaneOutcome {
+        warn!(self.log, "a webhook cannot be reached"; "webhook" => %lane.webhook,
+            "error" => ErrorChain(error));
+        let settled = lane.heads.iter().map(|head| Settled {
+            delivery: head.delivery,
+            attempt: Some(Attempt {
+                number: head.attempt,
+                outcome: "failed",
+                counted: false,
+                status: None,
+                answer: error.to_string(),
+                took: Duration::ZERO,
+            }),
+            next: NextStep::Again {
+                wait: Duration::ZERO,
+                park: false,
+            },
+        });
+        LaneOutcome {
+            settled: settled.take(1).collect(),
+            health: HealthNote::Fails {
+                began: Duration::ZERO,
+                is_probe: lane.is_probe,
+            },
+            ..nothing(lane)
+        }
+    }
+}
+
+/// Gives a lane back as it was.
+fn nothing(lane: &HeldLane) -> LaneOutcome {
+    LaneOutcome {
+        webhook: lane.webhook,
+        lane: lane.lane.clone(),
+        fence: lane.fence,
+        settled: Vec::new(),
+        health: HealthNote::Nothing,
+        pause: Duration::ZERO,
+    }
+}
+
+/// The events of the heads, as far as they can be read; all were read when they were matched.
+fn readable(heads: &[Head]) -> Vec<(&Head, Event)> {
+    heads
+        .iter()
+        .map_while(|head| Some((head, serde_json::from_str(&head.body).ok()?)))
+        .collect()
+}

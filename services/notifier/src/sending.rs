@@ -1,0 +1,139 @@
+//! The sender: claims lanes, makes their attempts, and writes what became of them.
+//!
+//! One round asks PostgreSQL once: outcomes that have come in are written, their lanes given
+//! back, and as many others claimed as there is room for. A request leaves only after its
+//! claim is committed, so whatever is lost with this process stands there as `sending`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::types::id::{WebhookId, WorkerId};
+use runtime::error_chain::ErrorChain;
+use slog::{Logger, error, warn};
+use store::{DELIVERIES_CHANNEL, HeldLane, LaneClaim, LaneOutcome, Store, Wakeups};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::attempt::Attempts;
+
+/// Between two looks when nothing wakes the sender.
+const IDLE: Duration = Duration::from_secs(1);
+/// After PostgreSQL could not be asked.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Deliveries that one message to Discord tells of, at most.
+const MERGE: u32 = 10;
+
+/// Sends deliveries.
+pub(crate) struct Sender {
+    pub(crate) store: Store,
+    pub(crate) attempts: Arc<Attempts>,
+    /// Requests at once.
+    pub(crate) concurrency: usize,
+    /// After this time without a word a lane is another's.
+    pub(crate) hold: Duration,
+    pub(crate) log: Logger,
+}
+
+/// What is under way.
+#[derive(Default)]
+struct InHand {
+    tasks: JoinSet<LaneOutcome>,
+    per_webhook: HashMap<WebhookId, usize>,
+    done: Vec<LaneOutcome>,
+}
+
+impl InHand {
+    fn begin(&mut self, attempts: &Arc<Attempts>, lanes: Vec<HeldLane>) {
+        for lane in lanes {
+            *self.per_webhook.entry(lane.webhook).or_default() += 1;
+            self.tasks.spawn(Arc::clone(attempts).make(lane));
+        }
+    }
+
+    fn end(&mut self, ended: Result<LaneOutcome, tokio::task::JoinError>, log: &Logger) {
+        match ended {
+            Ok(outcome) => {
+                if let Some(count) = self.per_webhook.get_mut(&outcome.webhook) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.per_webhook.remove(&outcome.webhook);
+                    }
+                }
+                self.done.push(outcome);
+            }
+            // Its lane is freed in time, and what it sent is unknown.
+            Err(error) => error!(log, "an attempt panicked"; "error" => %error),
+        }
+    }
+
+    /// Webhooks that have their share: a slow one leaves room for others.
+    fn busy(&self, share: usize) -> Vec<WebhookId> {
+        let busy = self
+            .per_webhook
+            .iter()
+            .filter(|(_, count)| **count >= share);
+        busy.map(|(webhook, _)| *webhook).collect()
+    }
+}
+
+impl Sender {
+    /// Sends until `stop`, then ends what is in hand.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let wakeups = Wakeups::listen(&self.store, DELIVERIES_CHANNEL, self.log.clone());
+        let me = WorkerId::new();
+        let mut hand = InHand::default();
+        let mut look = true;
+        loop {
+            while let Some(ended) = hand.tasks.try_join_next() {
+                hand.end(ended, &self.log);
+            }
+            let room = if stop.is_cancelled() {
+                0
+            } else {
+                self.concurrency - hand.tasks.len()
+            };
+            if !hand.done.is_empty() || (look && room > 0) {
+                match self.turn(me, room, &mut hand).await {
+                    // All that may leave is under way, unless there was no room for more.
+                    Some(claimed) => look = claimed > 0,
+                    None => tokio::time::sleep(PAUSE).await,
+                }
+                continue;
+            }
+            if stop.is_cancelled() && hand.tasks.is_empty() {
+                return;
+            }
+            tokio::select! {
+                Some(ended) = hand.tasks.join_next() => hand.end(ended, &self.log),
+                () = wakeups.wait(IDLE), if room > 0 => look = true,
+                () = stop.cancelled(), if !stop.is_cancelled() => {}
+            }
+        }
+    }
+
+    /// Writes outcomes and claims lanes; says how many, or nothing if PostgreSQL was away.
+    async fn turn(&self, me: WorkerId, room: usize, hand: &mut InHand) -> Option<usize> {
+        let share = (self.concurrency / 2).max(1);
+        let claim = LaneClaim {
+            holder: me,
+            lanes: u32::try_from(room).unwrap_or(u32::MAX),
+            per_webhook: u32::try_from(share.min(room)).unwrap_or(u32::MAX),
+            except: hand.busy(share),
+            hold: self.hold,
+            merge: MERGE,
+        };
+        match self.store.deliveries_turn(&hand.done, &claim).await {
+            Ok(lanes) => {
+                hand.done.clear();
+                let claimed = lanes.len();
+                hand.begin(&self.attempts, lanes);
+                Some(claimed)
+            }
+            Err(error) => {
+                warn!(self.log, "cannot work on deliveries"; "error" => ErrorChain(&error));
+                None
+            }
+        }
+    }
+}

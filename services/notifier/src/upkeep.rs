@@ -1,0 +1,127 @@
+//! What is done about deliveries and webhooks from time to time. Every replica does it;
+//! whoever is first has it, since each change is compared in PostgreSQL.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use common::types::id::WebhookId;
+use runtime::error_chain::ErrorChain;
+use slog::{Logger, info, warn};
+use store::{DeliveryRetention, FailingWebhook, Store, StoreError, WebhookAlert};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// Between two looks for lanes whose sender is gone.
+const RECOVER_EVERY: Duration = Duration::from_secs(1);
+/// Of these looks, every which one also looks at failing webhooks …
+const ALERT_EVERY: u64 = 10;
+/// … and every which one also cleans up.
+const CLEAN_EVERY: u64 = 3600;
+/// Shares of the time until a failing webhook is disabled that are told of, in per cent.
+const ALERTS: [i32; 4] = [100, 90, 70, 50];
+/// Rows deleted in one statement.
+const BATCH: i64 = 1000;
+
+/// The upkeep.
+pub(crate) struct Upkeep {
+    pub(crate) store: Store,
+    /// Of nothing but failures, after which a webhook is disabled.
+    pub(crate) disable_after: TimeDelta,
+    /// How long deliveries are kept.
+    pub(crate) keep: Duration,
+    pub(crate) log: Logger,
+}
+
+impl Upkeep {
+    /// Works until `stop`.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut tick = interval(RECOVER_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut round = 0_u64;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = tick.tick() => {}
+            }
+            let done = tokio::select! {
+                () = stop.cancelled() => return,
+                done = self.round(round) => done,
+            };
+            if let Err(error) = done {
+                warn!(self.log, "the upkeep of deliveries failed"; "error" => ErrorChain(&error));
+            }
+            round += 1;
+        }
+    }
+
+    async fn round(&self, round: u64) -> Result<(), StoreError> {
+        let freed = self.store.deliveries_recover().await?;
+        if freed > 0 {
+            info!(self.log, "took over what a sender had left"; "lanes" => freed);
+        }
+        if round.is_multiple_of(ALERT_EVERY) {
+            for webhook in self.store.webhooks_failing().await? {
+                if let Some(alert) = alert(&webhook, self.disable_after, Utc::now()) {
+                    self.store.webhook_alert(&alert).await?;
+                }
+            }
+        }
+        if round.is_multiple_of(CLEAN_EVERY) {
+            let retention = DeliveryRetention {
+                finished: self.keep,
+                while_disabled: self.keep,
+                batch: BATCH,
+            };
+            self.store.deliveries_clean_up(retention).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is to be told of a failing webhook that was not told yet.
+fn alert(webhook: &FailingWebhook, after: TimeDelta, now: DateTime<Utc>) -> Option<WebhookAlert> {
+    let failing = now - webhook.failing_since;
+    let passed = |percent: &i32| failing * 100 >= after * *percent;
+    let percent = ALERTS.into_iter().find(passed)?;
+    (percent > webhook.alerted).then(|| WebhookAlert {
+        webhook: WebhookId(webhook.id),
+        name: webhook.name.clone(),
+        failing_since: webhook.failing_since,
+        percent,
+        disabled_at: webhook.failing_since + after,
+        disable: percent == 100,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_failing_webhook_is_told_of_at_each_share_once_and_disabled_at_the_last() {
+        let since = DateTime::UNIX_EPOCH;
+        let told = |alerted, hours| {
+            let webhook = FailingWebhook {
+                id: Uuid::nil(),
+                name: "w".to_owned(),
+                failing_since: since,
+                alerted,
+            };
+            let now = since + TimeDelta::hours(hours);
+            alert(&webhook, TimeDelta::days(5), now).map(|it| (it.percent, it.disable))
+        };
+        assert_eq!(told(0, 59), None);
+        assert_eq!(told(0, 60), Some((50, false)));
+        assert_eq!(told(50, 83), None);
+        assert_eq!(told(50, 84), Some((70, false)));
+        assert_eq!(told(70, 108), Some((90, false)));
+        assert_eq!(told(90, 120), Some((100, true)));
+        assert_eq!(
+            told(0, 500),
+            Some((100, true)),
+            "who was away tells the newest alone"
+        );
+        assert_eq!(told(100, 500), None);
+    }
+}
