@@ -78,6 +78,7 @@ diesel::table! {
         format -> Text,
         updated_by -> Text,
         updated_at -> Timestamptz,
+        origin -> Nullable<Text>,
     }
 }
 

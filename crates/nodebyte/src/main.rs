@@ -72,7 +72,10 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<ExitCode, Fai
         Command::Audit(command) => audit::run(&open()?, command).await,
         Command::Dead(command) => dead::run(&open()?, command).await,
         Command::Config(arguments::Config::Check) => config::check(&arguments, output),
-        Command::Config(arguments::Config::Set { key }) => config::set(&open()?, key).await,
+        Command::Config(arguments::Config::Get { key }) => {
+            config::get(&open()?, key.as_deref()).await
+        }
+        Command::Config(arguments::Config::Set { keys }) => config::set(&open()?, keys).await,
         Command::Keys(arguments::Keys::Generate) => keys::generate(output),
         Command::ApiKey(command) => api_key::run(&open()?, command).await,
         Command::User(command) => user::run(&open()?, command).await,

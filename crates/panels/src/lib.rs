@@ -11,13 +11,18 @@
 //! says so in its own words, a record that cannot be read is reported beside its
 //! siblings, and a panel that is away is an error that [`PanelError::is_transient`]
 //! tells from the rest.
+//!
+//! A [`Probe`] asks once whether a key works at an address, wherever somebody says that a
+//! panel is; it goes to no network that only we can reach.
 
 mod budget;
 mod error;
+mod probe;
 mod pterodactyl;
 
 pub use budget::{LocalBudget, Window};
 pub use error::PanelError;
+pub use probe::{PanelKind, Probe, ProbeError, Reach};
 pub use pterodactyl::{
     CfAccess, LiveAllocation, LiveSubuser, LiveVariable, PanelSettings, Pterodactyl, ServerDetail,
 };

@@ -32,9 +32,10 @@ pub use access_tokens::{
     AccessTokenRow, NewAccessToken, NewSigningKey, SigningKeyRow, TokenStanding,
 };
 pub use accounts::{LinkConflict, LinkReport, PanelIdentity};
+pub use admin_audit::{AdminAuditFilter, AdminLineRow};
 pub use api_keys::{ApiKeyOutcome, ApiKeyRow, KEYS_AT_ONCE, NewApiKey, StoredLimits, ValidApiKey};
 pub use cleanup::{Cleaned, Retention};
-pub use config::{DataKeyRow, SettingRow};
+pub use config::{DataKeyRow, SettingRow, SettingWrite, SettingsChange};
 pub use deliveries::{
     Attempt, AttemptRow, DELIVERIES_CHANNEL, DeliveryFilter, DeliveryRetention, DeliveryRow,
     FailingWebhook, Head, HealthNote, HeldLane, LaneClaim, LaneOutcome, NewDelivery,

@@ -3,7 +3,9 @@
 use crate::error::StoreError;
 use deadpool::Runtime;
 use deadpool::managed::QueueMode;
+use diesel::QueryableByName;
 use diesel::sql_query;
+use diesel::sql_types::Text;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
@@ -42,6 +44,12 @@ pub struct Settings {
 pub struct Store {
     pool: Pool<AsyncPgConnection>,
     pub(crate) settings: Settings,
+}
+
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = Text)]
+    server_version: String,
 }
 
 pub(crate) type Connection = AsyncPgConnection;
@@ -90,6 +98,19 @@ impl Store {
         let mut conn = self.conn().await?;
         sql_query("SELECT 1").execute(&mut conn).await?;
         Ok(())
+    }
+
+    /// The version that PostgreSQL says it is of.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn server_version(&self) -> Result<String, StoreError> {
+        let mut conn = self.conn().await?;
+        let version: Version =
+            sql_query("SELECT current_setting('server_version') AS server_version")
+                .get_result(&mut conn)
+                .await?;
+        Ok(version.server_version)
     }
 
     pub(crate) async fn conn(&self) -> Result<Object<AsyncPgConnection>, StoreError> {

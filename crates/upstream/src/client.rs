@@ -4,6 +4,7 @@
 use reqwest::dns::Resolve;
 use reqwest::header::HeaderMap;
 use reqwest::redirect;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -34,6 +35,24 @@ pub struct HttpSettings {
 ///
 /// The system's TLS certificates or resolver cannot be used.
 pub fn client(settings: HttpSettings) -> Result<reqwest::Client, reqwest::Error> {
+    builder(settings).build()
+}
+
+/// The same, which takes these addresses for those of `host` and asks no resolver: whoever
+/// has judged where a name leads must not be led elsewhere by a second answer.
+///
+/// # Errors
+///
+/// As [`client`].
+pub fn client_to(
+    host: &str,
+    addresses: &[SocketAddr],
+    settings: HttpSettings,
+) -> Result<reqwest::Client, reqwest::Error> {
+    builder(settings).resolve_to_addrs(host, addresses).build()
+}
+
+fn builder(settings: HttpSettings) -> reqwest::ClientBuilder {
     // A process may have chosen its provider already; any choice is ring.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
@@ -51,7 +70,7 @@ pub fn client(settings: HttpSettings) -> Result<reqwest::Client, reqwest::Error>
     if let Some(resolver) = settings.resolver {
         builder = builder.dns_resolver(resolver);
     }
-    builder.build()
+    builder
 }
 
 /// Whether paths can be appended to this address.

@@ -15,7 +15,7 @@ mod retry;
 mod transport;
 
 pub use breaker::{Breaker, Open, Pass};
-pub use client::{HttpSettings, check_base, client};
+pub use client::{HttpSettings, check_base, client, client_to};
 pub use headers::{InvalidHeader, bearer, retry_after, secret_header};
 pub use retry::RetryPolicy;
 pub use transport::{Transport, read_body};

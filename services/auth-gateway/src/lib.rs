@@ -13,6 +13,7 @@
 mod app;
 mod auth;
 mod browsers;
+mod connections;
 mod gate;
 mod http;
 mod limits;

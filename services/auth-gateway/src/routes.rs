@@ -16,7 +16,8 @@ use crate::http::hytale::log_lines::LARGEST_BODY;
 use crate::http::hytale::{
     accounts, audit, inventory, login, owners, server_logs, sessions, tokens, validate,
 };
-use crate::http::{jwks, me, servers, sync, sync_stream};
+use crate::http::settings::{connection, form, repositories};
+use crate::http::{admin_audit, jwks, me, servers, sync, sync_stream};
 use crate::limits::Count;
 use crate::openapi;
 
@@ -80,6 +81,26 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
                     .route(post().to(server_logs::append)),
             )
             .service(resource("/server-logs/count").route(get().to(server_logs::count))),
+    );
+    app.service(
+        scope("/api/admin")
+            .wrap(Through(Count))
+            .wrap(Through(Identify))
+            .service(
+                resource("/settings")
+                    .route(get().to(form::show))
+                    .route(post().to(form::save))
+                    .route(put().to(form::reset)),
+            )
+            .service(resource("/settings/test").route(post().to(connection::test)))
+            .service(
+                resource("/settings/repos")
+                    .route(get().to(repositories::list))
+                    .route(post().to(repositories::add))
+                    .route(put().to(repositories::replace))
+                    .route(delete().to(repositories::remove)),
+            )
+            .service(resource("/audit").route(get().to(admin_audit::list))),
     );
     app.service(
         scope("/api/v1")

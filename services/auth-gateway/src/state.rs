@@ -12,6 +12,7 @@ use store::{PanelRow, RunRow, Store};
 use tokio::sync::Semaphore;
 
 use crate::auth::{ApiKeys, Bearers, CredentialEpoch, SigningKeys};
+use crate::connections::Connections;
 use crate::http::sync_log::SyncLog;
 use crate::limits::{Granted, Limits};
 use crate::live_panels::LivePanels;
@@ -42,7 +43,10 @@ pub struct State {
     pub refusals: Refusals,
     /// One permit for each event stream.
     pub streams: Arc<Semaphore>,
-    settings: Arc<Settings>,
+    /// The settings in effect.
+    pub settings: Arc<Settings>,
+    /// Whether panels and database answer.
+    pub connections: Connections,
     cache: Cache,
     log: Logger,
 }
@@ -91,6 +95,7 @@ impl State {
             ),
             refusals,
             streams: Arc::new(Semaphore::new(config.http.event_streams)),
+            connections: Connections::new(&store, config),
             config: Arc::clone(config),
             store,
             settings,

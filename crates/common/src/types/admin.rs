@@ -1,5 +1,7 @@
 //! What the trail of administration tells of.
 
+use std::str::FromStr;
+
 /// What an operator or administrator did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AdminEvent {
@@ -43,9 +45,50 @@ pub enum AdminEvent {
     WebhookDeleted,
     /// Deliveries were made again.
     DeliveriesReplayed,
+    /// Settings were changed.
+    SettingsChanged,
+}
+
+/// The text names no event of the trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such event in the trail of administration")]
+pub struct UnknownAdminEvent;
+
+impl FromStr for AdminEvent {
+    type Err = UnknownAdminEvent;
+
+    fn from_str(text: &str) -> Result<Self, UnknownAdminEvent> {
+        let named = Self::ALL.into_iter().find(|event| event.as_str() == text);
+        named.ok_or(UnknownAdminEvent)
+    }
 }
 
 impl AdminEvent {
+    /// All of them.
+    pub const ALL: [Self; 21] = [
+        Self::ApiClientCreated,
+        Self::ApiKeyCreated,
+        Self::ApiKeyRevoked,
+        Self::UserCreated,
+        Self::UserEnabled,
+        Self::UserDisabled,
+        Self::UserRolesChanged,
+        Self::UserTokensRevoked,
+        Self::TokenMinted,
+        Self::TokenRevoked,
+        Self::SigningKeyCreated,
+        Self::SigningKeyDropped,
+        Self::RateLimitSet,
+        Self::RateLimitUnset,
+        Self::AccountOwnerAdded,
+        Self::AccountOwnerRemoved,
+        Self::WebhookCreated,
+        Self::WebhookChanged,
+        Self::WebhookDeleted,
+        Self::DeliveriesReplayed,
+        Self::SettingsChanged,
+    ];
+
     /// The word that is stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -70,6 +113,7 @@ impl AdminEvent {
             Self::WebhookChanged => "WEBHOOK_CHANGED",
             Self::WebhookDeleted => "WEBHOOK_DELETED",
             Self::DeliveriesReplayed => "DELIVERIES_REPLAYED",
+            Self::SettingsChanged => "SETTINGS_CHANGED",
         }
     }
 }

@@ -76,6 +76,7 @@ macro_rules! event_types {
             pub fn source(self) -> &'static str {
                 match self.as_str().split('.').next() {
                     Some("hytale") => "/nodebyte/hytale",
+                    Some("settings") => "/nodebyte/settings",
                     Some("webhook" | "delivery") => "/nodebyte/notifier",
                     _ => "/nodebyte/sync",
                 }
@@ -203,4 +204,6 @@ event_types! {
     /// An event could not be delivered and is not tried any more; it can be replayed.
     DeliveryDead = "delivery.dead" for System Admin:
         &["webhook_id", "name", "event_id", "event_type", "reason"];
+    /// Somebody changed settings; of secrets it says only that they changed.
+    SettingsChanged = "settings.changed" for System Admin: &["actor", "changes"];
 }

@@ -10,6 +10,7 @@ pub mod message;
 pub mod panel;
 pub mod scope;
 pub mod server_limits;
+pub mod setting;
 pub mod sync;
 pub mod user;
 pub mod webhook;

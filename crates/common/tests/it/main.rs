@@ -9,3 +9,4 @@
 mod asyncapi;
 mod crypto;
 mod golden;
+mod settings;

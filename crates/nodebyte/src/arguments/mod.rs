@@ -230,13 +230,21 @@ pub enum Dead {
 pub enum Config {
     /// Read the whole configuration; say all that is wrong, or print it without secrets
     Check,
-    /// Store a setting that overrides the configuration, without a restart
+    /// Show settings as they count now; secrets are masked
+    Get {
+        /// Its key, for example pterodactyl_url; without it all
+        key: Option<String>,
+    },
+    /// Store settings that override the configuration, without a restart
     ///
     /// The value is read from standard input; an empty one lets the configuration
-    /// count again. Secrets are stored sealed.
+    /// count again. Of several settings each value stands on a line of its own, and
+    /// all are stored or none: so an address changes together with its keys. Secrets
+    /// are stored sealed.
     Set {
-        /// Its key, for example pterodactyl_url
-        key: String,
+        /// Their keys, for example pterodactyl_url
+        #[arg(required = true)]
+        keys: Vec<String>,
     },
 }
 

@@ -1,6 +1,7 @@
 //! Handlers and what they take and answer. Wire types stand beside their
 //! handlers; rows of the database are never sent as they are.
 
+pub mod admin_audit;
 pub mod answer;
 pub mod body;
 pub mod failure;
@@ -9,6 +10,7 @@ pub mod jwks;
 pub mod me;
 pub mod panel_error;
 pub mod servers;
+pub mod settings;
 pub mod sync;
 pub mod sync_log;
 pub mod sync_request;

@@ -29,6 +29,7 @@ pub(super) fn complete(mut document: Value) -> Value {
         { "name": "Sync", "description": "Mirroring panels" },
         { "name": "Hytale", "description": "Hytale accounts in custody: logins, tokens, game sessions" },
         { "name": "Servers", "description": "Live use of single servers" },
+        { "name": "Settings", "description": "What administrators change while the installation runs, and the trail of that" },
         { "name": "Callers", "description": "What callers learn of themselves" },
         { "name": "Tokens", "description": "Tokens of users" },
         { "name": "Health", "description": "For probes and monitors; no key needed" },
@@ -138,7 +139,10 @@ fn complete_path(path: &str, item: &mut Value) {
                 let most = path.ends_with("/server-logs").then_some(100_000);
                 parameter["schema"] = number(0, most, 0);
             }
-            if matches!(parameter["name"].as_str(), Some("from" | "to")) {
+            if matches!(
+                parameter["name"].as_str(),
+                Some("from" | "to" | "since" | "until")
+            ) {
                 parameter["schema"]["format"] = json!("date-time");
             }
         }

@@ -43,7 +43,7 @@ const OPEN: [&str; 4] = [
 
 /// What each operation needs, said here once more.
 fn needs(method: &Method, path: &str) -> &'static [Scope] {
-    if path == "/api/v1/hytale/logs" {
+    if path == "/api/v1/hytale/logs" || path.starts_with("/api/admin/") {
         &[Scope::Admin]
     } else if path.starts_with("/api/v1/hytale/server-logs") && method == Method::GET {
         &[Scope::Read, Scope::Admin, Scope::Hytale]

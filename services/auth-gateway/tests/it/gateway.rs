@@ -85,7 +85,7 @@ impl Gateway {
         Self::start_logging_to(Differences::default(), log).await
     }
 
-    async fn start_logging_to(differences: Differences, log: &Logger) -> Self {
+    pub async fn start_logging_to(differences: Differences, log: &Logger) -> Self {
         runtime::process::install_crypto_provider();
         runtime::metrics::install();
         let (database, vhost) = tokio::join!(TestDatabase::new(), TestVhost::new());

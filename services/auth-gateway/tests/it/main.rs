@@ -25,6 +25,7 @@ mod sentry;
 mod server_log_calls;
 mod server_logs;
 mod servers;
+mod settings;
 mod stream;
 mod sync;
 mod sync_logs;
