@@ -1,10 +1,8 @@
 //! Whether a panel can be reached with a key: one request, nothing repeated, nothing
 //! remembered.
 
-mod address;
-
 use crate::pterodactyl::CfAccess;
-use address::may_be_dialled;
+use common::dial::may_dial;
 use ipnet::IpNet;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -108,6 +106,7 @@ impl Probe {
             headers: self.headers()?,
             request_timeout: self.patience,
             idle: None,
+            resolver: None,
         };
         let addresses = addresses(&self.url, reach).await?;
         let host = self.url.host_str().unwrap_or_default();
@@ -199,7 +198,7 @@ async fn addresses(url: &Url, reach: Reach<'_>) -> Result<Vec<SocketAddr>, Probe
         None => Vec::new(),
     };
     match reach {
-        Reach::Public(allowed) if !found.iter().all(|it| may_be_dialled(it.ip(), allowed)) => {
+        Reach::Public(allowed) if !found.iter().all(|it| may_dial(it.ip(), allowed).is_ok()) => {
             Err(ProbeError::Guarded)
         }
         _ => Ok(found),
