@@ -14,6 +14,7 @@ use cache::{Cache, CacheError};
 use common::types::id::WorkerId;
 use paperclip::actix::OpenApiExt;
 use reach::settings::SettingsError;
+use reach::webhooks::{Messenger, MessengerError};
 use relay::Relay;
 use runtime::config::Config;
 use runtime::error_chain::ErrorChain;
@@ -51,6 +52,9 @@ pub enum StartError {
     /// The settings of Hytale cannot be used.
     #[error("Hytale cannot be used")]
     Hytale(#[source] hytale::ConnectError),
+    /// The clients of webhooks cannot be made.
+    #[error("webhooks cannot be used")]
+    Webhooks(#[source] MessengerError),
     /// The listener cannot be used.
     #[error("cannot listen")]
     Listen(#[source] io::Error),
@@ -104,7 +108,9 @@ pub async fn build(
     let probes = vec![database_probe(&store), workers_probe(&store, config)];
     let health = Health::new(SERVICE, probes, log);
     let custody = hytale::connect(config, store.clone(), log).map_err(StartError::Hytale)?;
-    let state = State::new(config, store, cache, custody, log).map_err(StartError::Settings)?;
+    let messenger = Messenger::new(config).map_err(StartError::Webhooks)?;
+    let state =
+        State::new(config, store, cache, custody, messenger, log).map_err(StartError::Settings)?;
     let state = Data::new(state);
     if let Err(error) = state.panel(None).await {
         warn!(log, "no default panel yet"; "error" => ErrorChain(&error));

@@ -17,7 +17,7 @@ use crate::http::hytale::{
     accounts, audit, inventory, login, owners, server_logs, sessions, tokens, validate,
 };
 use crate::http::settings::{connection, form, repositories};
-use crate::http::{admin_audit, jwks, me, servers, sync, sync_stream};
+use crate::http::{admin_audit, jwks, me, servers, sync, sync_stream, webhooks};
 use crate::limits::Count;
 use crate::openapi;
 
@@ -100,6 +100,26 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
                     .route(put().to(repositories::replace))
                     .route(delete().to(repositories::remove)),
             )
+            .service(
+                resource("/settings/webhooks")
+                    .route(get().to(webhooks::list::list))
+                    .route(post().to(webhooks::form::create))
+                    .route(put().to(webhooks::form::change))
+                    .route(patch().to(webhooks::test::test))
+                    .route(delete().to(webhooks::list::delete)),
+            )
+            .service(
+                resource("/settings/webhooks/{id}")
+                    .route(get().to(webhooks::list::get))
+                    .route(delete().to(webhooks::list::delete_by_path)),
+            )
+            .service(
+                resource("/settings/webhooks/{id}/rotate-secret")
+                    .route(post().to(webhooks::secrets::rotate)),
+            )
+            .service(resource("/deliveries").route(get().to(webhooks::deliveries::list)))
+            .service(resource("/deliveries/replay").route(post().to(webhooks::deliveries::replay)))
+            .service(resource("/deliveries/{id}").route(get().to(webhooks::deliveries::get)))
             .service(resource("/audit").route(get().to(admin_audit::list))),
     );
     app.service(

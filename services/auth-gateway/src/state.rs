@@ -6,6 +6,7 @@ use std::time::Duration;
 use cache::{Cache, Progress, RateLimiter};
 use hytale::custody::Custody;
 use reach::settings::{DEFAULT_PANEL, Settings, SettingsError};
+use reach::webhooks::{Messenger, Targets};
 use runtime::config::Config;
 use slog::{Logger, debug};
 use store::{PanelRow, RunRow, Store};
@@ -41,6 +42,10 @@ pub struct State {
     pub limits: Limits,
     /// What callers were refused, for the audit trail.
     pub refusals: Refusals,
+    /// Where webhooks are.
+    pub targets: Targets,
+    /// What sends to webhooks.
+    pub messenger: Messenger,
     /// One permit for each event stream.
     pub streams: Arc<Semaphore>,
     /// The settings in effect.
@@ -57,6 +62,7 @@ impl State {
         store: Store,
         cache: Cache,
         custody: Custody,
+        messenger: Messenger,
         log: &Logger,
     ) -> Result<Self, SettingsError> {
         let settings = Arc::new(Settings::new(store.clone(), Arc::clone(config))?);
@@ -94,6 +100,8 @@ impl State {
                 Granted::start(store.clone(), log),
             ),
             refusals,
+            targets: settings.targets(),
+            messenger,
             streams: Arc::new(Semaphore::new(config.http.event_streams)),
             connections: Connections::new(&store, config),
             config: Arc::clone(config),

@@ -19,7 +19,8 @@ pub use change::Wishes;
 pub use error::{ChangeError, Refused, SettingsError};
 pub use overrides::Overrides;
 
-use crate::vault::PanelKey;
+use crate::vault::{PanelKey, Vault, VaultError};
+use crate::webhooks::Targets;
 use common::crypto::master::MasterKey;
 use environment::Environment;
 use runtime::config::Config;
@@ -74,6 +75,20 @@ impl Settings {
             master,
             current: Mutex::new(None),
         })
+    }
+
+    /// Opens the vault, able to seal.
+    ///
+    /// # Errors
+    /// See [`Vault::open_to_seal`].
+    pub async fn vault_to_seal(&self) -> Result<Vault, VaultError> {
+        Vault::open_to_seal(&self.store, self.master.clone()).await
+    }
+
+    /// Where webhooks are.
+    #[must_use]
+    pub fn targets(&self) -> Targets {
+        Targets::new(self.store.clone(), self.master.clone())
     }
 
     /// The stored settings, at most two seconds old.

@@ -15,3 +15,4 @@ pub mod sync;
 pub mod sync_log;
 pub mod sync_request;
 pub mod sync_stream;
+pub mod webhooks;

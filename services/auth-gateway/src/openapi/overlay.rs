@@ -29,6 +29,7 @@ pub(super) fn complete(mut document: Value) -> Value {
         { "name": "Sync", "description": "Mirroring panels" },
         { "name": "Hytale", "description": "Hytale accounts in custody: logins, tokens, game sessions" },
         { "name": "Servers", "description": "Live use of single servers" },
+        { "name": "Webhooks", "description": "Who is told what, and how that went" },
         { "name": "Settings", "description": "What administrators change while the installation runs, and the trail of that" },
         { "name": "Callers", "description": "What callers learn of themselves" },
         { "name": "Tokens", "description": "Tokens of users" },

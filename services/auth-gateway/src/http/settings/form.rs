@@ -4,11 +4,13 @@ use actix_web::web::Data;
 use common::types::caller::Actor;
 use common::types::setting::repositories::{self, RepositoryChange};
 use common::types::setting::{SETTINGS, Setting};
+use common::types::webhook::{WebhookKind, WebhookScope};
 use paperclip::actix::{Apiv2Schema, api_v2_operation};
 use reach::settings::{Overrides, Wishes};
 use runtime::http::ApiError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use store::StoreError;
 
 use super::failure::invalid;
 use super::tagged::{IfMatch, Tagged};
@@ -17,6 +19,7 @@ use crate::auth::{Administer, Needs};
 use crate::connections::Status;
 use crate::http::body::Body;
 use crate::http::failure::Failure;
+use crate::http::webhooks::Webhook;
 use crate::state::State;
 
 /// All settings, and how what they name can be reached.
@@ -68,7 +71,7 @@ pub async fn show(
         version: overrides.version().to_owned(),
         body: SettingsAnswer {
             success: true,
-            settings: SystemSettings::of(&overrides),
+            settings: SystemSettings::of(&overrides, &webhooks(&state).await?),
             pterodactyl_status: statuses.pterodactyl.clone(),
             virtfusion_status: statuses.virtfusion.clone(),
             database_status: statuses.database.clone(),
@@ -92,7 +95,8 @@ pub async fn save(
     let actor = Actor::Caller(caller.origin());
     state.settings.change(&wishes, &versions, &actor).await?;
     let overrides = state.settings.newest().await?;
-    Ok(saved("Settings saved successfully", &overrides))
+    let webhooks = webhooks(&state).await?;
+    Ok(saved("Settings saved successfully", &overrides, &webhooks))
 }
 
 /// Forgets secrets
@@ -111,16 +115,30 @@ pub async fn reset(
     let actor = Actor::Caller(caller.origin());
     state.settings.change(&wishes, &versions, &actor).await?;
     let overrides = state.settings.newest().await?;
-    Ok(saved("Settings reset successfully", &overrides))
+    let webhooks = webhooks(&state).await?;
+    Ok(saved("Settings reset successfully", &overrides, &webhooks))
 }
 
-fn saved(message: &'static str, overrides: &Overrides) -> Tagged<SavedSettings> {
+/// The webhooks of Discord that tell administrators.
+async fn webhooks(state: &State) -> Result<Vec<Webhook>, StoreError> {
+    let rows = state.store.webhooks().await?;
+    let theirs = rows.into_iter().filter(|row| {
+        row.kind == WebhookKind::Discord.as_str() && row.scope == WebhookScope::Admin.as_str()
+    });
+    Ok(theirs.map(Webhook::from).collect())
+}
+
+fn saved(
+    message: &'static str,
+    overrides: &Overrides,
+    webhooks: &[Webhook],
+) -> Tagged<SavedSettings> {
     Tagged {
         version: overrides.version().to_owned(),
         body: SavedSettings {
             success: true,
             message,
-            settings: SystemSettings::of(overrides),
+            settings: SystemSettings::of(overrides, webhooks),
         },
     }
 }

@@ -10,6 +10,8 @@ use reach::settings::Overrides;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::http::webhooks::Webhook;
+
 /// The list of Discord's webhooks, which the website reads here as well.
 const WEBHOOKS: &str = "discordWebhooks";
 /// Whether the list of repositories is added to.
@@ -22,20 +24,15 @@ pub struct SystemSettings(Map<String, Value>);
 
 impl SystemSettings {
     /// What counts at one moment.
-    pub fn of(overrides: &Overrides) -> Self {
+    pub fn of(overrides: &Overrides, webhooks: &[Webhook]) -> Self {
         let fields = SETTINGS.iter().map(|setting| {
             let value = overrides.shown(setting);
             (setting.name.to_owned(), value)
         });
         let mut all: Map<String, Value> = fields.collect();
-        all.insert(WEBHOOKS.to_owned(), json!(discord_webhooks()));
+        all.insert(WEBHOOKS.to_owned(), json!(webhooks));
         Self(all)
     }
-}
-
-/// The webhooks for administrators. There are none yet.
-fn discord_webhooks() -> Vec<Value> {
-    Vec::new()
 }
 
 /// What somebody sends to change settings: any of their fields.

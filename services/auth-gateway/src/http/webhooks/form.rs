@@ -1,0 +1,326 @@
+//! Webhooks made and changed.
+
+use actix_web::web::{Data, Json};
+use chrono::{TimeDelta, Utc};
+use common::crypto::webhook_signature::SigningSecret;
+use common::subscription::{Condition, MAX_CONDITIONS, MAX_PATTERNS, MAX_TEXT, Pattern};
+use common::types::caller::Actor;
+use common::types::id::WebhookId;
+use common::types::setting::MASK;
+use common::types::webhook::{WebhookKind, WebhookScope, WebhookType};
+use outbound::Verdict;
+use paperclip::actix::{Apiv2Schema, api_v2_operation};
+use reach::webhooks::{Address, Target, seal_address, seal_secret};
+use runtime::http::ApiError;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::{NewWebhook, WebhookChange, WebhookRow};
+use uuid::Uuid;
+
+use super::failure::{address, field, said};
+use super::wire::Webhook;
+use crate::auth::{Administer, Needs};
+use crate::http::body::Body;
+use crate::http::failure::Failure;
+use crate::state::State;
+
+/// Characters of a name, at most.
+const LONGEST_NAME: usize = 100;
+/// Characters of a description, at most.
+const LONGEST_DESCRIPTION: usize = 1000;
+/// A wish that comes again so soon was sent twice: browsers repeat what had no answer.
+const SAME_WISH: TimeDelta = TimeDelta::seconds(60);
+
+/// A webhook to make.
+#[derive(Debug, Deserialize, Apiv2Schema)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookForm {
+    /// What people call it, at most 100 characters.
+    name: Option<String>,
+    /// A webhook of Discord, or the address of a system that checks our signature.
+    webhook_url: Option<String>,
+    /// GAME_SERVER, VPS, SYSTEM, BILLING, SECURITY, SUPPORT or CUSTOM; without it SYSTEM.
+    #[serde(rename = "type")]
+    about: Option<String>,
+    /// ADMIN, USER or PUBLIC; without it ADMIN.
+    scope: Option<String>,
+    /// What it is for, at most 1000 characters.
+    description: Option<String>,
+    /// Patterns of event types, for example `panel.server.*`; none: every type.
+    events: Option<Vec<String>>,
+    /// What the event's fields must be, for example
+    /// `{"field": "data.kind", "equals": "full"}`.
+    conditions: Option<Vec<Value>>,
+}
+
+/// What is to change about a webhook. What is absent or null stays as it is.
+#[derive(Debug, Deserialize, Apiv2Schema)]
+pub struct WebhookChangeForm {
+    /// Which.
+    id: Uuid,
+    /// Whether anything is sent. What comes meanwhile is kept, and sent when it is enabled.
+    enabled: Option<bool>,
+    #[serde(flatten)]
+    form: WebhookForm,
+}
+
+/// A webhook that was made.
+#[derive(Debug, Serialize, Apiv2Schema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewWebhookAnswer {
+    /// Always true.
+    success: bool,
+    webhook: Webhook,
+    /// What signs its messages (`whsec_…`), of signed webhooks: shown now and never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signing_secret: Option<String>,
+}
+
+/// A webhook that was changed.
+#[derive(Debug, Serialize, Apiv2Schema)]
+pub struct ChangedWebhook {
+    /// Always true.
+    success: bool,
+    /// A sentence for people.
+    message: &'static str,
+    webhook: Webhook,
+}
+
+/// Makes a webhook
+///
+/// Discord is asked whether it is there; nothing is posted.
+#[api_v2_operation(tags(Webhooks))]
+pub async fn create(
+    caller: Needs<Administer>,
+    Body(form): Body<WebhookForm>,
+    state: Data<State>,
+) -> Result<Json<NewWebhookAnswer>, Failure<400, 413>> {
+    let wish = form.wish()?;
+    let (Some(name), Some(text)) = (wish.name.clone(), form.url()) else {
+        return Err(ApiError::bad_request("name and webhookUrl are required").into());
+    };
+    let to = state.messenger.address(text).map_err(|it| address(&it))?;
+    if let Some(answer) = repeated(&state, &wish, &to).await? {
+        return Ok(Json(answer));
+    }
+    is_there(&state, &to).await?;
+    let id = WebhookId::new();
+    let vault = state.settings.vault_to_seal().await?;
+    let (sealed, shown) = seal_address(&vault, id, &to)?;
+    let secret = match to.kind() {
+        WebhookKind::Signed => Some(SigningSecret::generate().map_err(ApiError::internal)?),
+        WebhookKind::Discord => None,
+    };
+    let new = NewWebhook {
+        id,
+        name,
+        kind: to.kind(),
+        about: wish.about.unwrap_or(WebhookType::System),
+        scope: wish.scope.unwrap_or(WebhookScope::Admin),
+        description: wish.description.unwrap_or_default(),
+        address: sealed,
+        address_shown: shown,
+        secret: secret
+            .as_ref()
+            .map(|it| seal_secret(&vault, id, it))
+            .transpose()?,
+        events: wish.events.unwrap_or_default(),
+        conditions: wish.conditions.unwrap_or_else(|| Value::Array(Vec::new())),
+    };
+    let actor = Actor::Caller(caller.origin());
+    let row = state.store.webhook_create(new, &actor).await?;
+    Ok(Json(made(row, secret.as_ref())))
+}
+
+/// Changes a webhook
+///
+/// What is absent stays as it is, and so does an address that is sent as it was shown.
+#[api_v2_operation(tags(Webhooks))]
+pub async fn change(
+    caller: Needs<Administer>,
+    Body(form): Body<WebhookChangeForm>,
+    state: Data<State>,
+) -> Result<Json<ChangedWebhook>, Failure<400, 404, 413>> {
+    let mut wish = form.form.wish()?;
+    wish.enabled = form.enabled;
+    let before = state.store.webhook(WebhookId(form.id)).await?;
+    if let Some(text) = form.form.url().filter(|text| !is_masked(text, &before)) {
+        let to = state.messenger.address(text).map_err(|it| address(&it))?;
+        if to.kind().as_str() != before.kind {
+            let why = "The address is of another kind of webhook; make a new one for it";
+            return Err(field("webhookUrl", why).with_code("KIND_CHANGED").into());
+        }
+        is_there(&state, &to).await?;
+        let vault = state.settings.vault_to_seal().await?;
+        wish.address = Some(seal_address(&vault, before.webhook_id(), &to)?);
+    }
+    let actor = Actor::Caller(caller.origin());
+    let row = state
+        .store
+        .webhook_change(before.webhook_id(), wish, &actor)
+        .await?;
+    Ok(Json(ChangedWebhook {
+        success: true,
+        message: "Webhook updated",
+        webhook: row.into(),
+    }))
+}
+
+impl WebhookForm {
+    /// The address, if one is given.
+    fn url(&self) -> Option<&str> {
+        let given = self.webhook_url.as_deref().map(str::trim);
+        given.filter(|text| !text.is_empty())
+    }
+
+    /// What is wished, but for the address.
+    fn wish(&self) -> Result<WebhookChange, ApiError> {
+        let name = self
+            .name
+            .as_deref()
+            .map(str::trim)
+            .filter(|it| !it.is_empty());
+        let given = |text: &Option<String>| text.clone().filter(|it| !it.is_empty());
+        let word = |name: &str, why: String| field(name, format!("`{name}` {why}"));
+        Ok(WebhookChange {
+            name: name.map(|it| short("name", it, LONGEST_NAME)).transpose()?,
+            about: given(&self.about)
+                .map(|it| {
+                    it.parse()
+                        .map_err(|why: common::types::webhook::UnknownWord| {
+                            word("type", why.to_string())
+                        })
+                })
+                .transpose()?,
+            scope: given(&self.scope)
+                .map(|it| {
+                    it.parse()
+                        .map_err(|why: common::types::webhook::UnknownWord| {
+                            word("scope", why.to_string())
+                        })
+                })
+                .transpose()?,
+            description: self
+                .description
+                .as_deref()
+                .map(|it| short("description", it, LONGEST_DESCRIPTION))
+                .transpose()?,
+            events: self.events.as_deref().map(patterns).transpose()?,
+            conditions: self.conditions.as_deref().map(conditions).transpose()?,
+            ..WebhookChange::default()
+        })
+    }
+}
+
+fn short(name: &str, text: &str, longest: usize) -> Result<String, ApiError> {
+    if text.chars().count() > longest {
+        let why = format!("`{name}` must have at most {longest} characters");
+        return Err(field(name, why));
+    }
+    // PostgreSQL's text cannot hold U+0000, and people read the rest.
+    if text.contains(|it: char| it.is_control() && it != '\n') {
+        let why = format!("`{name}` must not hold control characters");
+        return Err(field(name, why));
+    }
+    Ok(text.to_owned())
+}
+
+fn patterns(given: &[String]) -> Result<Vec<String>, ApiError> {
+    if given.len() > MAX_PATTERNS {
+        let why = format!("`events` must have at most {MAX_PATTERNS} patterns");
+        return Err(field("events", why));
+    }
+    let read = given.iter().map(|text| {
+        let pattern = Pattern::parse(text).map_err(|why| field("events", why.to_string()))?;
+        Ok(pattern.as_str().to_owned())
+    });
+    read.collect()
+}
+
+fn conditions(given: &[Value]) -> Result<Value, ApiError> {
+    if given.len() > MAX_CONDITIONS {
+        let why = format!("`conditions` must have at most {MAX_CONDITIONS} entries");
+        return Err(field("conditions", why));
+    }
+    for it in given {
+        let fields = it.as_object().map_or(0, serde_json::Map::len);
+        let fits = serde_json::from_value::<Condition>(it.clone())
+            .is_ok_and(|it| fields == 2 && it.field.len() <= MAX_TEXT);
+        if !fits || it.to_string().contains("\\u0000") {
+            let why = "A condition has a `field` and one of `equals`, `not`, `in`, `above`, `below` and `exists`";
+            return Err(field("conditions", why));
+        }
+    }
+    Ok(Value::Array(given.to_vec()))
+}
+
+/// What was shown comes back as it was: unchanged.
+fn is_masked(text: &str, row: &WebhookRow) -> bool {
+    text == row.address_shown || text == MASK
+}
+
+/// Discord says whether a webhook is there; of others nobody can know before a test.
+async fn is_there(state: &State, to: &Address) -> Result<(), ApiError> {
+    let Address::Discord(webhook) = to else {
+        return Ok(());
+    };
+    match state.messenger.check(webhook).await {
+        Ok(()) => Ok(()),
+        Err(answer) => match answer.verdict {
+            Verdict::Gone(_) | Verdict::Misconfigured(_) | Verdict::Refused { .. } => {
+                let why = format!("The webhook cannot be used: {}", said(&answer));
+                Err(field("webhookUrl", why).with_code("INVALID_WEBHOOK_URL"))
+            }
+            _ => {
+                let why = std::io::Error::other(answer.excerpt);
+                Err(ApiError::unavailable(
+                    "Discord cannot be asked about the webhook now",
+                    why,
+                ))
+            }
+        },
+    }
+}
+
+/// The answer to the same wish a moment ago: whoever had none sends it again.
+async fn repeated<const A: u16, const B: u16>(
+    state: &State,
+    wish: &WebhookChange,
+    to: &Address,
+) -> Result<Option<NewWebhookAnswer>, Failure<A, B>> {
+    let shown = to.shown();
+    let since = Utc::now() - SAME_WISH;
+    let rows = state.store.webhooks().await?;
+    let same = rows.into_iter().filter(|row| {
+        row.created_at > since
+            && Some(&row.name) == wish.name.as_ref()
+            && row.address_shown == shown
+    });
+    for row in same {
+        let target = state.targets.of(row.webhook_id(), row.revision).await?;
+        let answer = match (&*target, to) {
+            (Target::Discord(there), Address::Discord(wanted))
+                if there.to_url().expose_secret() == wanted.to_url().expose_secret() =>
+            {
+                Some(made(row, None))
+            }
+            (Target::Signed { url, secret, .. }, Address::Signed(wanted)) if url == wanted => {
+                Some(made(row, Some(secret)))
+            }
+            _ => None,
+        };
+        if answer.is_some() {
+            return Ok(answer);
+        }
+    }
+    Ok(None)
+}
+
+fn made(row: WebhookRow, secret: Option<&SigningSecret>) -> NewWebhookAnswer {
+    NewWebhookAnswer {
+        success: true,
+        webhook: row.into(),
+        signing_secret: secret.map(|it| it.text().expose_secret().to_owned()),
+    }
+}

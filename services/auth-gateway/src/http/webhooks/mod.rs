@@ -1,0 +1,15 @@
+//! `/api/admin/settings/webhooks*` and `/api/admin/deliveries*`: who is told what, and how
+//! that went.
+//!
+//! Addresses and secrets go in here and never come out again: answers show what people may
+//! see of an address, which comes back as "unchanged", and a signing secret when it is made.
+
+pub mod deliveries;
+mod failure;
+pub mod form;
+pub mod list;
+pub mod secrets;
+pub mod test;
+mod wire;
+
+pub use wire::Webhook;

@@ -1,0 +1,76 @@
+//! Signing secrets replaced.
+
+use actix_web::web::{Data, Json, Path};
+use common::crypto::webhook_signature::SigningSecret;
+use common::types::caller::Actor;
+use common::types::id::WebhookId;
+use paperclip::actix::{Apiv2Schema, api_v2_operation};
+use reach::webhooks::seal_secret;
+use runtime::http::ApiError;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use store::WebhookChange;
+use uuid::Uuid;
+
+use crate::auth::{Administer, Needs};
+use crate::http::failure::Failure;
+use crate::http::hytale::given::Given;
+use crate::state::State;
+
+/// Hours for which both secrets sign unless told otherwise.
+const USUAL_OVERLAP: i64 = 24;
+/// The longest overlap, in hours.
+const LONGEST_OVERLAP: i64 = 168;
+
+/// How a secret is replaced.
+#[derive(Debug, Deserialize, Apiv2Schema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rotation {
+    /// Hours for which the present secret signs too, 0 to 168; without it 24.
+    overlap_hours: Option<i64>,
+}
+
+/// A new secret.
+#[derive(Debug, Serialize, Apiv2Schema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewSecret {
+    /// Always true.
+    success: bool,
+    /// What signs from now on (`whsec_…`): shown now and never again.
+    signing_secret: String,
+}
+
+/// Replaces the signing secret of a webhook
+///
+/// For a while messages carry signatures by both, so that a receiver can change over.
+#[api_v2_operation(tags(Webhooks))]
+pub async fn rotate(
+    caller: Needs<Administer>,
+    id: Path<Uuid>,
+    Given(rotation): Given<Rotation>,
+    state: Data<State>,
+) -> Result<Json<NewSecret>, Failure<400, 404, 413>> {
+    let overlap = rotation.overlap_hours.unwrap_or(USUAL_OVERLAP);
+    if !(0..=LONGEST_OVERLAP).contains(&overlap) {
+        let why = format!("`overlapHours` must be from 0 to {LONGEST_OVERLAP}");
+        return Err(ApiError::bad_request(why).into());
+    }
+    let row = state.store.webhook(WebhookId(*id)).await?;
+    if row.secret.is_none() {
+        return Err(ApiError::bad_request("Webhooks of Discord have no signing secret").into());
+    }
+    let secret = SigningSecret::generate().map_err(ApiError::internal)?;
+    let vault = state.settings.vault_to_seal().await?;
+    let sealed = seal_secret(&vault, row.webhook_id(), &secret)?;
+    let change = WebhookChange {
+        secret: Some((sealed, overlap * 3600)),
+        ..WebhookChange::default()
+    };
+    let actor = Actor::Caller(caller.origin());
+    let id = row.webhook_id();
+    state.store.webhook_change(id, change, &actor).await?;
+    Ok(Json(NewSecret {
+        success: true,
+        signing_secret: secret.text().expose_secret().to_owned(),
+    }))
+}

@@ -1,0 +1,83 @@
+//! The test button: a real delivery, and what came of it.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Json};
+use chrono::Utc;
+use common::types::event::Event;
+use common::types::id::MessageId;
+use outbound::Verdict;
+use paperclip::actix::{Apiv2Schema, api_v2_operation};
+use reach::webhooks::Target;
+use runtime::http::ApiError;
+use serde::Serialize;
+use serde_json::json;
+
+use super::failure::said;
+use super::list::WhichWebhook;
+use crate::auth::{Administer, Needs};
+use crate::http::failure::Failure;
+use crate::http::hytale::given::Given;
+use crate::state::State;
+
+/// A test that arrived.
+#[derive(Debug, Serialize, Apiv2Schema)]
+pub struct Tested {
+    /// Always true: whatever else came of it is an error.
+    success: bool,
+    /// A sentence for people.
+    message: &'static str,
+}
+
+/// Sends a test to a webhook
+///
+/// At once and to it alone, whether or not it is enabled. If it does not arrive the answer
+/// is 502 `WEBHOOK_TEST_FAILED`, and says why.
+#[api_v2_operation(tags(Webhooks))]
+pub async fn test(
+    _caller: Needs<Administer>,
+    Given(which): Given<WhichWebhook>,
+    state: Data<State>,
+) -> Result<Json<Tested>, Failure<400, 404, 413, 502>> {
+    let row = state.store.webhook(which.id()?).await?;
+    let event = Event {
+        specversion: "1.0".to_owned(),
+        id: MessageId::new(),
+        source: "/nodebyte/gateway".to_owned(),
+        event_type: "webhook.test".to_owned(),
+        subject: row.id.to_string(),
+        time: Utc::now(),
+        datacontenttype: "application/json".to_owned(),
+        data: json!({ "name": row.name }),
+    };
+    let target = state.targets.of(row.webhook_id(), row.revision).await?;
+    let answer = match &*target {
+        Target::Discord(webhook) => {
+            state
+                .messenger
+                .post(webhook, std::slice::from_ref(&event))
+                .await
+        }
+        Target::Signed {
+            url,
+            secret,
+            previous,
+        } => {
+            let id = event.id.to_string();
+            let body = json!(event).to_string();
+            let messenger = &state.messenger;
+            messenger
+                .send(url, secret, previous.as_ref(), &id, body)
+                .await
+        }
+    };
+    if answer.verdict != Verdict::Delivered {
+        let why = format!("The test did not arrive: {}", said(&answer));
+        let failed = ApiError::new(StatusCode::BAD_GATEWAY, "WEBHOOK_TEST_FAILED", why);
+        return Err(failed.because(std::io::Error::other(answer.excerpt)).into());
+    }
+    state.store.webhook_tested(row.webhook_id()).await?;
+    Ok(Json(Tested {
+        success: true,
+        message: "Webhook test successful",
+    }))
+}
