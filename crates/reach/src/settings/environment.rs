@@ -46,3 +46,43 @@ impl Environment {
         self.0.get(key)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use common::types::setting::SETTINGS;
+    use runtime::config::Sources;
+    use secrecy::ExposeSecret;
+
+    const VALUES: [(&str, &str); 3] = [
+        ("AUTO_SYNC_ENABLED", "true"),
+        ("AUTO_SYNC_INTERVAL", "61"),
+        ("SYNC_BATCH_SIZE", "61"),
+    ];
+
+    #[test]
+    fn every_variable_that_a_setting_names_is_read() {
+        let named = SETTINGS
+            .iter()
+            .filter_map(|setting| Some((setting.key, setting.environment?)));
+        let given: Vec<_> = named
+            .map(|(key, variable)| {
+                let value = VALUES.iter().find(|(name, _)| *name == variable);
+                let value = value.map_or_else(
+                    || format!("https://{variable}.example"),
+                    |(_, value)| (*value).to_owned(),
+                );
+                (key, variable, value)
+            })
+            .collect();
+        let variables = given.iter().map(|(_, name, value)| (*name, value.as_str()));
+        let database = ("DATABASE_URL", "postgres://nobody@localhost/none");
+        let sources = Sources::of_variables(variables.chain([database]));
+        let environment = Environment::of(&Config::load(&sources).unwrap());
+        for (key, variable, value) in &given {
+            let read = environment.get(key).unwrap();
+            assert_eq!(read.expose_secret(), value, "{variable}");
+        }
+    }
+}

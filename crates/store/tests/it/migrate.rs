@@ -72,3 +72,33 @@ async fn what_stands_in_the_trail_of_administration_survives_its_partitioning_an
         assert!(changed.is_err(), "the trail can be changed");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_websites_interval_of_syncs_becomes_the_schedulers_unless_that_was_set() {
+    const UP: &str =
+        include_str!("../../../../migrations/2026-11-28-000010_setting_origins/up.sql");
+    const DOWN: &str =
+        include_str!("../../../../migrations/2026-11-28-000010_setting_origins/down.sql");
+    let database = TestDatabase::new().await;
+    let db = database.connect().await;
+    for (before, after) in [
+        ("('sync_interval', '7200')", "auto_sync_interval=7200"),
+        ("('sync_interval', '0')", ""),
+        ("('sync_interval', 'often')", ""),
+        (
+            "('sync_interval', '7200'), ('auto_sync_interval', '60')",
+            "auto_sync_interval=60",
+        ),
+    ] {
+        db.batch_execute(DOWN).await.unwrap();
+        let rows = format!(
+            "DELETE FROM config; INSERT INTO config (key, value, format, updated_by) \
+             SELECT key, value, 'plain', 'x' FROM (VALUES {before}) AS v (key, value)"
+        );
+        db.batch_execute(&rows).await.unwrap();
+        db.batch_execute(UP).await.unwrap();
+        let all = "SELECT coalesce(string_agg(key || '=' || value, ' '), '') FROM config";
+        let stored: String = db.query_one(all, &[]).await.unwrap().get(0);
+        assert_eq!(stored, after, "{before}");
+    }
+}

@@ -3,6 +3,8 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use simulators::panel::{Effect, Fault, Options, Panel, State};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use super::stage::{MASK, Stage};
 use crate::gateway::{answer, closed_port, error_code};
@@ -191,4 +193,50 @@ async fn redirects_lead_nowhere_and_other_programs_are_no_panel() {
     let body = json!({"virtfusionUrl": nobody, "virtfusionApiKey": "x"});
     let refused = tried(&stage, "virtfusion", body).await;
     assert_eq!(refused["error"], "The panel cannot be reached");
+}
+
+#[tokio::test]
+async fn a_damaged_key_is_said_to_be_one_and_sent_nowhere() {
+    let panel = panel().await;
+    let stage = at_home(&panel).await;
+    stage
+        .saved(json!({"pterodactylApiKey": "ptla_planted"}))
+        .await;
+    let damage =
+        "UPDATE config SET value = overlay(value placing 'AAAA' from 30 for 4) RETURNING key";
+    stage.text(damage).await;
+    panel.clear_requests();
+    let refused = tried(&stage, "pterodactyl", json!({})).await;
+    assert_eq!(refused["error"], "A stored secret cannot be opened");
+    let shown = stage.shown().await;
+    assert_eq!(shown["pterodactylStatus"]["success"], false);
+    assert!(
+        panel.requests().is_empty(),
+        "not with the environment's either"
+    );
+}
+
+#[tokio::test]
+async fn virtfusion_is_asked_in_its_own_way() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/control", listener.local_addr().unwrap());
+    let asked = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+        stream.write_all(answer).await.unwrap();
+        String::from_utf8(head).unwrap()
+    });
+    let stage = Stage::with(vec![("OUTBOUND_ALLOWED_NETWORKS", "127.0.0.1".to_owned())]).await;
+    let body = json!({"virtfusionUrl": url, "virtfusionApiKey": "the-key"});
+    assert_eq!(tried(&stage, "virtfusion", body).await["success"], true);
+    let head = asked.await.unwrap();
+    assert!(
+        head.starts_with("GET /control/api/v1/connect HTTP/1.1"),
+        "{head}"
+    );
+    assert!(head.contains("Bearer the-key"), "{head}");
 }

@@ -123,6 +123,34 @@ async fn one_wrong_field_is_named_and_nothing_is_saved() {
 }
 
 #[tokio::test]
+async fn what_fails_halfway_leaves_nothing_behind() {
+    let stage = Stage::new().await;
+    let break_it = "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS \
+            $$ BEGIN RAISE 'planted'; END $$; \
+        CREATE TRIGGER broken BEFORE INSERT ON outbox EXECUTE FUNCTION broken()";
+    let database = stage.gateway.database.connect().await;
+    database.batch_execute(break_it).await.unwrap();
+    let (status, body) = stage
+        .save(json!({"siteName": "Planet", "cacheTimeout": 5}))
+        .await;
+    assert!(status.is_server_error(), "{status}");
+    assert!(!body.to_string().contains("planted"));
+    assert_eq!(stage.text("SELECT count(*)::text FROM config").await, "0");
+    let told = "SELECT count(*)::text FROM admin_audit WHERE event_type = 'SETTINGS_CHANGED'";
+    assert_eq!(stage.text(told).await, "0");
+}
+
+#[tokio::test]
+async fn the_interval_of_syncs_is_one_setting_in_seconds() {
+    let stage = Stage::with(vec![("AUTO_SYNC_INTERVAL", "7200".to_owned())]).await;
+    assert_eq!(stage.shown().await["settings"]["syncInterval"], 7200);
+    let saved = stage.saved(json!({"syncInterval": 120})).await;
+    assert_eq!(saved["settings"]["syncInterval"], 120);
+    let stored = "SELECT key || '=' || value FROM config";
+    assert_eq!(stage.text(stored).await, "auto_sync_interval=120");
+}
+
+#[tokio::test]
 async fn a_version_that_is_no_longer_there_is_refused() {
     let stage = Stage::new().await;
     let shown = stage.request(Method::GET, SETTINGS).send().await.unwrap();
