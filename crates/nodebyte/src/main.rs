@@ -10,6 +10,7 @@ mod arguments;
 mod audit;
 mod config;
 mod dead;
+mod deliveries;
 mod failure;
 mod given;
 mod keys;
@@ -71,6 +72,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<ExitCode, Fai
         Command::Sync(command) => Box::pin(sync::run(&open()?, command)).await,
         Command::Audit(command) => audit::run(&open()?, command).await,
         Command::Dead(command) => dead::run(&open()?, command).await,
+        Command::Deliveries(command) => deliveries::run(&open()?, command).await,
         Command::Config(arguments::Config::Check) => config::check(&arguments, output),
         Command::Config(arguments::Config::Get { key }) => {
             config::get(&open()?, key.as_deref()).await

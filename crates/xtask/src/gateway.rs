@@ -80,6 +80,24 @@ impl Gateway {
             .await
     }
 
+    /// Asks for something that only administrators may, with such a key.
+    pub(crate) async fn administer(
+        &self,
+        key: &str,
+        method: Method,
+        what: &str,
+        body: Option<&Value>,
+    ) -> Result<Value> {
+        let other = Self {
+            client: self.client.clone(),
+            base: self.base.clone(),
+            key: key.to_owned(),
+        };
+        other
+            .send(method, &format!("/api/admin/{what}"), body)
+            .await
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,

@@ -13,6 +13,7 @@ mod layers;
 mod panel;
 mod services;
 mod shell;
+mod simulator;
 mod test;
 mod up;
 mod world;

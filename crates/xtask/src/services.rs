@@ -78,8 +78,8 @@ impl<'a> Launcher<'a> {
         Process::spawn(name, command, &self.log(name), self.stack.guardian())
     }
 
-    /// Runs a command of ours to its end; what it printed is in the error if it fails.
-    pub(crate) fn run(&self, binary: &str, arguments: &[&str]) -> Result<()> {
+    /// Runs a command of ours to its end, and tells what it printed.
+    pub(crate) fn run(&self, binary: &str, arguments: &[&str]) -> Result<String> {
         let mut command = self.command(binary);
         let output = command
             .args(arguments)
@@ -94,7 +94,7 @@ impl<'a> Launcher<'a> {
                 String::from_utf8_lossy(&output.stderr)
             );
         }
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     fn log(&self, name: &str) -> PathBuf {

@@ -25,6 +25,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     }
     eprintln!("{:<21}{}", "database", world.database_url);
     eprintln!("{:<21}{}", "X-API-Key", world.backend_api_key);
+    eprintln!("{:<21}{}", "of an administrator", world.admin_key);
     eprintln!("running until Ctrl-C");
     tokio::signal::ctrl_c()
         .await

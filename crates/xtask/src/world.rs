@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use devstack::{Options, Ports, Process, Stack, free_port};
 
 use crate::hytale::Hytale;
 use crate::panel::{PanelAccess, PanelSource, random_hex};
 use crate::services::{self, Launcher};
+use crate::simulator::Simulator;
 use crate::{database, shell};
 
 /// A running system. Dropped, everything that was started for it ends.
@@ -17,7 +18,12 @@ pub(crate) struct World {
     _stack: Stack,
     pub(crate) database_url: String,
     pub(crate) backend_api_key: String,
+    /// The key of a client that may administer.
+    pub(crate) admin_key: String,
     pub(crate) hytale: Hytale,
+    pub(crate) discord: Simulator,
+    /// Somebody's endpoint for signed webhooks.
+    pub(crate) receiver: Simulator,
     /// What can be opened, by name.
     pub(crate) urls: BTreeMap<&'static str, String>,
 }
@@ -52,6 +58,8 @@ impl World {
             }
         };
         let hytale = Hytale::at(ports.hytale);
+        let discord = Simulator::at("discord", ports.discord);
+        let receiver = Simulator::at("receiver", ports.receiver);
         let backend_api_key = secret("BACKEND_API_KEY")?;
 
         let mut environment: BTreeMap<&'static str, String> = stack.environment().into();
@@ -62,6 +70,9 @@ impl World {
             ("DATABASE_URL", database_url.clone()),
             ("ENCRYPTION_KEY", secret("ENCRYPTION_KEY")?),
             ("BACKEND_API_KEY", backend_api_key.clone()),
+            ("NOTIFICATIONS_DISCORD_URL", discord.url().to_owned()),
+            // The endpoints of this machine stand on loopback.
+            ("OUTBOUND_ALLOWED_NETWORKS", "127.0.0.0/8".to_owned()),
         ]);
         environment.extend(
             settings
@@ -70,14 +81,17 @@ impl World {
         );
         let launcher = Launcher::new(&stack, shell::binaries("debug")?, environment);
 
-        eprintln!("starting the panel and Hytale");
+        eprintln!("starting the panel, Hytale, Discord and somebody's endpoint");
         let mut processes: Vec<Process> = panel
             .start(&launcher, &access, ports.panel, &[])?
             .into_iter()
             .collect();
         processes.push(hytale.start(&launcher)?);
+        processes.push(discord.start(&launcher)?);
+        processes.push(receiver.start(&launcher)?);
         eprintln!("migrating the database");
         launcher.run("nodebyte", &["migrate"])?;
+        let admin_key = admin_key(&launcher)?;
 
         eprintln!("starting the services");
         let first = processes.len();
@@ -90,12 +104,17 @@ impl World {
 
         let mut urls = urls(&access, &stack, ports.services);
         urls.insert("hytale", hytale.url().to_owned());
+        urls.insert("discord", discord.url().to_owned());
+        urls.insert("receiver", receiver.url().to_owned());
         Ok(Self {
             processes,
             _stack: stack,
             database_url,
             backend_api_key,
+            admin_key,
             hytale,
+            discord,
+            receiver,
             urls,
         })
     }
@@ -128,6 +147,8 @@ struct WorldPorts {
     services: [u16; 4],
     panel: u16,
     hytale: u16,
+    discord: u16,
+    receiver: u16,
 }
 
 impl WorldPorts {
@@ -137,11 +158,15 @@ impl WorldPorts {
                 services: [8081, 8082, 8083, 8080],
                 panel: 8090,
                 hytale: 8091,
+                discord: 8092,
+                receiver: 8093,
             },
             Ports::Free => Self {
                 services: [free_port()?, free_port()?, free_port()?, free_port()?],
                 panel: free_port()?,
                 hytale: free_port()?,
+                discord: free_port()?,
+                receiver: free_port()?,
             },
         })
     }
@@ -171,6 +196,17 @@ fn urls(access: &PanelAccess, stack: &Stack, ports: [u16; 4]) -> BTreeMap<&'stat
         }
     }
     urls
+}
+
+/// Makes a client that may administer.
+fn admin_key(launcher: &Launcher<'_>) -> Result<String> {
+    let arguments = [
+        "--json", "api-key", "create", "--client", "demo", "--scopes", "admin",
+    ];
+    let made = launcher.run("nodebyte", &arguments)?;
+    let made: serde_json::Value = serde_json::from_str(&made).context("the key's JSON")?;
+    let key = made["key"].as_str().context("the key")?;
+    Ok(key.to_owned())
 }
 
 /// The environment's value, with which a named database may have been used before; else a fresh one.

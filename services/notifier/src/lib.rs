@@ -28,7 +28,8 @@ use common::types::id::WorkerId;
 use common::types::message::NOTIFIER_QUEUE;
 use decide::Schedule;
 use matching::Matcher;
-use reach::webhooks::{Messenger, Targets};
+use reach::settings::Settings;
+use reach::webhooks::Messenger;
 use relay::Relay;
 use runtime::config::Config;
 use runtime::health::{Health, Probe};
@@ -49,6 +50,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub struct Notifier {
     broker: Broker,
     store: Store,
+    settings: Settings,
     sender: Sender,
     upkeep: Upkeep,
     health: Arc<Health>,
@@ -78,10 +80,10 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Not
     let health = Health::new(NAME, probes(store.clone(), broker.clone()), log);
     let ops = OpsServer::start(listener, Arc::clone(&health), log)?;
     let drain_limit = config.http.shutdown;
-    let master = config.security.master_key()?.map(Arc::new);
+    let settings = Settings::new(store.clone(), config)?;
     let attempts = Attempts {
         store: store.clone(),
-        targets: Targets::new(store.clone(), master),
+        targets: settings.targets(),
         messenger: Messenger::new(config)?,
         schedule: Schedule(config.notifications.retries.clone()),
         taken: Taken::default(),
@@ -104,6 +106,7 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Not
     Ok(Notifier {
         broker,
         store,
+        settings,
         sender,
         upkeep,
         health,
@@ -142,6 +145,7 @@ impl Notifier {
         let stop = CancellationToken::new();
         let matcher = Matcher {
             store: self.store.clone(),
+            settings: self.settings,
             log: self.log.new(o!("component" => "matcher")),
         };
         let matching =

@@ -10,6 +10,7 @@ use common::subscription::{Pattern, Subscription};
 use common::types::event::Event;
 use common::types::id::WebhookId;
 use common::types::webhook::WebhookKind;
+use reach::settings::{Settings, SettingsError};
 use runtime::error_chain::ErrorChain;
 use slog::{Logger, warn};
 use store::{NewDelivery, NewDeliveryEvent, Store, StoreError, WebhookRow, lane};
@@ -17,6 +18,7 @@ use store::{NewDelivery, NewDeliveryEvent, Store, StoreError, WebhookRow, lane};
 /// Stores what is to be delivered.
 pub(crate) struct Matcher {
     pub(crate) store: Store,
+    pub(crate) settings: Settings,
     pub(crate) log: Logger,
 }
 
@@ -39,7 +41,16 @@ impl Sequence for Matcher {
                 Err(reason) => dead.push((place, reason)),
             }
         }
-        match self.store_matches(events).await {
+        // Off: no delivery of that kind is made.
+        let discord = match self.settings.discord_notifications_enabled().await {
+            Ok(enabled) => enabled,
+            Err(SettingsError::Store(error)) => {
+                return InOrder::Later(ErrorChain(&error).to_string());
+            }
+            // Another setting does not open: no reason to fall silent.
+            Err(_) => true,
+        };
+        match self.store_matches(events, discord).await {
             Ok(()) => InOrder::Done { dead },
             Err(error) => InOrder::Later(ErrorChain(&error).to_string()),
         }
@@ -47,7 +58,11 @@ impl Sequence for Matcher {
 }
 
 impl Matcher {
-    async fn store_matches(&self, events: Vec<(Event, String)>) -> Result<(), StoreError> {
+    async fn store_matches(
+        &self,
+        events: Vec<(Event, String)>,
+        discord: bool,
+    ) -> Result<(), StoreError> {
         if events.is_empty() {
             return Ok(());
         }
@@ -55,6 +70,7 @@ impl Matcher {
         let subscribers: Vec<Subscriber> = webhooks
             .iter()
             .filter_map(|row| self.subscriber(row))
+            .filter(|it| discord || it.kind != WebhookKind::Discord)
             .collect();
         let mut told = Vec::new();
         let mut new = Vec::new();

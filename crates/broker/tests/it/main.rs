@@ -14,6 +14,7 @@ mod management;
 mod publish;
 mod reconnect;
 mod scripted;
+mod sequence;
 
 use broker::{Binding, Broker, Consumers, Publication, QueueSpec, Route, Settings};
 use common::types::id::MessageId;

@@ -1,8 +1,10 @@
 //! What can be asked of the command line.
 
 mod callers;
+mod deliveries;
 
 pub use callers::{ApiKey, KeyServers, LimitChoice, Limits, Token, User};
+pub use deliveries::{Deliveries, DeliveryChoice};
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
@@ -21,7 +23,7 @@ Exit codes:
    1  failed or refused; a watched run ended FAILED
    2  a watched run ended CANCELLED
   64  the command line cannot be understood
-  66  there is no such run, panel, queue, dead letter, API key, client, server, node, user,
+  66  there is no such run, panel, queue, dead letter, delivery, API key, client, server, node, user,
       token or limit
   69  PostgreSQL or RabbitMQ does not answer
   78  the configuration cannot be used";
@@ -57,6 +59,9 @@ pub enum Command {
     /// What happened to Hytale accounts, and who did it
     #[command(subcommand)]
     Audit(Audit),
+    /// Events on their way to webhooks
+    #[command(subcommand)]
+    Deliveries(Deliveries),
     /// Messages that nobody works on any more
     #[command(subcommand)]
     Dead(Dead),

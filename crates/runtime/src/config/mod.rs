@@ -66,6 +66,12 @@ pub struct Config {
     pub sentry: SentryConfig,
 }
 
+impl AsRef<Self> for Config {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl Config {
     /// Reads and checks the layers.
     ///

@@ -1,7 +1,9 @@
-//! From nothing to a mirrored panel and a Hytale account in custody with one command.
+//! From nothing to a mirrored panel, of which webhooks are told, and a Hytale account in
+//! custody, with one command.
 
 mod custody;
 mod outcome;
+mod told;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -78,7 +80,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&shown)?);
     } else {
-        println!("{}{}", shown.outcome.table(), shown.hytale.table());
+        let (run, told, hytale) = (&shown.outcome, &shown.told, &shown.hytale);
+        println!("{}{}{}", run.table(), told.table(), hytale.table());
     }
     if !shown.outcome.is_completed() {
         eprintln!("{}", world.last_words());
@@ -90,6 +93,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     }
     if arguments.keep {
         eprintln!("X-API-Key: {}", world.backend_api_key);
+        eprintln!("X-API-Key of an administrator: {}", world.admin_key);
         eprintln!("running until Ctrl-C");
         tokio::signal::ctrl_c()
             .await
@@ -103,12 +107,16 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
 struct Shown {
     #[serde(flatten)]
     outcome: Outcome,
+    told: told::Told,
     hytale: custody::Custody,
 }
 
 async fn show(gateway: &Gateway, world: &World) -> Result<Shown> {
+    let listeners = told::listen(gateway, world).await?;
+    let outcome = mirror(gateway, world).await?;
     Ok(Shown {
-        outcome: mirror(gateway, world).await?,
+        outcome,
+        told: listeners.hear(gateway, world).await?,
         hytale: custody::run(gateway, world).await?,
     })
 }

@@ -30,3 +30,4 @@ mod stream;
 mod sync;
 mod sync_logs;
 mod users;
+mod webhooks;

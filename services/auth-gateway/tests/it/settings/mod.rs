@@ -4,5 +4,5 @@ mod connections;
 mod form;
 mod origins;
 mod repositories;
-mod stage;
+pub mod stage;
 mod trail;

@@ -1,0 +1,66 @@
+//! What can be asked about deliveries.
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use common::types::id::{DeliveryId, WebhookId};
+use uuid::Uuid;
+
+#[derive(Debug, Subcommand)]
+pub enum Deliveries {
+    /// Show the newest deliveries
+    List {
+        #[command(flatten)]
+        choice: DeliveryChoice,
+        /// How many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+    },
+    /// Show one delivery with its attempts
+    Show {
+        /// The delivery
+        id: DeliveryId,
+    },
+    /// Make deliveries again that are over or were set aside, the oldest first
+    ///
+    /// They keep their ids, so that receivers know what they have had.
+    Replay {
+        /// Only this one
+        id: Option<DeliveryId>,
+        #[command(flatten)]
+        choice: DeliveryChoice,
+        /// At most so many
+        #[arg(long, default_value_t = 10_000)]
+        limit: u32,
+        /// So many a second
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        rate: u32,
+        /// Only say how many there are
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct DeliveryChoice {
+    /// Only to this webhook
+    #[arg(long)]
+    pub webhook: Option<WebhookId>,
+    /// Only in this state
+    #[arg(long, value_parser = ["pending", "parked", "delivered", "dead", "dropped"])]
+    pub state: Option<String>,
+    /// Only of this event
+    #[arg(long)]
+    pub event: Option<Uuid>,
+    /// Only of events of this type, for example sync.failed
+    #[arg(long, value_name = "TYPE")]
+    pub event_type: Option<String>,
+    /// Only of events about this subject
+    #[arg(long)]
+    pub subject: Option<String>,
+    /// Only from this moment on (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<DateTime<Utc>>,
+    /// Only before this moment (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<DateTime<Utc>>,
+}

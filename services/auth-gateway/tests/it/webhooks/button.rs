@@ -1,0 +1,109 @@
+//! The test button, and signing secrets replaced.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use simulators::receiver::{Answer, Rule};
+
+use super::stage::{Stage, WEBHOOKS, id};
+use crate::gateway::error_code;
+
+async fn pressed(stage: &Stage, made: &Value) -> (StatusCode, Value) {
+    stage
+        .send(Method::PATCH, WEBHOOKS, &json!({"id": id(made)}))
+        .await
+}
+
+#[tokio::test]
+async fn a_test_is_a_real_delivery_that_is_noted() {
+    let stage = Stage::new().await;
+    let made = stage.signed().await;
+    let (status, body) = pressed(&stage, &made).await;
+    assert_eq!((status, &body["success"]), (StatusCode::OK, &json!(true)));
+    let journal = stage.receiver.journal_of("/hook");
+    journal[0]
+        .verify(made["signingSecret"].as_str().unwrap())
+        .unwrap();
+    assert_eq!(journal[0].json()["type"], "webhook.test");
+    assert!(stage.listed().await[0]["testSuccessAt"].is_string());
+
+    let there = stage.discord.add_webhook("100");
+    let made = stage
+        .made(json!({"name": "d", "webhookUrl": there.public_url}))
+        .await;
+    assert_eq!(pressed(&stage, &made).await.0, StatusCode::OK);
+    let messages = stage.discord.messages("100");
+    assert!(
+        messages[0].body["embeds"][0]["title"]
+            .as_str()
+            .unwrap()
+            .contains("Test")
+    );
+}
+
+#[tokio::test]
+async fn a_test_that_fails_is_never_2xx_and_says_why() {
+    let stage = Stage::new().await;
+    let made = stage.signed().await;
+    stage.receiver.rule(Rule::new([
+        Answer::status(500),
+        Answer::status(404),
+        Answer::ResetAfterReading,
+    ]));
+    for _ in 0..3 {
+        let (status, body) = pressed(&stage, &made).await;
+        assert_eq!(status, StatusCode::BAD_GATEWAY);
+        assert_eq!(error_code(status, &body), "WEBHOOK_TEST_FAILED");
+        assert!(!body.to_string().contains("planted-in-query"));
+    }
+    assert!(stage.listed().await[0]["testSuccessAt"].is_null());
+
+    let there = stage.discord.add_webhook("100");
+    let made = stage
+        .made(json!({"name": "d", "webhookUrl": there.public_url}))
+        .await;
+    stage.discord.revoke(&there.id);
+    let (status, body) = pressed(&stage, &made).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    assert!(
+        body["error"].as_str().unwrap().contains("no such webhook"),
+        "{body}"
+    );
+    let unknown = json!({"id": uuid::Uuid::new_v4()});
+    assert_eq!(
+        stage.send(Method::PATCH, WEBHOOKS, &unknown).await.0,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn while_a_secret_is_replaced_both_sign() {
+    let stage = Stage::new().await;
+    let made = stage.signed().await;
+    let path = format!("{WEBHOOKS}/{}/rotate-secret", id(&made));
+    let (status, body) = stage.bare(Method::POST, &path).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let (old, new) = (
+        made["signingSecret"].as_str().unwrap(),
+        body["signingSecret"].as_str().unwrap(),
+    );
+    assert_ne!(old, new);
+    pressed(&stage, &made).await;
+    let journal = stage.receiver.journal_of("/hook");
+    journal[0].verify(old).unwrap();
+    journal[0].verify(new).unwrap();
+
+    let (status, body) = stage
+        .send(Method::POST, &path, &json!({"overlapHours": 0}))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    pressed(&stage, &made).await;
+    let journal = stage.receiver.journal_of("/hook");
+    assert!(journal[1].verify(new).is_err());
+    journal[1]
+        .verify(body["signingSecret"].as_str().unwrap())
+        .unwrap();
+    let (status, _) = stage
+        .send(Method::POST, &path, &json!({"overlapHours": 1000}))
+        .await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}

@@ -1,0 +1,6 @@
+//! Webhooks and deliveries over HTTP.
+
+mod button;
+mod deliveries;
+mod form;
+mod stage;
