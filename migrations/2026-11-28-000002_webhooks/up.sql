@@ -13,6 +13,8 @@ CREATE TABLE webhooks (
     address text NOT NULL,
     -- What people are shown of it.
     address_shown text NOT NULL,
+    -- Of Discord: limits are shared by all webhooks of a channel.
+    channel_id text,
     -- Sealed; of signed webhooks only. The previous secret signs too until its time is over.
     secret text,
     previous_secret text,
@@ -49,6 +51,12 @@ CREATE TABLE webhook_health (
     alerted integer NOT NULL DEFAULT 0
 );
 
+-- Nothing is sent to anybody at a provider before then: it blocks us as a whole.
+CREATE TABLE provider_pauses (
+    kind text PRIMARY KEY,
+    until timestamptz NOT NULL
+);
+
 -- An event that somebody is told of, once, however many are told.
 CREATE TABLE delivery_events (
     id uuid PRIMARY KEY,
@@ -58,6 +66,8 @@ CREATE TABLE delivery_events (
     body text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
+-- The end of a sync is told in the message that told of its beginning.
+CREATE INDEX delivery_events_started ON delivery_events (subject) WHERE event_type = 'sync.started';
 CREATE INDEX delivery_events_created_at ON delivery_events (created_at);
 
 -- An event on its way to a webhook.

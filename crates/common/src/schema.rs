@@ -509,6 +509,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    provider_pauses (kind) {
+        kind -> Text,
+        until -> Timestamptz,
+    }
+}
+
+diesel::table! {
     rate_limits (limit_name, subject) {
         limit_name -> Text,
         subject -> Text,
@@ -799,6 +806,7 @@ diesel::table! {
         enabled -> Bool,
         address -> Text,
         address_shown -> Text,
+        channel_id -> Nullable<Text>,
         secret -> Nullable<Text>,
         previous_secret -> Nullable<Text>,
         previous_secret_until -> Nullable<Timestamptz>,
@@ -857,6 +865,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     panel_kinds,
     panel_users,
     panels,
+    provider_pauses,
     rate_limits,
     server_databases,
     server_subusers,

@@ -42,7 +42,12 @@ pub enum TargetError {
 #[derive(Debug)]
 pub enum Target {
     /// A channel of Discord.
-    Discord(DiscordWebhook),
+    Discord {
+        /// Its address.
+        webhook: DiscordWebhook,
+        /// The channel, as far as it is known.
+        channel: Option<String>,
+    },
     /// A system that checks our signature.
     Signed {
         /// Its address.
@@ -190,7 +195,10 @@ fn open(vault: &Vault, row: &WebhookRow) -> Result<Target, TargetError> {
     let address = vault.unseal(place("address", &id), &row.address)?;
     if row.kind == WebhookKind::Discord.as_str() {
         let webhook = DiscordWebhook::parse(address.expose_secret());
-        return Ok(Target::Discord(webhook.map_err(|_| TargetError::Address)?));
+        return Ok(Target::Discord {
+            webhook: webhook.map_err(|_| TargetError::Address)?,
+            channel: row.channel_id.clone(),
+        });
     }
     // Both are sealed for the same place: the previous one was the secret once.
     let secret = |sealed: &str| -> Result<SigningSecret, TargetError> {
@@ -262,12 +270,14 @@ impl Messenger {
         Ok(Address::Signed(url))
     }
 
-    /// Asks Discord whether the webhook exists, without posting anything.
+    /// Asks Discord whether the webhook exists, without posting anything; says in which
+    /// channel.
     ///
     /// # Errors
     /// Discord's answer, if it is not that it does.
-    pub async fn check(&self, webhook: &DiscordWebhook) -> Result<(), Answer> {
-        self.discord.check(webhook).await.map(|_found| ())
+    pub async fn check(&self, webhook: &DiscordWebhook) -> Result<Option<String>, Answer> {
+        let found = self.discord.check(webhook).await?;
+        Ok(found.channel_id)
     }
 
     /// How many of these events one message takes, at least one.
@@ -281,6 +291,12 @@ impl Messenger {
     pub async fn post(&self, webhook: &DiscordWebhook, events: &[Event]) -> Answer {
         let message = Message::new(events.iter().map(embed).collect());
         self.discord.post(webhook, &message).await
+    }
+
+    /// Tells of an event in the message that told of its beginning.
+    pub async fn edit(&self, webhook: &DiscordWebhook, message: &str, event: &Event) -> Answer {
+        let content = Message::new(vec![embed(event)]);
+        self.discord.edit(webhook, message, &content).await
     }
 
     /// Sends an event to somebody's system. `body` is the `CloudEvent`, signed as it is.

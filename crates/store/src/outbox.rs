@@ -147,6 +147,15 @@ struct Lag {
 }
 
 impl Store {
+    /// Says an event that stands for itself.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked; nothing is said then.
+    pub async fn event_say(&self, event: Event) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        say(&mut conn, vec![Outgoing::event(event)]).await
+    }
+
     /// The oldest unpublished messages, in order.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use crate::admin_audit::{self, NewAdminLine};
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
 use chrono::{DateTime, Utc};
+use common::subscription::{Pattern, Subscription};
 use common::types::admin::AdminEvent;
 use common::types::caller::Actor;
 use common::types::id::WebhookId;
@@ -46,6 +47,9 @@ pub struct WebhookRow {
     /// What people may see of it.
     #[diesel(sql_type = Text)]
     pub address_shown: String,
+    /// The channel; of Discord.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub channel_id: Option<String>,
     /// The signing secret, sealed; of signed webhooks.
     #[diesel(sql_type = Nullable<Text>)]
     pub secret: Option<String>,
@@ -90,6 +94,18 @@ impl WebhookRow {
     pub fn webhook_id(&self) -> WebhookId {
         WebhookId(self.id)
     }
+
+    /// What it asks for; `None` if this version cannot read that.
+    #[must_use]
+    pub fn subscription(&self) -> Option<Subscription> {
+        let patterns = self.events.iter().map(|text| Pattern::parse(text));
+        Some(Subscription {
+            about: self.about.parse().ok()?,
+            scope: self.scope.parse().ok()?,
+            events: patterns.collect::<Result<_, _>>().ok()?,
+            conditions: serde_json::from_value(self.conditions.clone()).ok()?,
+        })
+    }
 }
 
 /// A webhook to store, or what one becomes.
@@ -111,6 +127,8 @@ pub struct NewWebhook {
     pub address: String,
     /// What people may see of it.
     pub address_shown: String,
+    /// The channel; of Discord, as far as it said so.
+    pub channel_id: Option<String>,
     /// The signing secret, sealed; of signed webhooks and no others.
     pub secret: Option<String>,
     /// Patterns of event types.
@@ -134,6 +152,8 @@ pub struct WebhookChange {
     pub enabled: Option<bool>,
     /// The address, sealed, and what people may see of it.
     pub address: Option<(String, String)>,
+    /// The channel that the other address leads to.
+    pub channel_id: Option<String>,
     /// Patterns of event types.
     pub events: Option<Vec<String>>,
     /// Conditions, as JSON.
@@ -143,7 +163,7 @@ pub struct WebhookChange {
 }
 
 const SELECT: &str = "SELECT w.id, w.name, w.kind, w.about, w.scope, w.description, w.enabled, w.address, \
-      w.address_shown, w.secret, w.previous_secret, w.previous_secret_until, w.events, w.conditions, \
+      w.address_shown, w.channel_id, w.secret, w.previous_secret, w.previous_secret_until, w.events, w.conditions, \
       w.revision, w.test_success_at, w.disabled_because, w.disabled_at, w.created_at, \
       h.failing_since, h.last_success_at \
     FROM webhooks w JOIN webhook_health h ON h.webhook_id = w.id";
@@ -181,8 +201,8 @@ impl Store {
             async move {
                 sql_query(
                     "WITH made AS (INSERT INTO webhooks (id, name, kind, about, scope, description, address, \
-                       address_shown, secret, events, conditions) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)) \
+                       address_shown, secret, events, conditions, channel_id) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)) \
                      INSERT INTO webhook_health (webhook_id) VALUES ($1)",
                 )
                 .bind::<SqlUuid, _>(new.id.0)
@@ -196,6 +216,7 @@ impl Store {
                 .bind::<Nullable<Text>, _>(new.secret.as_deref())
                 .bind::<Array<Text>, _>(&new.events)
                 .bind::<Jsonb, _>(&new.conditions)
+                .bind::<Nullable<Text>, _>(new.channel_id.as_deref())
                 .execute(conn)
                 .await?;
                 let row = find(conn, new.id, "").await?;
@@ -310,6 +331,7 @@ fn apply(mut row: WebhookRow, change: &WebhookChange) -> WebhookRow {
     if let Some((address, shown)) = change.address {
         row.address = address;
         row.address_shown = shown;
+        row.channel_id = change.channel_id;
     }
     row.events = change.events.unwrap_or(row.events);
     row.conditions = change.conditions.unwrap_or(row.conditions);
@@ -329,7 +351,7 @@ async fn save(
            previous_secret = CASE WHEN $13 IS NULL THEN previous_secret ELSE secret END, \
            previous_secret_until = CASE WHEN $13 IS NULL THEN previous_secret_until \
              ELSE now() + make_interval(secs => $14) END, \
-           secret = COALESCE($13, secret) \
+           secret = COALESCE($13, secret), channel_id = $15 \
          WHERE id = $1",
     )
     .bind::<SqlUuid, _>(row.id)
@@ -346,6 +368,7 @@ async fn save(
     .bind::<Nullable<Timestamptz>, _>(row.disabled_at)
     .bind::<Nullable<Text>, _>(secret)
     .bind::<Nullable<BigInt>, _>(overlap)
+    .bind::<Nullable<Text>, _>(row.channel_id.as_deref())
     .execute(conn)
     .await?;
     Ok(())

@@ -17,7 +17,7 @@ use crate::http::hytale::{
     accounts, audit, inventory, login, owners, server_logs, sessions, tokens, validate,
 };
 use crate::http::settings::{connection, form, repositories};
-use crate::http::{admin_audit, jwks, me, servers, sync, sync_stream, webhooks};
+use crate::http::{admin_audit, dispatch, jwks, me, servers, sync, sync_stream, webhooks};
 use crate::limits::Count;
 use crate::openapi;
 
@@ -127,6 +127,7 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
             .wrap(Through(Count))
             .wrap(Through(Identify))
             .service(resource("/me").route(get().to(me::me)))
+            .service(resource("/webhook/dispatch").route(post().to(dispatch::dispatch)))
             .service(resource("/sync/full").route(post().to(sync::trigger)))
             .service(resource("/sync/locations").route(post().to(sync::trigger)))
             .service(resource("/sync/nodes").route(post().to(sync::trigger)))

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use outbound::{Answer, Verdict};
+use outbound::{Answer, LimitScope, Verdict};
 use store::{HealthNote, NextStep};
 
 /// Failures after which a delivery is set aside, for others of its key to proceed.
@@ -54,6 +54,8 @@ pub(crate) struct Decision {
     pub(crate) health: HealthNote,
     /// How long nothing else goes there.
     pub(crate) pause: Duration,
+    /// How long nothing goes to any webhook at its provider.
+    pub(crate) provider_pause: Duration,
 }
 
 /// Decides. `chance` lies between 0 and 1.
@@ -67,6 +69,7 @@ pub(crate) fn decide(answer: &Answer, case: Case, schedule: &Schedule, chance: f
             },
             health: HealthNote::Works { took_it: true },
             pause: emptied(answer),
+            provider_pause: Duration::ZERO,
         },
         Verdict::Refused {
             permanent: true, ..
@@ -76,6 +79,7 @@ pub(crate) fn decide(answer: &Answer, case: Case, schedule: &Schedule, chance: f
             next: dead(answer),
             health: HealthNote::Works { took_it: false },
             pause: emptied(answer),
+            provider_pause: Duration::ZERO,
         },
         Verdict::Refused { retry_after, .. } => {
             own_failure("failed", answer, case, schedule, retry_after, chance)
@@ -88,16 +92,15 @@ pub(crate) fn decide(answer: &Answer, case: Case, schedule: &Schedule, chance: f
         }
         Verdict::Failed { retry_after } => webhook_fails("failed", answer, case, retry_after),
         Verdict::Unknown => webhook_fails("unknown", answer, case, None),
-        Verdict::Limited { wait, .. } | Verdict::ProviderBlocked { wait } => Decision {
-            outcome: "limited",
-            counted: false,
-            next: NextStep::Again {
-                wait: Duration::ZERO,
-                park: false,
-            },
-            health: HealthNote::Nothing,
-            pause: wait,
-        },
+        Verdict::Limited {
+            wait,
+            scope: LimitScope::Endpoint,
+        } => limited(wait, Duration::ZERO),
+        Verdict::Limited {
+            wait,
+            scope: LimitScope::Provider,
+        }
+        | Verdict::ProviderBlocked { wait } => limited(Duration::ZERO, wait),
         Verdict::Gone(reason) | Verdict::Misconfigured(reason) => Decision {
             outcome: "failed",
             counted: false,
@@ -107,7 +110,23 @@ pub(crate) fn decide(answer: &Answer, case: Case, schedule: &Schedule, chance: f
             },
             health: HealthNote::Disable { reason },
             pause: Duration::ZERO,
+            provider_pause: Duration::ZERO,
         },
+    }
+}
+
+/// Too much was sent, by this event or others: no attempt.
+fn limited(pause: Duration, provider_pause: Duration) -> Decision {
+    Decision {
+        outcome: "limited",
+        counted: false,
+        next: NextStep::Again {
+            wait: Duration::ZERO,
+            park: false,
+        },
+        health: HealthNote::Nothing,
+        pause,
+        provider_pause,
     }
 }
 
@@ -134,6 +153,7 @@ fn own_failure(
         next,
         health: HealthNote::Works { took_it: false },
         pause: Duration::ZERO,
+        provider_pause: Duration::ZERO,
     }
 }
 
@@ -156,6 +176,7 @@ fn webhook_fails(
             is_probe: case.is_probe,
         },
         pause: retry_after.unwrap_or_default(),
+        provider_pause: Duration::ZERO,
     }
 }
 
@@ -178,7 +199,7 @@ fn emptied(answer: &Answer) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use outbound::{LimitScope, RateState};
+    use outbound::RateState;
     use proptest::prelude::*;
 
     fn schedule() -> Schedule {
@@ -328,6 +349,19 @@ mod tests {
         );
         assert_eq!((decision.pause, decision.counted), (wait, false));
         assert_eq!(decision.health, HealthNote::Nothing);
+    }
+
+    #[test]
+    fn a_provider_that_blocks_us_is_left_alone_as_a_whole() {
+        let wait = Duration::from_secs(900);
+        let scope = LimitScope::Provider;
+        for verdict in [
+            Verdict::ProviderBlocked { wait },
+            Verdict::Limited { wait, scope },
+        ] {
+            let decision = of(verdict, FRESH);
+            assert_eq!((decision.provider_pause, decision.counted), (wait, false));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //!    days and disables them, and deletes what is over for long.
 
 mod attempt;
+mod budget;
 mod decide;
 mod matching;
 mod sending;
@@ -23,6 +24,8 @@ use std::time::Duration;
 
 use attempt::Attempts;
 use broker::Broker;
+use budget::DiscordBudget;
+use cache::{Cache, RateLimiter};
 use chrono::TimeDelta;
 use common::types::id::WorkerId;
 use common::types::message::NOTIFIER_QUEUE;
@@ -44,6 +47,8 @@ use tokio_util::sync::CancellationToken;
 use upkeep::Upkeep;
 
 const NAME: &str = "notifier";
+/// Time that Redis has for a decision about Discord's limits.
+const PATIENCE: Duration = Duration::from_millis(200);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A notifier that is ready to run.
@@ -81,10 +86,19 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Not
     let ops = OpsServer::start(listener, Arc::clone(&health), log)?;
     let drain_limit = config.http.shutdown;
     let settings = Settings::new(store.clone(), config)?;
+    let mut redis = cache::Settings::new(config.redis.url.clone());
+    redis.prefix.clone_from(&config.redis.prefix);
+    let limiter = RateLimiter::new(
+        Cache::connect(&redis)?,
+        config.notifications.notifiers,
+        PATIENCE,
+        log,
+    );
     let attempts = Attempts {
         store: store.clone(),
         targets: settings.targets(),
         messenger: Messenger::new(config)?,
+        budget: DiscordBudget { limiter },
         schedule: Schedule(config.notifications.retries.clone()),
         taken: Taken::default(),
         log: log.new(o!("component" => "attempts")),

@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 use broker::{Delivery, InOrder, Sequence};
-use common::subscription::{Pattern, Subscription};
+use common::subscription::Subscription;
 use common::types::event::Event;
 use common::types::id::WebhookId;
 use common::types::webhook::WebhookKind;
@@ -100,7 +100,7 @@ impl Matcher {
 
     /// `None` for a row that this version cannot read: nothing is sent rather than too much.
     fn subscriber(&self, row: &WebhookRow) -> Option<Subscriber> {
-        let subscription = subscription(row);
+        let subscription = row.subscription();
         if subscription.is_none() {
             warn!(self.log, "a webhook cannot be understood and is told nothing"; "webhook" => %row.id);
         }
@@ -111,16 +111,6 @@ impl Matcher {
             subscription: subscription?,
         })
     }
-}
-
-fn subscription(row: &WebhookRow) -> Option<Subscription> {
-    let patterns = row.events.iter().map(|text| Pattern::parse(text));
-    Some(Subscription {
-        about: row.about.parse().ok()?,
-        scope: row.scope.parse().ok()?,
-        events: patterns.collect::<Result<_, _>>().ok()?,
-        conditions: serde_json::from_value(row.conditions.clone()).ok()?,
-    })
 }
 
 /// The event, and its JSON as it came.

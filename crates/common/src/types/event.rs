@@ -76,6 +76,8 @@ macro_rules! event_types {
             pub fn source(self) -> &'static str {
                 match self.as_str().split('.').next() {
                     Some("hytale") => "/nodebyte/hytale",
+                    // Whoever says these names itself.
+                    Some("user" | "server" | "support") => "/callers",
                     Some("settings") => "/nodebyte/settings",
                     Some("webhook" | "delivery") => "/nodebyte/notifier",
                     _ => "/nodebyte/sync",
@@ -89,6 +91,14 @@ macro_rules! event_types {
                     $($name => Some(Self::$variant),)*
                     _ => None,
                 }
+            }
+
+            /// Whether only this installation may say events of that name: partners trust our
+            /// signature.
+            #[must_use]
+            pub fn is_reserved(name: &str) -> bool {
+                let first = name.split('.').next().unwrap_or_default();
+                ["panel", "sync", "hytale", "settings", "webhook", "delivery", "mail"].contains(&first)
             }
 
             /// Whom it is for.
@@ -206,4 +216,12 @@ event_types! {
         &["webhook_id", "name", "event_id", "event_type", "reason"];
     /// Somebody changed settings; of secrets it says only that they changed.
     SettingsChanged = "settings.changed" for System Admin: &["actor", "changes"];
+    /// Somebody registered at the website.
+    CustomerRegistered = "user.registered" for System Admin: &["email"];
+    /// A customer's server was made.
+    CustomerServerCreated = "server.created" for GameServer User: &["name", "owner"];
+    /// A customer's server was suspended.
+    CustomerServerSuspended = "server.suspended" for GameServer User: &["name", "reason"];
+    /// A customer opened a ticket.
+    TicketCreated = "support.ticket_created" for Support Admin: &["subject", "user", "priority"];
 }

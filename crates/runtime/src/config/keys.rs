@@ -177,6 +177,7 @@ pub const KEYS: &[Key] = &[
         "notifications.request_timeout_seconds",
         Kind::Integer(1, 60),
     ),
+    key("notifications.notifiers", Kind::Integer(1, 1000)),
     key("notifications.retry_seconds", Kind::Periods),
     key("notifications.disable_days", Kind::Integer(1, 365)),
     key("notifications.retention_days", Kind::Integer(1, 3650)),

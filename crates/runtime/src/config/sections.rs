@@ -391,6 +391,8 @@ pub struct NotificationsConfig {
     /// Time that one of them may take.
     #[serde(rename = "request_timeout_seconds", with = "seconds")]
     pub request_timeout: Duration,
+    /// Notifiers that share Discord's limits while Redis is away.
+    pub notifiers: u32,
     /// Pauses before further attempts.
     #[serde(rename = "retry_seconds", with = "periods")]
     pub retries: Vec<Duration>,

@@ -69,6 +69,8 @@ pub struct Head {
     pub event_type: String,
     /// The CloudEvent, as it is sent.
     pub body: String,
+    /// Discord's id of the message that told of the beginning of what this ends.
+    pub begun_in: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -101,6 +103,8 @@ struct Row {
     event_type: String,
     #[diesel(sql_type = Text)]
     body: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    begun_in: Option<String>,
 }
 
 /// Claims lanes in the caller's transaction.
@@ -131,6 +135,7 @@ pub(super) async fn claim(
             event: MessageId(row.event_id),
             event_type: row.event_type,
             body: row.body,
+            begun_in: row.begun_in,
         };
         match lanes.last_mut() {
             Some(lane) if lane.webhook.0 == row.webhook_id && lane.lane == row.lane => {
@@ -156,9 +161,12 @@ pub(super) async fn claim(
 /// circuit is open, whoever comes first when the next probe is due takes one lane: the one
 /// that has waited longest, and after a probe that failed that is another.
 const CLAIM: &str = "
-WITH probing AS (
+WITH paused AS (
+    SELECT kind FROM provider_pauses WHERE until > now()
+), probing AS (
     SELECT h.webhook_id FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id
     WHERE h.probe_at <= now() AND w.enabled AND (h.paused_until IS NULL OR h.paused_until <= now())
+      AND w.kind NOT IN (SELECT kind FROM paused)
       AND EXISTS (SELECT 1 FROM delivery_lanes l
                   WHERE l.webhook_id = w.id AND l.holder IS NULL AND l.due_at <= now())
     FOR UPDATE OF h SKIP LOCKED
@@ -166,7 +174,7 @@ WITH probing AS (
     SELECT w.id, $3::bigint AS most, false AS is_probe
     FROM webhooks w JOIN webhook_health h ON h.webhook_id = w.id
     WHERE w.enabled AND h.probe_at IS NULL AND (h.paused_until IS NULL OR h.paused_until <= now())
-      AND w.id <> ALL ($4::uuid[])
+      AND w.id <> ALL ($4::uuid[]) AND w.kind NOT IN (SELECT kind FROM paused)
     UNION ALL
     SELECT webhook_id, 1, true FROM probing
 ), chosen AS (
@@ -198,7 +206,11 @@ WITH probing AS (
     SELECT delivery_id, attempts + 1 FROM heads WHERE kind = 'signed'
 )
 SELECT h.webhook_id, h.lane, h.fence, h.is_probe, h.revision, s.last_success_at, h.delivery_id, h.attempts,
-       h.failures, h.last_attempt_at, h.is_parked, h.event_id, e.event_type, e.body
+       h.failures, h.last_attempt_at, h.is_parked, h.event_id, e.event_type, e.body,
+       CASE WHEN h.kind = 'discord' AND e.event_type = 'sync.completed' THEN (
+           SELECT b.message_id FROM delivery_events s JOIN deliveries b ON b.event_id = s.id
+           WHERE s.event_type = 'sync.started' AND s.subject = e.subject AND b.webhook_id = h.webhook_id
+             AND b.message_id IS NOT NULL LIMIT 1) END AS begun_in
 FROM heads h
 JOIN delivery_events e ON e.id = h.event_id
 JOIN webhook_health s ON s.webhook_id = h.webhook_id

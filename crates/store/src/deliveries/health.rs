@@ -116,6 +116,7 @@ pub(super) async fn note(
     works(conn, &of(|it| matches!(it, HealthNote::Works { .. }))).await?;
     fails(conn, &of(|it| matches!(it, HealthNote::Fails { .. }))).await?;
     pauses(conn, outcomes).await?;
+    provider_pauses(conn, outcomes).await?;
     let gone = of(|it| matches!(it, HealthNote::Disable { .. }));
     let reasons = gone.iter().map(|it| match it.health {
         HealthNote::Disable { reason } => reason,
@@ -216,6 +217,26 @@ async fn pauses(conn: &mut Connection, outcomes: &[&LaneOutcome]) -> Result<(), 
     .bind::<Array<Double>, _>(waits)
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// The provider of a webhook blocks us: nothing is sent to any of its webhooks for so long.
+async fn provider_pauses(
+    conn: &mut Connection,
+    outcomes: &[&LaneOutcome],
+) -> Result<(), StoreError> {
+    let blocked = outcomes.iter().filter(|it| !it.provider_pause.is_zero());
+    for it in blocked {
+        sql_query(
+            "INSERT INTO provider_pauses AS p (kind, until) \
+             SELECT kind, now() + make_interval(secs => $2) FROM webhooks WHERE id = $1 \
+             ON CONFLICT (kind) DO UPDATE SET until = greatest(p.until, excluded.until)",
+        )
+        .bind::<SqlUuid, _>(it.webhook.0)
+        .bind::<Double, _>(it.provider_pause.as_secs_f64())
+        .execute(conn)
+        .await?;
+    }
     Ok(())
 }
 

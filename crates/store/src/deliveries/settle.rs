@@ -33,6 +33,8 @@ pub struct LaneOutcome {
     pub health: HealthNote,
     /// How long nothing else goes there; zero where it asked for no pause.
     pub pause: Duration,
+    /// How long nothing goes to any webhook of its kind; zero unless the provider blocks us.
+    pub provider_pause: Duration,
 }
 
 /// What became of a delivery.

@@ -28,6 +28,7 @@ pub async fn webhook(store: &Store, kind: WebhookKind) -> WebhookId {
         description: String::new(),
         address: "sealed".to_owned(),
         address_shown: "https://…".to_owned(),
+        channel_id: None,
         secret: (kind == WebhookKind::Signed).then(|| "sealed".to_owned()),
         events: Vec::new(),
         conditions: json!([]),
@@ -123,6 +124,7 @@ fn outcome(
             .collect(),
         health,
         pause: Duration::ZERO,
+        provider_pause: Duration::ZERO,
     }
 }
 

@@ -24,7 +24,7 @@ pub use epoch::CredentialEpoch;
 pub use identify::{Credentials, Identify, known};
 pub use key_limits::KeyLimits;
 pub use needs::{
-    Administer, BeKnown, MayNeed, Needs, ReadServerLogs, ReadServers, ReadSyncs, RunSyncs,
+    Administer, BeKnown, MayNeed, Needs, Notify, ReadServerLogs, ReadServers, ReadSyncs, RunSyncs,
     ShareAccounts, UseHytale, WriteServerLogs,
 };
 pub use server_logs::{may_read, may_write};

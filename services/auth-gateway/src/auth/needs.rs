@@ -74,6 +74,13 @@ impl Requirement for ShareAccounts {
     const ANY_OF: &'static [Scope] = &[Scope::Hytale, Scope::HytaleAll, Scope::Admin];
 }
 
+/// Having messages sent.
+pub enum Notify {}
+
+impl Requirement for Notify {
+    const ANY_OF: &'static [Scope] = &[Scope::Notify];
+}
+
 /// Looking at what only administrators may see.
 pub enum Administer {}
 

@@ -4,6 +4,7 @@
 pub mod admin_audit;
 pub mod answer;
 pub mod body;
+pub mod dispatch;
 pub mod failure;
 pub mod hytale;
 pub mod jwks;

@@ -56,6 +56,8 @@ fn needs(method: &Method, path: &str) -> &'static [Scope] {
     } else if path == "/api/v1/me" {
         // Good credentials, whatever they are good for.
         &[]
+    } else if path == "/api/v1/webhook/dispatch" {
+        &[Scope::Notify]
     } else if path.starts_with("/api/v1/servers/") {
         &[Scope::Read]
     } else if path.starts_with("/api/v1/sync/") && method == Method::GET {

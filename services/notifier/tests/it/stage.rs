@@ -133,6 +133,7 @@ impl Stage {
             description: String::new(),
             address: sealed,
             address_shown: shown,
+            channel_id: None,
             secret: secret
                 .as_ref()
                 .map(|it| seal_secret(&vault, id, it).unwrap()),

@@ -185,7 +185,8 @@ impl<'a> Site<'a> {
                 "--into",
                 &directory,
             ],
-        )
+        )?;
+        Ok(())
     }
 
     /// The first header of a file of credentials, as name and value.

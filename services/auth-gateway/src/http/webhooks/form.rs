@@ -104,7 +104,7 @@ pub async fn create(
     if let Some(answer) = repeated(&state, &wish, &to).await? {
         return Ok(Json(answer));
     }
-    is_there(&state, &to).await?;
+    let channel_id = is_there(&state, &to).await?;
     let id = WebhookId::new();
     let vault = state.settings.vault_to_seal().await?;
     let (sealed, shown) = seal_address(&vault, id, &to)?;
@@ -121,6 +121,7 @@ pub async fn create(
         description: wish.description.unwrap_or_default(),
         address: sealed,
         address_shown: shown,
+        channel_id,
         secret: secret
             .as_ref()
             .map(|it| seal_secret(&vault, id, it))
@@ -151,7 +152,7 @@ pub async fn change(
             let why = "The address is of another kind of webhook; make a new one for it";
             return Err(field("webhookUrl", why).with_code("KIND_CHANGED").into());
         }
-        is_there(&state, &to).await?;
+        wish.channel_id = is_there(&state, &to).await?;
         let vault = state.settings.vault_to_seal().await?;
         wish.address = Some(seal_address(&vault, before.webhook_id(), &to)?);
     }
@@ -261,12 +262,12 @@ fn is_masked(text: &str, row: &WebhookRow) -> bool {
 }
 
 /// Discord says whether a webhook is there; of others nobody can know before a test.
-async fn is_there(state: &State, to: &Address) -> Result<(), ApiError> {
+async fn is_there(state: &State, to: &Address) -> Result<Option<String>, ApiError> {
     let Address::Discord(webhook) = to else {
-        return Ok(());
+        return Ok(None);
     };
     match state.messenger.check(webhook).await {
-        Ok(()) => Ok(()),
+        Ok(channel) => Ok(channel),
         Err(answer) => match answer.verdict {
             Verdict::Gone(_) | Verdict::Misconfigured(_) | Verdict::Refused { .. } => {
                 let why = format!("The webhook cannot be used: {}", said(&answer));
@@ -300,7 +301,7 @@ async fn repeated<const A: u16, const B: u16>(
     for row in same {
         let target = state.targets.of(row.webhook_id(), row.revision).await?;
         let answer = match (&*target, to) {
-            (Target::Discord(there), Address::Discord(wanted))
+            (Target::Discord { webhook: there, .. }, Address::Discord(wanted))
                 if there.to_url().expose_secret() == wanted.to_url().expose_secret() =>
             {
                 Some(made(row, None))

@@ -51,7 +51,7 @@ pub async fn test(
     };
     let target = state.targets.of(row.webhook_id(), row.revision).await?;
     let answer = match &*target {
-        Target::Discord(webhook) => {
+        Target::Discord { webhook, .. } => {
             state
                 .messenger
                 .post(webhook, std::slice::from_ref(&event))

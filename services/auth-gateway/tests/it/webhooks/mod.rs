@@ -2,5 +2,6 @@
 
 mod button;
 mod deliveries;
+mod dispatch;
 mod form;
 mod stage;

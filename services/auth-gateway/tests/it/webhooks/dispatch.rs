@@ -1,0 +1,120 @@
+//! Events that callers say.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+use crate::gateway::{KEY, answer, error_code};
+
+const DISPATCH: &str = "/api/v1/webhook/dispatch";
+
+async fn dispatch(stage: &Stage, body: &Value, idempotency: Option<&str>) -> (StatusCode, Value) {
+    let gateway = &stage.gateway.gateway;
+    let mut request = gateway
+        .client
+        .request(Method::POST, format!("{}{DISPATCH}", gateway.url))
+        .header("X-API-Key", KEY)
+        .json(body);
+    if let Some(key) = idempotency {
+        request = request.header("Idempotency-Key", key);
+    }
+    answer(request).await
+}
+
+#[tokio::test]
+async fn a_known_event_is_told_in_the_callers_name() {
+    let stage = Stage::new().await;
+    let url = format!("{}/game", stage.receiver.url());
+    stage
+        .made(json!({"name": "game", "webhookUrl": url, "type": "GAME_SERVER", "scope": "USER"}))
+        .await;
+    stage.signed().await;
+    let body = json!({"event": "server.suspended", "data": {"name": "s1", "reason": "unpaid"}});
+    let (status, answer) = dispatch(&stage, &body, None).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    assert_eq!(answer["message"], "Webhooks have been queued");
+    assert_eq!(
+        answer["data"]["dispatched"], 1,
+        "not to those of type SYSTEM"
+    );
+    let said = stage
+        .gateway
+        .text("SELECT body::text FROM outbox WHERE key = 'server.suspended'")
+        .await;
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["source"], "/callers/service");
+    assert_eq!(said["id"], answer["data"]["task_ids"][0]);
+}
+
+#[tokio::test]
+async fn an_unknown_name_goes_to_custom_webhooks_of_administrators_alone() {
+    let stage = Stage::new().await;
+    for (name, about, scope) in [
+        ("a", "CUSTOM", "ADMIN"),
+        ("b", "CUSTOM", "USER"),
+        ("c", "SYSTEM", "ADMIN"),
+    ] {
+        let url = format!("{}/{name}", stage.receiver.url());
+        stage
+            .made(json!({"name": name, "webhookUrl": url, "type": about, "scope": scope}))
+            .await;
+    }
+    let (status, answer) = dispatch(&stage, &json!({"event": "shop.order_paid"}), None).await;
+    assert_eq!(
+        (status, &answer["data"]["dispatched"]),
+        (StatusCode::ACCEPTED, &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn what_only_we_may_say_and_what_is_malformed_is_refused() {
+    let stage = Stage::new().await;
+    for name in [
+        "sync.completed",
+        "panel.server.created",
+        "panel",
+        "hytale.x",
+        "settings.changed",
+        "webhook.failing",
+        "delivery.dead",
+        "mail.sent",
+    ] {
+        let (status, body) = dispatch(&stage, &json!({"event": name}), None).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{name}");
+        assert_eq!(error_code(status, &body), "EVENT_RESERVED", "{name}");
+    }
+    for body in [
+        json!({"event": "Sync.completed"}),
+        json!({"event": "a.*"}),
+        json!({"event": ""}),
+        json!({"data": {}}),
+        json!({"event": "a", "data": []}),
+        json!({"event": "a", "subject": ""}),
+        json!({"event": "a", "data": {"x": "\u{0}"}}),
+        json!({"event": "a", "data": {"x": "x".repeat(70_000)}}),
+        json!({"event": "user.registered", "data": {}}),
+        json!({"event": "user.registered", "data": {"email": {"a": 1}}}),
+        json!({"event": "user.registered", "data": {"email": "a@b.c", "password": "x"}}),
+    ] {
+        let (status, answer) = dispatch(&stage, &body, None).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+    }
+    assert_eq!(
+        stage
+            .gateway
+            .text("SELECT count(*)::text FROM outbox WHERE key NOT LIKE 'settings.%'")
+            .await,
+        "0"
+    );
+}
+
+#[tokio::test]
+async fn the_same_idempotency_key_is_the_same_event() {
+    let stage = Stage::new().await;
+    let body = json!({"event": "shop.order_paid"});
+    let first = dispatch(&stage, &body, Some("order-1")).await.1;
+    let again = dispatch(&stage, &body, Some("order-1")).await.1;
+    let other = dispatch(&stage, &body, Some("order-2")).await.1;
+    assert_eq!(first["data"]["task_ids"], again["data"]["task_ids"]);
+    assert_ne!(first["data"]["task_ids"], other["data"]["task_ids"]);
+}
