@@ -41,6 +41,8 @@ CREATE TABLE webhook_health (
     last_success_at timestamptz,
     -- Since when it has taken nothing that was tried.
     failing_since timestamptz,
+    -- When it last took nothing: a quiet webhook does not fail on and on.
+    last_failure_at timestamptz,
     -- The circuit is open: nothing is sent but one probe at a time, the next one then.
     probe_at timestamptz,
     -- Probes that failed since it opened.

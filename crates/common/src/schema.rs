@@ -788,6 +788,7 @@ diesel::table! {
         webhook_id -> Uuid,
         last_success_at -> Nullable<Timestamptz>,
         failing_since -> Nullable<Timestamptz>,
+        last_failure_at -> Nullable<Timestamptz>,
         probe_at -> Nullable<Timestamptz>,
         probes -> Int4,
         paused_until -> Nullable<Timestamptz>,

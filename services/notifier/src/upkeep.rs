@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use common::types::id::WebhookId;
 use runtime::error_chain::ErrorChain;
 use slog::{Logger, info, warn};
@@ -61,7 +61,7 @@ impl Upkeep {
         }
         if round.is_multiple_of(ALERT_EVERY) {
             for webhook in self.store.webhooks_failing().await? {
-                if let Some(alert) = alert(&webhook, self.disable_after, Utc::now()) {
+                if let Some(alert) = alert(&webhook, self.disable_after) {
                     self.store.webhook_alert(&alert).await?;
                 }
             }
@@ -79,8 +79,9 @@ impl Upkeep {
 }
 
 /// What is to be told of a failing webhook that was not told yet.
-fn alert(webhook: &FailingWebhook, after: TimeDelta, now: DateTime<Utc>) -> Option<WebhookAlert> {
-    let failing = now - webhook.failing_since;
+fn alert(webhook: &FailingWebhook, after: TimeDelta) -> Option<WebhookAlert> {
+    // Not until now: to one that is told nothing, nothing more happens.
+    let failing = webhook.last_failure_at - webhook.failing_since;
     let passed = |percent: &i32| failing * 100 >= after * *percent;
     let percent = ALERTS.into_iter().find(passed)?;
     (percent > webhook.alerted).then(|| WebhookAlert {
@@ -96,6 +97,7 @@ fn alert(webhook: &FailingWebhook, after: TimeDelta, now: DateTime<Utc>) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::DateTime;
     use uuid::Uuid;
 
     #[test]
@@ -106,10 +108,10 @@ mod tests {
                 id: Uuid::nil(),
                 name: "w".to_owned(),
                 failing_since: since,
+                last_failure_at: since + TimeDelta::hours(hours),
                 alerted,
             };
-            let now = since + TimeDelta::hours(hours);
-            alert(&webhook, TimeDelta::days(5), now).map(|it| (it.percent, it.disable))
+            alert(&webhook, TimeDelta::days(5)).map(|it| (it.percent, it.disable))
         };
         assert_eq!(told(0, 59), None);
         assert_eq!(told(0, 60), Some((50, false)));

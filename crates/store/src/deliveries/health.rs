@@ -29,6 +29,9 @@ pub struct FailingWebhook {
     /// Since when.
     #[diesel(sql_type = Timestamptz)]
     pub failing_since: DateTime<Utc>,
+    /// When it last failed.
+    #[diesel(sql_type = Timestamptz)]
+    pub last_failure_at: DateTime<Utc>,
     /// Highest per cent of the time until it is disabled that was told of.
     #[diesel(sql_type = Integer)]
     pub alerted: i32,
@@ -59,7 +62,8 @@ impl Store {
     pub async fn webhooks_failing(&self) -> Result<Vec<FailingWebhook>, StoreError> {
         let mut conn = self.conn().await?;
         Ok(sql_query(
-            "SELECT w.id, w.name, h.failing_since, h.alerted FROM webhook_health h \
+            "SELECT w.id, w.name, h.failing_since, \
+               COALESCE(h.last_failure_at, h.failing_since) AS last_failure_at, h.alerted FROM webhook_health h \
              JOIN webhooks w ON w.id = h.webhook_id WHERE h.failing_since IS NOT NULL AND w.enabled",
         )
         .load(&mut conn)
@@ -142,12 +146,13 @@ async fn works(conn: &mut Connection, outcomes: &[&LaneOutcome]) -> Result<(), S
     sql_query(
         "WITH n AS (SELECT h.webhook_id, n.took_it FROM unnest($1::uuid[], $2::bool[]) AS n (id, took_it) \
            JOIN webhook_health h ON h.webhook_id = n.id \
-           WHERE h.probe_at IS NOT NULL OR (n.took_it AND (h.failing_since IS NOT NULL \
+           WHERE h.probe_at IS NOT NULL OR NOT n.took_it OR (n.took_it AND (h.failing_since IS NOT NULL \
              OR h.last_success_at IS NULL OR h.last_success_at < now() - interval '100 milliseconds')) \
            ORDER BY h.webhook_id FOR UPDATE OF h) \
          UPDATE webhook_health h SET probe_at = NULL, probes = 0, \
            last_success_at = CASE WHEN n.took_it THEN now() ELSE h.last_success_at END, \
-           failing_since = CASE WHEN n.took_it THEN NULL ELSE h.failing_since END, \
+           failing_since = CASE WHEN NOT n.took_it THEN COALESCE(h.failing_since, now()) END, \
+           last_failure_at = CASE WHEN n.took_it THEN h.last_failure_at ELSE now() END, \
            alerted = CASE WHEN n.took_it THEN 0 ELSE h.alerted END \
          FROM n WHERE h.webhook_id = n.webhook_id",
     )
@@ -182,7 +187,7 @@ async fn fails(conn: &mut Connection, outcomes: &[&LaneOutcome]) -> Result<(), S
            WHERE (n.is_probe OR h.probe_at IS NULL) AND (h.last_success_at IS NULL \
              OR h.last_success_at <= now() - make_interval(secs => n.began)) \
            ORDER BY h.webhook_id FOR UPDATE OF h) \
-         UPDATE webhook_health h SET failing_since = COALESCE(h.failing_since, now()), \
+         UPDATE webhook_health h SET failing_since = COALESCE(h.failing_since, now()), last_failure_at = now(), \
            probe_at = now() + make_interval(secs => least(300, 2 ^ least(h.probes, 16))), \
            probes = h.probes + 1 \
          FROM n WHERE h.webhook_id = n.webhook_id",

@@ -10,4 +10,5 @@
 mod delivery;
 mod discord;
 mod health;
+mod secrets;
 mod stage;

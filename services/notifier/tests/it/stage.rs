@@ -17,6 +17,7 @@ use runtime::shutdown::Shutdown;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use simulators::{discord, receiver};
+use slog::Logger;
 use store::{DeliveryFilter, DeliveryRow, NewWebhook, Store, WebhookRow};
 use testkit::{TestDatabase, TestVhost, test_logger, wait_for};
 use tokio::task::JoinHandle;
@@ -88,8 +89,12 @@ impl Stage {
     }
 
     pub fn start(&mut self) {
+        self.start_logging_to(&test_logger());
+    }
+
+    pub fn start_logging_to(&mut self, log: &Logger) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let notifier = notifier::build(&self.config, listener, &test_logger()).unwrap();
+        let notifier = notifier::build(&self.config, listener, log).unwrap();
         let shutdown = Shutdown::new();
         let stop = shutdown.clone();
         let task = tokio::spawn(notifier.run(stop));
