@@ -49,14 +49,18 @@ pub enum Target {
         channel: Option<String>,
     },
     /// A system that checks our signature.
-    Signed {
-        /// Its address.
-        url: Url,
-        /// What signs.
-        secret: SigningSecret,
-        /// What signs too, until then.
-        previous: Option<(SigningSecret, DateTime<Utc>)>,
-    },
+    Signed(Box<SignedTarget>),
+}
+
+/// A system that checks our signature.
+#[derive(Debug)]
+pub struct SignedTarget {
+    /// Its address.
+    pub url: Url,
+    /// What signs.
+    pub secret: SigningSecret,
+    /// What signs too, until then.
+    pub previous: Option<(SigningSecret, DateTime<Utc>)>,
 }
 
 fn place<'a>(column: &'a str, row: &'a str) -> Aad<'a> {
@@ -196,7 +200,7 @@ fn open(vault: &Vault, row: &WebhookRow) -> Result<Target, TargetError> {
     if row.kind == WebhookKind::Discord.as_str() {
         let webhook = DiscordWebhook::parse(address.expose_secret());
         return Ok(Target::Discord {
-            webhook: webhook.map_err(|_| TargetError::Address)?,
+            webhook: webhook.map_err(|_shows_it| TargetError::Address)?,
             channel: row.channel_id.clone(),
         });
     }
@@ -210,14 +214,14 @@ fn open(vault: &Vault, row: &WebhookRow) -> Result<Target, TargetError> {
         .previous_secret
         .as_deref()
         .zip(row.previous_secret_until);
-    Ok(Target::Signed {
-        url: url.map_err(|_| TargetError::Address)?,
+    Ok(Target::Signed(Box::new(SignedTarget {
+        url: url.map_err(|_shows_it| TargetError::Address)?,
         secret: secret(row.secret.as_deref().unwrap_or_default())?,
         previous: match previous.filter(|(_, until)| *until > Utc::now()) {
             Some((sealed, until)) => Some((secret(sealed)?, until)),
             None => None,
         },
-    })
+    })))
 }
 
 /// Sends messages to webhooks. Clones share their connections.
@@ -260,7 +264,7 @@ impl Messenger {
     /// # Errors
     /// Why it cannot be a webhook's.
     pub fn address(&self, text: &str) -> Result<Address, AddressRefused> {
-        let url = Url::parse(text.trim()).map_err(|_| AddressRefused::NotAUrl)?;
+        let url = Url::parse(text.trim()).map_err(|_shows_it| AddressRefused::NotAUrl)?;
         if is_discord(&url) {
             return DiscordWebhook::parse(text.trim())
                 .map(Address::Discord)
@@ -300,23 +304,13 @@ impl Messenger {
     }
 
     /// Sends an event to somebody's system. `body` is the `CloudEvent`, signed as it is.
-    pub async fn send(
-        &self,
-        url: &Url,
-        secret: &SigningSecret,
-        previous: Option<&(SigningSecret, DateTime<Utc>)>,
-        id: &str,
-        body: String,
-    ) -> Answer {
+    pub async fn send(&self, to: &SignedTarget, id: &str, body: String) -> Answer {
         let now = Utc::now();
-        let mut secrets = vec![secret.clone()];
-        secrets.extend(
-            previous
-                .filter(|(_, until)| *until > now)
-                .map(|(secret, _)| secret.clone()),
-        );
+        let previous = to.previous.as_ref().filter(|(_, until)| *until > now);
+        let mut secrets = vec![to.secret.clone()];
+        secrets.extend(previous.map(|(secret, _)| secret.clone()));
         self.signed
-            .post(url, &secrets, id, Bytes::from(body), now)
+            .post(&to.url, &secrets, id, Bytes::from(body), now)
             .await
     }
 }

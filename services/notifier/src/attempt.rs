@@ -31,20 +31,13 @@ impl Attempts {
     pub(crate) async fn make(self: Arc<Self>, lane: HeldLane) -> LaneOutcome {
         let target = self.targets.of(lane.webhook, lane.revision).await;
         match target.as_deref() {
-            Ok(Target::Signed {
-                url,
-                secret,
-                previous,
-            }) => {
+            Ok(Target::Signed(to)) => {
                 let Some(head) = lane.heads.first() else {
                     return nothing(&lane);
                 };
                 let began = Utc::now();
-                let id = head.event.to_string();
-                let answer = self
-                    .messenger
-                    .send(url, secret, previous.as_ref(), &id, head.body.clone())
-                    .await;
+                let (id, body) = (head.event.to_string(), head.body.clone());
+                let answer = self.messenger.send(to, &id, body).await;
                 self.settle(&lane, std::slice::from_ref(head), &answer, began)
             }
             Ok(Target::Discord { webhook, channel }) => {

@@ -10,3 +10,4 @@ mod asyncapi;
 mod crypto;
 mod golden;
 mod settings;
+mod webhooks_guide;

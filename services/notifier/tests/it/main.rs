@@ -10,5 +10,6 @@
 mod delivery;
 mod discord;
 mod health;
+mod receivers;
 mod secrets;
 mod stage;

@@ -268,7 +268,7 @@ impl Replay {
 
 fn uuid(name: &str, text: Option<&str>) -> Result<Option<Uuid>, ApiError> {
     let read = text.map(str::parse).transpose();
-    read.map_err(|_| ApiError::bad_request(format!("`{name}` must be a UUID")))
+    read.map_err(|_unread| ApiError::bad_request(format!("`{name}` must be a UUID")))
 }
 
 fn known_state(text: Option<&str>) -> Result<Option<String>, ApiError> {

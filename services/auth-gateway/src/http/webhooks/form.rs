@@ -306,8 +306,8 @@ async fn repeated<const A: u16, const B: u16>(
             {
                 Some(made(row, None))
             }
-            (Target::Signed { url, secret, .. }, Address::Signed(wanted)) if url == wanted => {
-                Some(made(row, Some(secret)))
+            (Target::Signed(to), Address::Signed(wanted)) if to.url == *wanted => {
+                Some(made(row, Some(&to.secret)))
             }
             _ => None,
         };

@@ -57,17 +57,10 @@ pub async fn test(
                 .post(webhook, std::slice::from_ref(&event))
                 .await
         }
-        Target::Signed {
-            url,
-            secret,
-            previous,
-        } => {
+        Target::Signed(to) => {
             let id = event.id.to_string();
             let body = json!(event).to_string();
-            let messenger = &state.messenger;
-            messenger
-                .send(url, secret, previous.as_ref(), &id, body)
-                .await
+            state.messenger.send(to, &id, body).await
         }
     };
     if answer.verdict != Verdict::Delivered {
