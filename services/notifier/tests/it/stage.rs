@@ -19,14 +19,15 @@ use serde_json::{Value, json};
 use simulators::{discord, receiver};
 use slog::Logger;
 use store::{DeliveryFilter, DeliveryRow, NewWebhook, Store, WebhookRow};
-use testkit::{TestDatabase, TestVhost, test_logger, wait_for};
+use testkit::{TestDatabase, TestRedis, TestVhost, test_logger, wait_for};
 use tokio::task::JoinHandle;
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Stage {
     pub database: TestDatabase,
-    _vhost: TestVhost,
+    /// Kept for as long as the stage uses them.
+    _servers: (TestVhost, TestRedis),
     pub store: Store,
     pub receiver: receiver::Receiver,
     pub discord: discord::Discord,
@@ -52,6 +53,7 @@ impl Stage {
     pub async fn without_notifier(settings: &[(&str, &str)]) -> Self {
         runtime::process::install_crypto_provider();
         let (database, vhost) = (TestDatabase::new().await, TestVhost::new().await);
+        let redis = TestRedis::new();
         let receiver = receiver::Receiver::start(receiver::Options::default()).await;
         let discord = discord::Discord::start(discord::Options::default()).await;
         let (receiver, discord) = (receiver.unwrap(), discord.unwrap());
@@ -59,6 +61,8 @@ impl Stage {
         let mut variables = vec![
             ("DATABASE_URL", database.url()),
             ("AMQP_URL", vhost.url()),
+            ("REDIS_URL", redis.url()),
+            ("REDIS_PREFIX", redis.prefix()),
             (
                 "ENCRYPTION_KEY",
                 "0101010101010101010101010101010101010101010101010101010101010101",
@@ -80,7 +84,7 @@ impl Stage {
         Self {
             store: store.unwrap(),
             database,
-            _vhost: vhost,
+            _servers: (vhost, redis),
             receiver,
             discord,
             config,
