@@ -97,8 +97,9 @@ impl Listeners {
         let query = format!("messages?channel_id={CHANNEL}");
         let messages = world.discord.ask(Method::GET, &query, None).await?;
         let embeds = list(&messages).flat_map(|message| {
-            let embeds = message.pointer("/body/embeds").and_then(Value::as_array);
-            embeds.into_iter().flatten()
+            // A message that was changed says what it says now.
+            let newest = list(&message["edits"]).last().unwrap_or(message);
+            list(&newest["body"]["embeds"])
         });
         let discord = embeds
             .filter_map(|embed| embed["title"].as_str().map(str::to_owned))
@@ -170,7 +171,7 @@ impl Told {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "  {:<26}{:<18}{:<12}{:<11}{} attempt(s)",
+                "  {:<29}{:<18}{:<12}{:<11}{} attempt(s)",
                 it.at, it.event, it.webhook, it.state, it.attempts
             );
         }
