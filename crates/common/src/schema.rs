@@ -401,6 +401,67 @@ diesel::table! {
 }
 
 diesel::table! {
+    mail_attempts (mail_id, number) {
+        mail_id -> Uuid,
+        number -> Int4,
+        outcome -> Text,
+        counted -> Bool,
+        status -> Nullable<Int4>,
+        answer -> Nullable<Text>,
+        started_at -> Timestamptz,
+        milliseconds -> Nullable<Int4>,
+    }
+}
+
+diesel::table! {
+    mail_pacing (only) {
+        only -> Bool,
+        next_at -> Timestamptz,
+        per_second -> Nullable<Int4>,
+        paused_until -> Nullable<Timestamptz>,
+        paused_because -> Nullable<Text>,
+        paused_with -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    mail_suppressions (id) {
+        id -> Uuid,
+        address -> Text,
+        reason -> Text,
+        event -> Text,
+        created_at -> Timestamptz,
+        lifted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    mails (id) {
+        id -> Uuid,
+        template -> Text,
+        recipient -> Text,
+        subject -> Text,
+        body -> Nullable<Text>,
+        holds_link -> Bool,
+        state -> Text,
+        attempts -> Int4,
+        failures -> Int4,
+        due_at -> Timestamptz,
+        holder -> Nullable<Uuid>,
+        held_until -> Nullable<Timestamptz>,
+        fence -> Int8,
+        first_attempt_at -> Nullable<Timestamptz>,
+        expires_at -> Nullable<Timestamptz>,
+        resend_id -> Nullable<Text>,
+        created_by -> Text,
+        idempotency_key -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        created_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     nests (id) {
         id -> Uuid,
         panel_id -> Uuid,
@@ -860,6 +921,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     leases,
     link_conflicts,
     locations,
+    mail_attempts,
+    mail_pacing,
+    mail_suppressions,
+    mails,
     nests,
     nodes,
     outbox,

@@ -74,6 +74,8 @@ pub enum LimitScope {
     Endpoint,
     /// Everything that goes to this provider.
     Provider,
+    /// The same, for hours: what may be sent in a day or a month is used up.
+    Quota,
 }
 
 /// The state of the bucket that a request was taken from.

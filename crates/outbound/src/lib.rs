@@ -14,6 +14,7 @@ mod error;
 mod excerpt;
 mod exchange;
 mod guard;
+pub mod mail;
 pub mod resend;
 mod signed;
 
@@ -26,4 +27,5 @@ pub use common::crypto::webhook_signature::SigningSecret;
 pub use discord::{
     Discord, DiscordWebhook, Embed, EmbedBuilder, Message, WebhookInfo, WebhookRefused, embed, fits,
 };
+pub use mail::{Mail, MailRefused, NoSite, Site};
 pub use resend::{Email, Resend};

@@ -4,12 +4,14 @@
 //!
 //! - [`settings`] lets stored settings override the environment.
 //! - [`vault`] opens and seals what lies sealed in the database.
+//! - [`mail`] renders and seals mail, opens it again and hands it over.
 //! - [`signing`] keeps the keys that sign access tokens.
 //! - [`webhooks`] opens the addresses and secrets of webhooks, and sends to them.
 //! - [`SharedBudget`] takes requests from Redis, or a share of the limit without it.
 //! - [`Panels`] has one client for each panel, made of all three.
 
 mod budget;
+pub mod mail;
 mod panels;
 pub mod settings;
 pub mod signing;

@@ -13,6 +13,7 @@ mod error;
 mod hytale;
 mod inbox;
 mod leases;
+mod mails;
 mod migrate;
 mod mirror;
 mod outbox;
@@ -51,6 +52,10 @@ pub use hytale::{
 };
 pub use inbox::{InboxEntry, Receipt};
 pub use leases::Lease;
+pub use mails::{
+    HeldMail, MAIL_LIFE, MAILS_CHANNEL, MailAttempt, MailClaim, MailOutcome, MailPause, MailQueued,
+    MailStep, MailSuppressionRow, MailUpkeep, NewMail, NewMailSuppression,
+};
 pub use migrate::MigrationReport;
 pub use mirror::{MirrorCounts, PageCommit, PageReport, PageRows, ServerParts};
 pub use outbox::{Outgoing, OutgoingRoute};

@@ -37,8 +37,11 @@ const DEVELOPMENT: &[(&str, &[&str])] = &[
 const UNBOUND: &str = "e2e";
 
 /// Tests that need a neighbour of the same layer: the commands under test are carried out by a worker.
-const TESTED_WITH: &[(&str, &str)] =
-    &[("nodebyte", "sync-worker"), ("auth-gateway", "sync-worker")];
+const TESTED_WITH: &[(&str, &str)] = &[
+    ("nodebyte", "sync-worker"),
+    ("auth-gateway", "sync-worker"),
+    ("auth-gateway", "notifier"),
+];
 
 /// Heavy dependencies, and which of the shipped crates may use them outside tests.
 const OWNERS: &[(&str, &[&str])] = &[

@@ -16,6 +16,7 @@ use crate::http::hytale::log_lines::LARGEST_BODY;
 use crate::http::hytale::{
     accounts, audit, inventory, login, owners, server_logs, sessions, tokens, validate,
 };
+use crate::http::mail::{hook, queue, suppressions};
 use crate::http::settings::{connection, form, repositories};
 use crate::http::{admin_audit, dispatch, jwks, me, servers, sync, sync_stream, webhooks};
 use crate::limits::Count;
@@ -23,6 +24,9 @@ use crate::openapi;
 
 /// Where the keys are that verify the gateway's tokens.
 pub(crate) const JWKS: &str = "/.well-known/jwks.json";
+
+/// Where Resend tells what became of mail.
+pub(crate) const RESEND: &str = "/api/webhooks/resend";
 
 /// Everything that the OpenAPI document describes.
 pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
@@ -120,6 +124,10 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
             .service(resource("/deliveries").route(get().to(webhooks::deliveries::list)))
             .service(resource("/deliveries/replay").route(post().to(webhooks::deliveries::replay)))
             .service(resource("/deliveries/{id}").route(get().to(webhooks::deliveries::get)))
+            .service(resource("/mail/suppressions").route(get().to(suppressions::list)))
+            .service(
+                resource("/mail/suppressions/{address}").route(delete().to(suppressions::lift)),
+            )
             .service(resource("/audit").route(get().to(admin_audit::list))),
     );
     app.service(
@@ -142,14 +150,16 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
             .service(resource("/sync/logs").route(get().to(sync::logs)))
             .service(resource("/sync/latest").route(get().to(sync::latest)))
             .service(resource("/sync/stream/{id}").route(get().to(sync_stream::stream)))
+            .service(resource("/email/queue").route(post().to(queue::queue)))
             .service(resource("/servers/{id}/resources").route(get().to(servers::resources))),
     );
 }
 
-/// What needs no credentials: `/health*`, `/metrics`, the description of the API and the
-/// keys that verify its tokens.
+/// What needs no credentials: `/health*`, `/metrics`, the description of the API, the keys
+/// that verify its tokens, and what is signed.
 pub(crate) fn public(app: &mut actix_web::web::ServiceConfig, health: &Arc<Health>) {
     health::configure(app, health);
     openapi::configure(app);
     app.route(JWKS, actix_web::web::get().to(jwks::jwks));
+    app.route(RESEND, actix_web::web::post().to(hook::hear));
 }

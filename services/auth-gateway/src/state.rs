@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cache::{Cache, Progress, RateLimiter};
 use hytale::custody::Custody;
+use reach::mail::Mailer;
 use reach::settings::{DEFAULT_PANEL, Settings, SettingsError};
 use reach::webhooks::{Messenger, Targets};
 use runtime::config::Config;
@@ -46,6 +47,8 @@ pub struct State {
     pub targets: Targets,
     /// What sends to webhooks.
     pub messenger: Messenger,
+    /// Takes orders for mail.
+    pub mailer: Mailer,
     /// One permit for each event stream.
     pub streams: Arc<Semaphore>,
     /// The settings in effect.
@@ -102,6 +105,7 @@ impl State {
             refusals,
             targets: settings.targets(),
             messenger,
+            mailer: Mailer::new(store.clone(), Arc::clone(&settings), config)?,
             streams: Arc::new(Semaphore::new(config.http.event_streams)),
             connections: Connections::new(&store, config),
             config: Arc::clone(config),

@@ -98,7 +98,7 @@ pub(crate) fn decide(answer: &Answer, case: Case, schedule: &Schedule, chance: f
         } => limited(wait, Duration::ZERO),
         Verdict::Limited {
             wait,
-            scope: LimitScope::Provider,
+            scope: LimitScope::Provider | LimitScope::Quota,
         }
         | Verdict::ProviderBlocked { wait } => limited(Duration::ZERO, wait),
         Verdict::Gone(reason) | Verdict::Misconfigured(reason) => Decision {

@@ -7,12 +7,14 @@
 //!    as many at once as it has room for.
 //! 3. What follows from an answer is a pure decision (`decide`); when a webhook fails as a
 //!    whole, its circuit opens in PostgreSQL, for all of them.
-//! 4. `upkeep` frees the lanes of senders that are gone, tells of webhooks that fail for
+//! 4. Mail is handed over beside all that (`mailing`).
+//! 5. `upkeep` frees lanes and mails whose senders are gone, tells of webhooks that fail for
 //!    days and disables them, and deletes what is over for long.
 
 mod attempt;
 mod budget;
 mod decide;
+mod mailing;
 mod matching;
 mod sending;
 mod taken;
@@ -30,7 +32,9 @@ use chrono::TimeDelta;
 use common::types::id::WorkerId;
 use common::types::message::NOTIFIER_QUEUE;
 use decide::Schedule;
+use mailing::Mailing;
 use matching::Matcher;
+use reach::mail::PostOffice;
 use reach::settings::Settings;
 use reach::webhooks::Messenger;
 use relay::Relay;
@@ -57,6 +61,7 @@ pub struct Notifier {
     store: Store,
     settings: Settings,
     sender: Sender,
+    mailing: Mailing,
     upkeep: Upkeep,
     health: Arc<Health>,
     ops: OpsServer,
@@ -111,10 +116,19 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Not
         hold: config.notifications.request_timeout * 2 + Duration::from_secs(5),
         log: log.new(o!("component" => "sender")),
     };
+    let mailing = Mailing {
+        store: store.clone(),
+        office: PostOffice::new(store.clone(), &Arc::new(config.clone()))?,
+        schedule: mailing::Schedule(config.mail.retries.clone()),
+        per_second: config.mail.requests_per_second,
+        hold: config.notifications.request_timeout * 2 + Duration::from_secs(5),
+        log: log.new(o!("component" => "mailing")),
+    };
     let upkeep = Upkeep {
         store: store.clone(),
         disable_after: TimeDelta::days(config.notifications.disable_days.into()),
         keep: DAY * config.notifications.retention_days,
+        keep_mails: DAY * config.mail.retention_days,
         log: log.new(o!("component" => "upkeep")),
     };
     Ok(Notifier {
@@ -122,6 +136,7 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Not
         store,
         settings,
         sender,
+        mailing,
         upkeep,
         health,
         ops,
@@ -166,6 +181,7 @@ impl Notifier {
             self.broker
                 .consume_in_order(NOTIFIER_QUEUE, Arc::new(matcher), stop.clone());
         let sending = tokio::spawn(self.sender.run(stop.clone()));
+        let mailing = tokio::spawn(self.mailing.run(stop.clone()));
         let keeping = tokio::spawn(self.upkeep.run(stop.clone()));
         // What is said here (a webhook is disabled, a delivery dead) goes out from here too.
         let relay = Relay::start(
@@ -182,6 +198,8 @@ impl Notifier {
             .step("matching", async { matching.await.unwrap_or_default() })
             .await
             .step("sending", async { sending.await.unwrap_or_default() })
+            .await
+            .step("mailing", async { mailing.await.unwrap_or_default() })
             .await
             .step("upkeep", async { keeping.await.unwrap_or_default() })
             .await

@@ -1,4 +1,4 @@
-//! What is done about deliveries and webhooks from time to time. Every replica does it;
+//! What is done about deliveries, webhooks and mails from time to time. Every replica does it;
 //! whoever is first has it, since each change is compared in PostgreSQL.
 
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub(crate) struct Upkeep {
     pub(crate) disable_after: TimeDelta,
     /// How long deliveries are kept.
     pub(crate) keep: Duration,
+    /// How long mails are kept.
+    pub(crate) keep_mails: Duration,
     pub(crate) log: Logger,
 }
 
@@ -48,7 +50,7 @@ impl Upkeep {
                 done = self.round(round) => done,
             };
             if let Err(error) = done {
-                warn!(self.log, "the upkeep of deliveries failed"; "error" => ErrorChain(&error));
+                warn!(self.log, "the upkeep of deliveries and mails failed"; "error" => ErrorChain(&error));
             }
             round += 1;
         }
@@ -58,6 +60,13 @@ impl Upkeep {
         let freed = self.store.deliveries_recover().await?;
         if freed > 0 {
             info!(self.log, "took over what a sender had left"; "lanes" => freed);
+        }
+        let mails = self.store.mails_recover().await?;
+        if mails.freed > 0 {
+            info!(self.log, "took over mail that a sender had left"; "mails" => mails.freed);
+        }
+        if mails.expired > 0 {
+            warn!(self.log, "mail came too late to be sent"; "mails" => mails.expired);
         }
         if round.is_multiple_of(ALERT_EVERY) {
             for webhook in self.store.webhooks_failing().await? {
@@ -73,6 +82,7 @@ impl Upkeep {
                 batch: BATCH,
             };
             self.store.deliveries_clean_up(retention).await?;
+            self.store.mails_clean_up(self.keep_mails).await?;
         }
         Ok(())
     }

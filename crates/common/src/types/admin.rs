@@ -47,6 +47,8 @@ pub enum AdminEvent {
     DeliveriesReplayed,
     /// Settings were changed.
     SettingsChanged,
+    /// Mail may be sent again to an address that bounced or complained.
+    MailSuppressionLifted,
 }
 
 /// The text names no event of the trail.
@@ -65,7 +67,7 @@ impl FromStr for AdminEvent {
 
 impl AdminEvent {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ApiClientCreated,
         Self::ApiKeyCreated,
         Self::ApiKeyRevoked,
@@ -87,6 +89,7 @@ impl AdminEvent {
         Self::WebhookDeleted,
         Self::DeliveriesReplayed,
         Self::SettingsChanged,
+        Self::MailSuppressionLifted,
     ];
 
     /// The word that is stored.
@@ -114,6 +117,7 @@ impl AdminEvent {
             Self::WebhookDeleted => "WEBHOOK_DELETED",
             Self::DeliveriesReplayed => "DELIVERIES_REPLAYED",
             Self::SettingsChanged => "SETTINGS_CHANGED",
+            Self::MailSuppressionLifted => "MAIL_SUPPRESSION_LIFTED",
         }
     }
 }

@@ -79,7 +79,7 @@ macro_rules! event_types {
                     // Whoever says these names itself.
                     Some("user" | "server" | "support") => "/callers",
                     Some("settings") => "/nodebyte/settings",
-                    Some("webhook" | "delivery") => "/nodebyte/notifier",
+                    Some("webhook" | "delivery" | "mail") => "/nodebyte/notifier",
                     _ => "/nodebyte/sync",
                 }
             }
@@ -224,4 +224,6 @@ event_types! {
     CustomerServerSuspended = "server.suspended" for GameServer User: &["name", "reason"];
     /// A customer opened a ticket.
     TicketCreated = "support.ticket_created" for Support Admin: &["subject", "user", "priority"];
+    /// No mail leaves for a while; all of it is kept.
+    MailPaused = "mail.paused" for System Admin: &["reason", "until"];
 }

@@ -79,3 +79,7 @@ uuid_id!(
     /// One event on its way to one webhook.
     DeliveryId
 );
+uuid_id!(
+    /// One mail; Resend knows it by this id, too.
+    MailId
+);

@@ -25,19 +25,23 @@ pub enum Limit {
     RefreshToken,
     /// Profiles and game sessions of one account.
     GameSession,
+    /// Mails that one principal has sent.
+    Mails,
+    /// Mails to one address, whoever has them sent.
+    MailsToRecipient,
 }
 
 /// There is no limit of this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "limits are key, bearer, address, failed-credentials, device-code, device-code-by-address, fast-polls, \
-     refresh-token and game-session"
+     refresh-token, game-session, mails and mails-to-recipient"
 )]
 pub struct UnknownLimit;
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Key,
         Self::Bearer,
         Self::Address,
@@ -47,6 +51,8 @@ impl Limit {
         Self::FastPolls,
         Self::RefreshToken,
         Self::GameSession,
+        Self::Mails,
+        Self::MailsToRecipient,
     ];
 
     /// Names buckets, the policy in `RateLimit-Policy`, and the limit at the command line.
@@ -62,6 +68,8 @@ impl Limit {
             Self::FastPolls => "fast-polls",
             Self::RefreshToken => "refresh-token",
             Self::GameSession => "game-session",
+            Self::Mails => "mails",
+            Self::MailsToRecipient => "mails-to-recipient",
         }
     }
 
@@ -83,7 +91,12 @@ impl Limit {
                 Subject::Address(_),
             )
             | (
-                Self::DeviceCode | Self::FastPolls | Self::RefreshToken | Self::GameSession,
+                Self::DeviceCode
+                | Self::FastPolls
+                | Self::RefreshToken
+                | Self::GameSession
+                | Self::Mails
+                | Self::MailsToRecipient,
                 Subject::Principal(_),
             )
             | (Self::RefreshToken | Self::GameSession, Subject::Account(_)) => true,
@@ -151,9 +164,13 @@ mod tests {
         let address = Subject::Address("192.0.2.1/32".to_owned());
         let of = |subject: &Subject| Limit::ALL.map(|limit| limit.is_of(subject));
         let (yes, no) = (true, false);
-        assert_eq!(of(&client), [yes, no, no, no, yes, no, yes, yes, yes]);
-        assert_eq!(of(&user), [no, yes, no, no, yes, no, yes, yes, yes]);
-        assert_eq!(of(&account), [no, no, no, no, no, no, no, yes, yes]);
-        assert_eq!(of(&address), [no, no, yes, yes, no, yes, no, no, no]);
+        let theirs = [yes, no, no, no, yes, no, yes, yes, yes, yes, yes];
+        assert_eq!(of(&client), theirs);
+        let theirs = [no, yes, no, no, yes, no, yes, yes, yes, yes, yes];
+        assert_eq!(of(&user), theirs);
+        let its = [no, no, no, no, no, no, no, yes, yes, no, no];
+        assert_eq!(of(&account), its);
+        let its = [no, no, yes, yes, no, yes, no, no, no, no, no];
+        assert_eq!(of(&address), its);
     }
 }

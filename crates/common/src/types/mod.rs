@@ -6,6 +6,7 @@ pub mod event;
 pub mod hytale;
 pub mod id;
 pub mod limit;
+pub mod mail;
 pub mod message;
 pub mod panel;
 pub mod scope;

@@ -162,7 +162,8 @@ pub enum Limits {
 #[derive(Debug, Args)]
 pub struct LimitChoice {
     /// The limit: key, bearer, address, failed-credentials, device-code,
-    /// device-code-by-address, fast-polls, refresh-token, game-session
+    /// device-code-by-address, fast-polls, refresh-token, game-session, mails,
+    /// mails-to-recipient
     pub limit: Limit,
     /// Whose: service, client:NAME (or its id), user:ID, account:UUID or an IP address
     pub subject: String,

@@ -41,6 +41,15 @@ pub struct Resend {
     key: SecretString,
 }
 
+impl Email {
+    /// What Resend gets.
+    #[must_use]
+    pub fn json(&self) -> String {
+        #[expect(clippy::expect_used, reason = "it consists of texts")]
+        serde_json::to_string(self).expect("an e-mail is JSON")
+    }
+}
+
 #[derive(Deserialize)]
 struct Sent {
     id: String,

@@ -25,9 +25,9 @@ struct Said {
 /// What Resend's answer means.
 pub(super) fn judge(reply: &Reply, now: DateTime<Utc>) -> Verdict {
     let retry_after = reply.retry_after(now);
-    let limited = |usual| Verdict::Limited {
+    let limited = |usual, scope| Verdict::Limited {
         wait: retry_after.unwrap_or(usual),
-        scope: LimitScope::Provider,
+        scope,
     };
     let refused = |permanent| Verdict::Refused {
         permanent,
@@ -38,8 +38,10 @@ pub(super) fn judge(reply: &Reply, now: DateTime<Utc>) -> Verdict {
     let name = said.map(|said| said.name.to_ascii_lowercase());
     match (reply.status, name.as_deref().unwrap_or_default()) {
         (200..=299, _) => Verdict::Delivered,
-        (_, "rate_limit_exceeded") => limited(USUAL_WAIT),
-        (_, "daily_quota_exceeded" | "monthly_quota_exceeded") => limited(QUOTA_WAIT),
+        (_, "rate_limit_exceeded") => limited(USUAL_WAIT, LimitScope::Provider),
+        (_, "daily_quota_exceeded" | "monthly_quota_exceeded") => {
+            limited(QUOTA_WAIT, LimitScope::Quota)
+        }
         (_, "concurrent_idempotent_requests") => Verdict::Refused {
             permanent: false,
             retry_after: Some(retry_after.unwrap_or(UNDER_WAY)),
@@ -73,7 +75,7 @@ pub(super) fn judge(reply: &Reply, now: DateTime<Utc>) -> Verdict {
         (403, "") => Verdict::ProviderBlocked { wait: BLOCK },
         (401, _) => Verdict::Misconfigured("INVALID_API_KEY"),
         (403, _) => Verdict::Misconfigured("FORBIDDEN"),
-        (429, _) => limited(USUAL_WAIT),
+        (429, _) => limited(USUAL_WAIT, LimitScope::Provider),
         (400 | 404 | 405 | 413 | 422 | 451, _) => refused(true),
         (300..=499, _) => refused(false),
         _ => Verdict::Failed { retry_after },
@@ -150,13 +152,15 @@ mod tests {
 
     #[test]
     fn limits_are_for_everything_that_goes_to_resend() {
-        let limited = |seconds| Verdict::Limited {
+        let limited = |seconds, scope| Verdict::Limited {
             wait: Duration::from_secs(seconds),
-            scope: LimitScope::Provider,
+            scope,
         };
-        assert_eq!(named(429, "rate_limit_exceeded"), limited(1));
-        assert_eq!(named(429, "daily_quota_exceeded"), limited(3_600));
-        assert_eq!(verdict(429, &[("retry-after", "3")], ""), limited(3));
+        let rate = LimitScope::Provider;
+        assert_eq!(named(429, "rate_limit_exceeded"), limited(1, rate));
+        let quota = limited(3_600, LimitScope::Quota);
+        assert_eq!(named(429, "daily_quota_exceeded"), quota);
+        assert_eq!(verdict(429, &[("retry-after", "3")], ""), limited(3, rate));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Value};
 
 use super::error::{ConfigError, ConfigErrors};
-use super::{Config, DEFAULTS, Environment, keys};
+use super::{Config, DEFAULTS, Environment, MailTransport, keys};
 
 /// Where a configuration comes from.
 #[derive(Debug, Clone, Default)]
@@ -182,6 +182,24 @@ fn check_together(config: &Config) -> Result<(), ConfigErrors> {
             "security.jwt_secret (JWT_SECRET)",
             "has at least 32 bytes in production",
         );
+    }
+    if config.mail.webhook_secrets().is_err() {
+        refuse(
+            "mail.resend_webhook_secret (RESEND_WEBHOOK_SECRET)",
+            "holds something else than signing secrets (whsec_…)",
+        );
+    }
+    match config.mail.transport {
+        MailTransport::File if config.environment == Environment::Production => {
+            refuse("mail.transport", "must be `resend` in production");
+        }
+        MailTransport::File if config.mail.directory.is_none() => {
+            refuse(
+                "mail.directory",
+                "is required where mail.transport is `file`",
+            );
+        }
+        MailTransport::File | MailTransport::Resend => {}
     }
     if config.http.cors_origins.iter().any(|origin| origin == "*") {
         refuse(

@@ -18,8 +18,9 @@ pub use error::{ConfigError, ConfigErrors};
 pub use load::Sources;
 pub use sections::{
     AmqpConfig, AutoSyncConfig, DatabaseConfig, Environment, HttpConfig, HytaleConfig,
-    LimitsConfig, LogConfig, LogFormat, LogLevel, MailConfig, NotificationsConfig, OutboundConfig,
-    PanelConfig, RedisConfig, SecurityConfig, SentryConfig, SyncConfig, VirtfusionConfig,
+    LimitsConfig, LogConfig, LogFormat, LogLevel, MailConfig, MailTransport, NotificationsConfig,
+    OutboundConfig, PanelConfig, RedisConfig, SecurityConfig, SentryConfig, SyncConfig,
+    VirtfusionConfig,
 };
 
 use serde::{Deserialize, Serialize};

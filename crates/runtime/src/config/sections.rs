@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use common::crypto::bearer::Realm;
 use common::crypto::master::{MasterKey, MasterKeyError};
+use common::crypto::webhook_signature::{SecretError, SigningSecret};
 use common::types::hytale::HytaleEnvironment;
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::form::{addresses, networks, optional, optional_secret, periods, seconds, secret};
@@ -284,6 +285,47 @@ pub struct MailConfig {
     pub resend_api_key: Option<SecretString>,
     /// Sender of all mail.
     pub from: String,
+    /// How mail leaves.
+    pub transport: MailTransport,
+    /// Where it is written, if it does not leave.
+    #[serde(with = "optional")]
+    pub directory: Option<String>,
+    /// Resend's API.
+    pub resend_url: String,
+    /// Requests to it in a second, of all notifiers, until its answers say otherwise.
+    pub requests_per_second: u32,
+    /// Pauses before further attempts; the last one is repeated.
+    #[serde(rename = "retry_seconds", with = "periods")]
+    pub retries: Vec<Duration>,
+    /// What Resend signs its webhooks with. [`MailConfig::webhook_secrets`] reads it.
+    #[serde(with = "optional_secret")]
+    pub resend_webhook_secret: Option<SecretString>,
+    /// Days that mails are kept when they are over.
+    pub retention_days: u32,
+}
+
+/// How mail leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTransport {
+    /// Through Resend.
+    Resend,
+    /// Not at all: each is written to a file, for a developer.
+    File,
+}
+
+impl MailConfig {
+    /// The secrets that Resend signs with, any of which will do; none where they are not set.
+    ///
+    /// # Errors
+    /// One of them is none. A loaded configuration has been checked for that already.
+    pub fn webhook_secrets(&self) -> Result<Vec<SigningSecret>, SecretError> {
+        let given = self.resend_webhook_secret.iter();
+        given
+            .flat_map(|secrets| secrets.expose_secret().split(','))
+            .map(|secret| SigningSecret::parse(secret.trim()))
+            .collect()
+    }
 }
 
 /// Section `hytale`.
@@ -369,6 +411,10 @@ pub struct LimitsConfig {
     pub refresh_token: u32,
     /// Requests for profiles and game sessions of one account in an hour.
     pub game_session: u32,
+    /// Mails that one principal has sent in an hour.
+    pub mails: u32,
+    /// Mails to one address in an hour.
+    pub mails_to_recipient: u32,
     /// Gateways that share a limit while Redis is away.
     pub gateways: u32,
     /// Milliseconds that Redis has for a decision.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::body::Body;
 use super::failure::Failure;
-use super::hytale::idempotency::IdempotencyKey;
+use super::idempotency::IdempotencyKey;
 use crate::auth::{Caller, Needs, Notify};
 use crate::state::State;
 

@@ -31,6 +31,8 @@ impl Quota {
             Limit::FastPolls => (config.fast_polls, 5 * MINUTE),
             Limit::RefreshToken => (config.refresh_token, HOUR),
             Limit::GameSession => (config.game_session, HOUR),
+            Limit::Mails => (config.mails, HOUR),
+            Limit::MailsToRecipient => (config.mails_to_recipient, HOUR),
         };
         Self { requests, window }
     }

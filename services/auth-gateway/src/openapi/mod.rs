@@ -15,7 +15,13 @@ use serde_json::Value;
 use crate::routes;
 
 /// Addresses that answer without credentials; every other one needs them.
-pub const PUBLIC: [&str; 4] = [routes::JWKS, "/health", "/health/live", "/health/ready"];
+pub const PUBLIC: [&str; 5] = [
+    routes::JWKS,
+    routes::RESEND,
+    "/health",
+    "/health/live",
+    "/health/ready",
+];
 
 /// The document as it is served. It is built by a test, which proves that this one is up
 /// to date: a gateway that built it would hold the memory of that for ever.

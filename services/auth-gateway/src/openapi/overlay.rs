@@ -28,6 +28,7 @@ pub(super) fn complete(mut document: Value) -> Value {
     document["tags"] = json!([
         { "name": "Sync", "description": "Mirroring panels" },
         { "name": "Hytale", "description": "Hytale accounts in custody: logins, tokens, game sessions" },
+        { "name": "Mail", "description": "Mail that is sent, and addresses that get none" },
         { "name": "Servers", "description": "Live use of single servers" },
         { "name": "Webhooks", "description": "Who is told what, and how that went" },
         { "name": "Settings", "description": "What administrators change while the installation runs, and the trail of that" },
@@ -45,6 +46,7 @@ pub(super) fn complete(mut document: Value) -> Value {
         }
         paths.extend(health());
         paths.extend(jwks());
+        paths.extend(resend());
     }
     take_bearers(&mut document);
     document
@@ -264,6 +266,54 @@ fn jwks() -> Map<String, Value> {
         },
     });
     Map::from_iter([(routes::JWKS.to_owned(), json!({ "get": get }))])
+}
+
+/// Where Resend says what became of mail, mounted apart since its signature is all that it
+/// needs.
+fn resend() -> Map<String, Value> {
+    let answer = |description: &str, schema: Value| {
+        json!({
+            "description": description,
+            "content": { "application/json": { "schema": schema } },
+        })
+    };
+    let refused = |description: &str| {
+        let error = json!({ "$ref": "#/components/schemas/Error" });
+        answer(description, error)
+    };
+    let header = |name: &str| json!({ "name": name, "in": "header", "required": true, "schema": { "type": "string" } });
+    let mut away = refused("Service Unavailable");
+    limits::describe_late(&mut away);
+    let event = json!({
+        "type": "object",
+        "required": ["type"],
+        "properties": { "type": { "type": "string" }, "data": { "type": "object" } },
+    });
+    let heard = json!({
+        "type": "object",
+        "required": ["success"],
+        "properties": { "success": { "type": "boolean" } },
+    });
+    let post = json!({
+        "tags": ["Mail"],
+        "summary": "Hears what became of a mail (an event of Resend's, signed by Svix)",
+        "description": "Addresses that bounce for good or complain get no more mail; every \
+            other event is taken and changes nothing. Each event has its effect once.",
+        "operationId": operation_id("post", routes::RESEND),
+        "parameters": [header("svix-id"), header("svix-timestamp"), header("svix-signature")],
+        "requestBody": { "required": true, "content": { "application/json": { "schema": event } } },
+        "responses": {
+            "200": answer("Heard", heard),
+            "400": refused("The body is no event"),
+            "401": refused("The signature is missing, wrong or too old"),
+            "404": refused("The installation has no secret of Resend's"),
+            "408": refused("Request Timeout"),
+            "413": refused("Payload Too Large"),
+            "500": refused("Internal Server Error"),
+            "503": away,
+        },
+    });
+    Map::from_iter([(routes::RESEND.to_owned(), json!({ "post": post }))])
 }
 
 /// The addresses that `runtime` mounts.

@@ -26,8 +26,9 @@ pub struct Operation {
 }
 
 /// Addresses that answer whoever asks. A new one must be added here as well.
-const PUBLIC: [&str; 4] = [
+const PUBLIC: [&str; 5] = [
     "/.well-known/jwks.json",
+    "/api/webhooks/resend",
     "/health",
     "/health/live",
     "/health/ready",
@@ -56,7 +57,7 @@ fn needs(method: &Method, path: &str) -> &'static [Scope] {
     } else if path == "/api/v1/me" {
         // Good credentials, whatever they are good for.
         &[]
-    } else if path == "/api/v1/webhook/dispatch" {
+    } else if path == "/api/v1/webhook/dispatch" || path == "/api/v1/email/queue" {
         &[Scope::Notify]
     } else if path.starts_with("/api/v1/servers/") {
         &[Scope::Read]

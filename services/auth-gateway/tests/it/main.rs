@@ -19,6 +19,8 @@ mod gateway;
 mod hytale;
 mod lifecycle;
 mod limits;
+mod mail;
+mod mail_suppressions;
 mod me;
 mod openapi;
 mod sentry;

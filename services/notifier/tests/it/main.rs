@@ -10,6 +10,7 @@
 mod delivery;
 mod discord;
 mod health;
+mod mail;
 mod receivers;
 mod secrets;
 mod stage;

@@ -31,7 +31,7 @@ pub struct Stage {
     pub store: Store,
     pub receiver: receiver::Receiver,
     pub discord: discord::Discord,
-    config: Arc<Config>,
+    pub config: Arc<Config>,
     notifiers: Vec<(Shutdown, JoinHandle<()>)>,
 }
 

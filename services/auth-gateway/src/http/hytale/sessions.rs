@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::HytaleFailure;
 use super::given::{Given, required, uuid};
-use super::idempotency::IdempotencyKey;
 use super::tokens::Done;
 use crate::auth::{Needs, UseHytale};
+use crate::http::idempotency::IdempotencyKey;
 use crate::limits::Limit;
 use crate::state::State;
 

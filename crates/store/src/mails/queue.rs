@@ -1,0 +1,127 @@
+//! New mails.
+
+use super::MAILS_CHANNEL;
+use crate::error::StoreError;
+use crate::pool::{Connection, Store};
+use common::types::caller::Principal;
+use common::types::id::MailId;
+use common::types::mail::MailAddress;
+use diesel::QueryableByName;
+use diesel::sql_query;
+use diesel::sql_types::{Bool, Double, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A mail to send.
+#[derive(Debug, Clone)]
+pub struct NewMail {
+    /// Its id: a body with a link is sealed for it.
+    pub id: MailId,
+    /// Its template's name.
+    pub template: &'static str,
+    /// To whom.
+    pub recipient: MailAddress,
+    /// Its subject.
+    pub subject: String,
+    /// What Resend gets; sealed where the mail holds a link.
+    pub body: String,
+    /// How long the link in it lives, if there is one.
+    pub link_lives: Option<Duration>,
+    /// Who has it sent.
+    pub created_by: Principal,
+    /// The key under which its sender may ask once more.
+    pub idempotency_key: Option<String>,
+    /// Why it is not sent at all, if so; it is only noted then.
+    pub withheld: Option<&'static str>,
+}
+
+/// What became of a mail to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailQueued {
+    /// It is kept and will be sent.
+    New,
+    /// It was asked for before, under this id.
+    Repeated(MailId),
+    /// Another mail was asked for with the same key.
+    KeyReused,
+    /// Nothing is sent to this address any more.
+    Suppressed,
+}
+
+#[derive(QueryableByName)]
+struct Earlier {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Bool)]
+    is_same: bool,
+}
+
+impl Store {
+    /// Keeps a mail and wakes the senders.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked; nothing is kept then.
+    pub async fn mail_queue(&self, mail: &NewMail) -> Result<MailQueued, StoreError> {
+        let mut conn = self.conn().await?;
+        conn.transaction(async |conn| {
+            if let Some(earlier) = earlier(conn, mail).await? {
+                return Ok(earlier);
+            }
+            let added = sql_query(ADD)
+                .bind::<SqlUuid, _>(mail.id.0)
+                .bind::<Text, _>(mail.template)
+                .bind::<Text, _>(mail.recipient.as_str())
+                .bind::<Text, _>(&mail.subject)
+                .bind::<Text, _>(&mail.body)
+                .bind::<Nullable<Double>, _>(mail.link_lives.map(|it| it.as_secs_f64()))
+                .bind::<Text, _>(mail.created_by.to_string())
+                .bind::<Nullable<Text>, _>(&mail.idempotency_key)
+                .bind::<Nullable<Text>, _>(mail.withheld)
+                .execute(conn)
+                .await?;
+            if added == 0 {
+                // Somebody was faster with the same key, or nothing may be sent there.
+                let earlier = earlier(conn, mail).await?;
+                return Ok(earlier.unwrap_or(MailQueued::Suppressed));
+            }
+            sql_query(format!("NOTIFY {MAILS_CHANNEL}"))
+                .execute(conn)
+                .await?;
+            Ok(MailQueued::New)
+        })
+        .await
+    }
+}
+
+async fn earlier(conn: &mut Connection, mail: &NewMail) -> Result<Option<MailQueued>, StoreError> {
+    let Some(key) = &mail.idempotency_key else {
+        return Ok(None);
+    };
+    let rows: Vec<Earlier> = sql_query(
+        "SELECT id, template = $3 AND recipient = $4 AS is_same FROM mails \
+         WHERE created_by = $1 AND idempotency_key = $2",
+    )
+    .bind::<Text, _>(mail.created_by.to_string())
+    .bind::<Text, _>(key)
+    .bind::<Text, _>(mail.template)
+    .bind::<Text, _>(mail.recipient.as_str())
+    .load(conn)
+    .await?;
+    Ok(rows.into_iter().next().map(|row| {
+        if row.is_same {
+            MailQueued::Repeated(MailId(row.id))
+        } else {
+            MailQueued::KeyReused
+        }
+    }))
+}
+
+const ADD: &str = "
+INSERT INTO mails (id, template, recipient, subject, body, holds_link, expires_at, created_by,
+                   idempotency_key, state, reason, finished_at)
+SELECT $1, $2, $3, $4, $5, $6 IS NOT NULL, now() + make_interval(secs => $6), $7, $8,
+       CASE WHEN $9 IS NULL THEN 'pending' ELSE 'suppressed' END, $9,
+       CASE WHEN $9 IS NOT NULL THEN now() END
+WHERE NOT EXISTS (SELECT 1 FROM mail_suppressions WHERE address = $3 AND lifted_at IS NULL)
+ON CONFLICT (created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING";
