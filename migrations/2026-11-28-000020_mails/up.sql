@@ -65,7 +65,7 @@ CREATE TABLE mail_attempts (
 
 -- How fast mail leaves, for all senders together: one row.
 CREATE TABLE mail_pacing (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    sole boolean PRIMARY KEY DEFAULT true CHECK (sole),
     -- The next request does not leave before.
     next_at timestamptz NOT NULL DEFAULT now(),
     -- Requests a second, as Resend's answers say.

@@ -414,8 +414,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    mail_pacing (only) {
-        only -> Bool,
+    mail_pacing (sole) {
+        sole -> Bool,
         next_at -> Timestamptz,
         per_second -> Nullable<Int4>,
         paused_until -> Nullable<Timestamptz>,

@@ -177,10 +177,10 @@ async fn pace(conn: &mut Connection, outcome: &MailOutcome, sent: bool) -> Resul
 /// Begins or prolongs a pause; it is told of when it begins.
 async fn begin_pause(conn: &mut Connection, pause: &MailPause) -> Result<(), StoreError> {
     let begun: Vec<Paused> = sql_query(
-        "WITH before AS (SELECT only, paused_because FROM mail_pacing FOR UPDATE), \
+        "WITH before AS (SELECT sole, paused_because FROM mail_pacing FOR UPDATE), \
          paused AS (UPDATE mail_pacing p SET paused_because = $2, paused_with = $3, \
            paused_until = clock_timestamp() + make_interval(secs => $1) FROM before \
-           WHERE p.only = before.only RETURNING p.paused_until, before.paused_because AS earlier) \
+           WHERE p.sole = before.sole RETURNING p.paused_until, before.paused_because AS earlier) \
          SELECT paused_until FROM paused WHERE earlier IS DISTINCT FROM $2",
     )
     .bind::<Double, _>(pause.lasts.as_secs_f64())

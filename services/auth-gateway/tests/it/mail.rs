@@ -28,6 +28,10 @@ pub struct Post {
 
 impl Post {
     pub async fn new(more: &[(&'static str, &str)]) -> Self {
+        Self::with_settings(more, &[("site_url", "https://nodebyte.example")]).await
+    }
+
+    async fn with_settings(more: &[(&'static str, &str)], stored: &[(&str, &str)]) -> Self {
         let options = Options {
             limits: Limits::off(),
             ..Options::default()
@@ -50,14 +54,13 @@ impl Post {
             variables,
             ..Differences::default()
         };
-        let gateway = Gateway::start_with(differences).await;
-        for (key, value) in [
-            ("site_url", "https://nodebyte.example"),
-            ("site_name", "NodeByte"),
-        ] {
+        let mut gateway = Gateway::start_with(differences).await;
+        for (key, value) in stored {
             let saved = gateway.store.setting_save(key, value, "plain", "test");
             saved.await.unwrap();
         }
+        // One that has not read the settings before.
+        gateway.url = gateway.replica().await.url;
         Self {
             gateway,
             resend,
@@ -303,12 +306,7 @@ async fn callers_and_recipients_have_their_limits() {
 
 #[tokio::test]
 async fn without_a_website_no_mail_with_a_link_is_taken_and_others_are() {
-    let post = Post::new(&[]).await;
-    let saved = post
-        .gateway
-        .store
-        .setting_save("site_url", "", "plain", "test");
-    saved.await.unwrap();
+    let post = Post::with_settings(&[], &[]).await;
     let (status, body) = post.queue(&verification()).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(error_code(status, &body), "SITE_URL_MISSING");
@@ -319,13 +317,11 @@ async fn without_a_website_no_mail_with_a_link_is_taken_and_others_are() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_that_is_switched_off_is_not_sent_but_links_are() {
-    let mut post = Post::new(&[]).await;
-    let off = ("email_notifications_enabled", "false");
-    let saved = post
-        .gateway
-        .store
-        .setting_save(off.0, off.1, "plain", "test");
-    saved.await.unwrap();
+    let stored = [
+        ("site_url", "https://nodebyte.example"),
+        ("email_notifications_enabled", "false"),
+    ];
+    let mut post = Post::with_settings(&[], &stored).await;
     let mail = json!({ "to": "b@example.net", "template": "welcome", "data": { "name": "B" } });
     let (status, body) = post.queue(&mail).await;
     assert_eq!(status, StatusCode::ACCEPTED);
