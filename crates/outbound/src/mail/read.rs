@@ -132,7 +132,8 @@ impl Fields<'_> {
         let value = self.value("token", &[]);
         // RFC 3986, section 2.3, and `=`, which ends base64.
         let fits = |c: char| c.is_ascii_alphanumeric() || "-._~=".contains(c);
-        if !value.is_empty() && !(TOKEN.contains(&value.len()) && value.chars().all(fits)) {
+        let is_token = TOKEN.contains(&value.len()) && value.chars().all(fits);
+        if !value.is_empty() && !is_token {
             self.refuse(
                 "token",
                 "must be 16 to 1024 letters, digits and characters of -._~=",
