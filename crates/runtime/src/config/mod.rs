@@ -11,16 +11,17 @@ mod form;
 pub mod keys;
 pub mod kind;
 mod load;
+mod mail;
 mod sections;
 
 pub use document::reference;
 pub use error::{ConfigError, ConfigErrors};
 pub use load::Sources;
+pub use mail::{MailConfig, MailTransport};
 pub use sections::{
     AmqpConfig, AutoSyncConfig, DatabaseConfig, Environment, HttpConfig, HytaleConfig,
-    LimitsConfig, LogConfig, LogFormat, LogLevel, MailConfig, MailTransport, NotificationsConfig,
-    OutboundConfig, PanelConfig, RedisConfig, SecurityConfig, SentryConfig, SyncConfig,
-    VirtfusionConfig,
+    LimitsConfig, LogConfig, LogFormat, LogLevel, NotificationsConfig, OutboundConfig, PanelConfig,
+    RedisConfig, SecurityConfig, SentryConfig, SyncConfig, VirtfusionConfig,
 };
 
 use serde::{Deserialize, Serialize};

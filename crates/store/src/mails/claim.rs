@@ -128,6 +128,9 @@ WITH chosen AS (
     WHERE state = 'pending' AND holder IS NULL AND due_at <= now()
       AND (expires_at IS NULL OR expires_at > now())
       AND (first_attempt_at IS NULL OR first_attempt_at > now() - make_interval(secs => $3))
+      -- It may have been on its way when its address was suppressed, and come back since.
+      AND NOT EXISTS (SELECT 1 FROM mail_suppressions s
+                      WHERE s.address = mails.recipient AND s.lifted_at IS NULL)
     ORDER BY holds_link DESC, due_at LIMIT 1 FOR UPDATE SKIP LOCKED
 ), held AS (
     UPDATE mails m
