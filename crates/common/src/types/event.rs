@@ -216,6 +216,8 @@ event_types! {
         &["webhook_id", "name", "event_id", "event_type", "reason"];
     /// Somebody changed settings; of secrets it says only that they changed.
     SettingsChanged = "settings.changed" for System Admin: &["actor", "changes"];
+    /// No mail leaves for a while; all of it is kept.
+    MailPaused = "mail.paused" for System Admin: &["reason", "until"];
     /// Somebody registered at the website.
     CustomerRegistered = "user.registered" for System Admin: &["email"];
     /// A customer's server was made.
@@ -224,6 +226,4 @@ event_types! {
     CustomerServerSuspended = "server.suspended" for GameServer User: &["name", "reason"];
     /// A customer opened a ticket.
     TicketCreated = "support.ticket_created" for Support Admin: &["subject", "user", "priority"];
-    /// No mail leaves for a while; all of it is kept.
-    MailPaused = "mail.paused" for System Admin: &["reason", "until"];
 }

@@ -14,7 +14,9 @@ const PLANTED: &str = "planted-in-the-address";
 async fn neither_shows_in_rows_events_answers_or_logs_whatever_endpoints_say() {
     let mut stage = Stage::without_notifier(&[]).await;
     let url = format!("{}/{PLANTED}?key={PLANTED}", stage.receiver.url());
-    let hook = stage.hook(&url, WebhookType::System, &[], json!([])).await;
+    let hook = stage
+        .hook(&url, WebhookType::System, &["sync.*"], json!([]))
+        .await;
     let there = stage.discord.add_webhook("100");
     stage
         .hook(&there.public_url, WebhookType::System, &[], json!([]))
