@@ -3,6 +3,7 @@
 
 use broker::DeadLetterError;
 use common::crypto::NoRandomness;
+use reach::rotation::RotationError;
 use reach::settings::SettingsError;
 use reach::signing::SigningError;
 use reach::vault::VaultError;
@@ -37,6 +38,9 @@ pub enum Failure {
     /// Access tokens.
     #[error("access tokens")]
     Signing(#[from] SigningError),
+    /// The keys that seal secrets.
+    #[error("the keys that seal secrets")]
+    Rotation(#[from] RotationError),
     /// No key could be made.
     #[error("cannot make a key")]
     Randomness(#[source] NoRandomness),
@@ -86,6 +90,9 @@ impl Failure {
             Self::Store(error)
             | Self::Settings(SettingsError::Store(error))
             | Self::Vault(VaultError::Store(error))
+            | Self::Rotation(
+                RotationError::Store(error) | RotationError::Vault(VaultError::Store(error)),
+            )
             | Self::Signing(
                 SigningError::Store(error) | SigningError::Vault(VaultError::Store(error)),
             ) if error.is_transient() => UNAVAILABLE,

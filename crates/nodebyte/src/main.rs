@@ -79,6 +79,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<ExitCode, Fai
         }
         Command::Config(arguments::Config::Set { keys }) => config::set(&open()?, keys).await,
         Command::Keys(arguments::Keys::Generate) => keys::generate(output),
+        Command::Keys(command) => Box::pin(keys::run(&open()?, command)).await,
         Command::ApiKey(command) => api_key::run(&open()?, command).await,
         Command::User(command) => user::run(&open()?, command).await,
         Command::Token(command) => token::run(&open()?, command).await,

@@ -5,6 +5,7 @@
 //! - [`settings`] lets stored settings override the environment.
 //! - [`vault`] opens and seals what lies sealed in the database.
 //! - [`mail`] renders and seals mail, opens it again and hands it over.
+//! - [`rotation`] replaces the keys that seal, and says what they seal.
 //! - [`signing`] keeps the keys that sign access tokens.
 //! - [`webhooks`] opens the addresses and secrets of webhooks, and sends to them.
 //! - [`SharedBudget`] takes requests from Redis, or a share of the limit without it.
@@ -13,6 +14,7 @@
 mod budget;
 pub mod mail;
 mod panels;
+pub mod rotation;
 pub mod settings;
 pub mod signing;
 pub mod vault;

@@ -7,9 +7,9 @@
 use crate::vault::{Vault, VaultError};
 use chrono::Utc;
 use common::crypto::bearer::{PublicKey, SigningKey, SigningKeyError};
-use common::crypto::envelope::Aad;
 use common::crypto::keyring::{KeyId, KeyIdError};
 use common::crypto::master::MasterKey;
+use common::crypto::place::Place;
 use common::types::caller::Actor;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,14 +37,6 @@ pub enum SigningError {
     /// The key cannot be used, or none can be made.
     #[error("nothing can be signed")]
     Key(#[source] SigningKeyError),
-}
-
-fn place(id: &str) -> Aad<'_> {
-    Aad {
-        table: "signing_keys",
-        column: "secret",
-        row: id,
-    }
 }
 
 /// What verifies the tokens of a stored key.
@@ -106,7 +98,7 @@ async fn open(
 ) -> Result<SigningKey, SigningError> {
     let row = signing.ok_or(SigningError::Store(StoreError::NotFound("signing key")))?;
     let vault = Vault::open(store, master).await?;
-    let secret = vault.unseal(place(&row.id), &row.secret)?;
+    let secret = vault.unseal(Place::SigningKey.of(&row.id), &row.secret)?;
     let id = KeyId::parse(&row.id).map_err(SigningError::KeyId)?;
     SigningKey::from_secret(id, &secret).map_err(SigningError::Key)
 }
@@ -122,7 +114,7 @@ async fn replace(
     let vault = Vault::open_to_seal(store, master.clone()).await?;
     let id = key.id().to_string();
     let new = NewSigningKey {
-        secret: vault.seal(place(&id), &key.secret())?,
+        secret: vault.seal(Place::SigningKey.of(&id), &key.secret())?,
         public: key.public().point,
         id,
         replaces: before.map(|row| row.id),

@@ -10,6 +10,7 @@ use common::crypto::format::{SecretFormat, StoredSecretError, UnknownFormat};
 use common::crypto::keyring::{DataKey, KeyId, KeyIdError, KeyRing};
 use common::crypto::legacy;
 use common::crypto::master::{MasterKey, UnwrapError};
+use common::crypto::place::Place;
 use common::types::id::PanelId;
 use secrecy::SecretString;
 use std::sync::Arc;
@@ -25,25 +26,12 @@ pub enum PanelKey {
 }
 
 impl PanelKey {
-    /// Where the key of one panel lies; `row` is the panel's id.
-    fn place(self, row: &str) -> Aad<'_> {
-        let column = match self {
-            Self::Application => "application_key",
-            Self::Client => "client_key",
-        };
-        Aad {
-            table: "panels",
-            column,
-            row,
+    /// Where such keys lie.
+    fn place(self) -> Place {
+        match self {
+            Self::Application => Place::PanelApplicationKey,
+            Self::Client => Place::PanelClientKey,
         }
-    }
-}
-
-fn setting_place(key: &str) -> Aad<'_> {
-    Aad {
-        table: "config",
-        column: "value",
-        row: key,
     }
 }
 
@@ -83,6 +71,16 @@ impl VaultError {
     pub fn lacks_the_key(&self) -> bool {
         matches!(self, Self::NoMasterKey | Self::Unwrap(_))
     }
+
+    /// The data key that a secret was sealed by, where the vault has none of that id: it may
+    /// be younger than what the vault has read.
+    #[must_use]
+    pub fn unknown_key(&self) -> Option<&KeyId> {
+        match self {
+            Self::Open(StoredSecretError::Envelope(OpenError::UnknownKey(key))) => Some(key),
+            _ => None,
+        }
+    }
 }
 
 /// The keys of an installation, as they were when the vault was opened.
@@ -119,12 +117,8 @@ impl Vault {
             return Ok(vault);
         }
         let key = DataKey::generate().map_err(VaultError::Randomness)?;
-        let row = DataKeyRow {
-            kid: key.id().to_string(),
-            wrapped: master.wrap(&key).map_err(VaultError::Randomness)?,
-            active: true,
-        };
-        let added = store.data_key_add_first(&row).await;
+        let wrapped = master.wrap(&key).map_err(VaultError::Randomness)?;
+        let added = store.data_key_add_first(key.id().as_str(), &wrapped).await;
         added.map_err(VaultError::Store)?;
         // Read anew: another process may have made its first key meanwhile.
         Self::open(store, Some(master)).await
@@ -140,9 +134,22 @@ impl Vault {
         value: &str,
         format: &str,
     ) -> Result<SecretString, VaultError> {
+        self.open_as(Place::Setting.of(key), value, format)
+    }
+
+    /// Opens what is stored at one place in the way that its row names.
+    ///
+    /// # Errors
+    /// It does not open that way.
+    pub(crate) fn open_as(
+        &self,
+        place: Aad<'_>,
+        value: &str,
+        format: &str,
+    ) -> Result<SecretString, VaultError> {
         match SecretFormat::parse(format).map_err(VaultError::Format)? {
             SecretFormat::Plain => Ok(SecretString::from(value)),
-            SecretFormat::Envelope => self.unseal(setting_place(key), value),
+            SecretFormat::Envelope => self.unseal(place, value),
             SecretFormat::LegacyGcm => {
                 let master = self.master.as_ref().ok_or(VaultError::NoMasterKey)?;
                 legacy::open(master, value)
@@ -156,7 +163,7 @@ impl Vault {
     /// # Errors
     /// There is no key to seal with.
     pub fn seal_setting(&self, key: &str, value: &SecretString) -> Result<String, VaultError> {
-        self.seal(setting_place(key), value)
+        self.seal(Place::Setting.of(key), value)
     }
 
     /// Opens a panel's stored key.
@@ -169,7 +176,7 @@ impl Vault {
         panel: PanelId,
         stored: &str,
     ) -> Result<SecretString, VaultError> {
-        self.unseal(key.place(&panel.to_string()), stored)
+        self.unseal(key.place().of(&panel.to_string()), stored)
     }
 
     /// Seals a panel's key, to be stored in that panel's row and no other.
@@ -182,7 +189,7 @@ impl Vault {
         panel: PanelId,
         value: &SecretString,
     ) -> Result<String, VaultError> {
-        self.seal(key.place(&panel.to_string()), value)
+        self.seal(key.place().of(&panel.to_string()), value)
     }
 
     /// Opens what lies sealed at one place in the database.
@@ -202,6 +209,26 @@ impl Vault {
         self.keys()?
             .seal(place, value)
             .map_err(VaultError::Randomness)
+    }
+
+    /// Whether it has the data key of that id.
+    #[must_use]
+    pub fn has(&self, key: &KeyId) -> bool {
+        self.ring.as_ref().is_some_and(|ring| ring.has(key))
+    }
+
+    /// The data key that seals.
+    pub(crate) fn active(&self) -> Option<&KeyId> {
+        self.ring.as_ref().map(KeyRing::active)
+    }
+
+    /// What opens whatever these keys do, be they all or not.
+    pub(crate) fn of_some(master: Arc<MasterKey>, mut keys: Vec<DataKey>) -> Self {
+        let ring = keys.pop().map(|key| KeyRing::new(key, keys));
+        Self {
+            master: Some(master),
+            ring,
+        }
     }
 
     fn keys(&self) -> Result<&KeyRing, VaultError> {

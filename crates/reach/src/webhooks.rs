@@ -4,8 +4,8 @@
 use crate::vault::{Vault, VaultError};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use common::crypto::envelope::Aad;
 use common::crypto::master::MasterKey;
+use common::crypto::place::Place;
 use common::crypto::webhook_signature::{SecretError, SigningSecret};
 use common::types::event::Event;
 use common::types::id::WebhookId;
@@ -63,14 +63,6 @@ pub struct SignedTarget {
     pub previous: Option<(SigningSecret, DateTime<Utc>)>,
 }
 
-fn place<'a>(column: &'a str, row: &'a str) -> Aad<'a> {
-    Aad {
-        table: "webhooks",
-        column,
-        row,
-    }
-}
-
 /// An address as it is stored: sealed, and what people may see of it.
 ///
 /// # Errors
@@ -80,7 +72,7 @@ pub fn seal_address(
     id: WebhookId,
     address: &Address,
 ) -> Result<(String, String), VaultError> {
-    let sealed = vault.seal(place("address", &id.to_string()), &address.text())?;
+    let sealed = vault.seal(Place::WebhookAddress.of(&id.to_string()), &address.text())?;
     Ok((sealed, address.shown()))
 }
 
@@ -93,7 +85,7 @@ pub fn seal_secret(
     id: WebhookId,
     secret: &SigningSecret,
 ) -> Result<String, VaultError> {
-    vault.seal(place("secret", &id.to_string()), secret.text())
+    vault.seal(Place::WebhookSecret.of(&id.to_string()), secret.text())
 }
 
 /// An address that may be stored.
@@ -196,7 +188,7 @@ impl Targets {
 
 fn open(vault: &Vault, row: &WebhookRow) -> Result<Target, TargetError> {
     let id = row.id.to_string();
-    let address = vault.unseal(place("address", &id), &row.address)?;
+    let address = vault.unseal(Place::WebhookAddress.of(&id), &row.address)?;
     if row.kind == WebhookKind::Discord.as_str() {
         let webhook = DiscordWebhook::parse(address.expose_secret());
         return Ok(Target::Discord {
@@ -206,7 +198,7 @@ fn open(vault: &Vault, row: &WebhookRow) -> Result<Target, TargetError> {
     }
     // Both are sealed for the same place: the previous one was the secret once.
     let secret = |sealed: &str| -> Result<SigningSecret, TargetError> {
-        let text = vault.unseal(place("secret", &id), sealed)?;
+        let text = vault.unseal(Place::WebhookSecret.of(&id), sealed)?;
         Ok(SigningSecret::parse(text.expose_secret())?)
     };
     let url = Url::parse(address.expose_secret());

@@ -1,5 +1,5 @@
-//! Settings that override the environment, and the keys that seal secrets. This
-//! file stores sealed text; `common::crypto` seals and opens it.
+//! Settings that override the environment. This file stores sealed text;
+//! `common::crypto` seals and opens it.
 
 use crate::admin_audit::{self, NewAdminLine};
 use crate::error::StoreError;
@@ -11,7 +11,7 @@ use common::types::caller::Actor;
 use common::types::event::{Event, EventType};
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Bool, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -61,20 +61,6 @@ pub struct SettingsChange {
     pub removals: Vec<&'static str>,
     /// What trail and event say: a list of `{key, before, after}` without secrets.
     pub told: Vec<Value>,
-}
-
-/// A key that seals secrets.
-#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
-pub struct DataKeyRow {
-    /// Its id, which stands in every envelope.
-    #[diesel(sql_type = Text)]
-    pub kid: String,
-    /// The key, wrapped by `ENCRYPTION_KEY`.
-    #[diesel(sql_type = Text)]
-    pub wrapped: String,
-    /// Whether new secrets are sealed with it.
-    #[diesel(sql_type = Bool)]
-    pub active: bool,
 }
 
 impl Store {
@@ -136,38 +122,6 @@ impl Store {
         .bind::<Text, _>(value)
         .bind::<Text, _>(format)
         .bind::<Text, _>(updated_by)
-        .execute(&mut conn)
-        .await?;
-        Ok(())
-    }
-
-    /// All data keys.
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be asked.
-    pub async fn data_keys(&self) -> Result<Vec<DataKeyRow>, StoreError> {
-        let mut conn = self.conn().await?;
-        Ok(
-            sql_query("SELECT kid, wrapped, active FROM data_keys ORDER BY created_at")
-                .load(&mut conn)
-                .await?,
-        )
-    }
-
-    /// Adds the first data key. Where there is one, or another process adds one at the same
-    /// time, that stays and this does not count.
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be asked.
-    pub async fn data_key_add_first(&self, key: &DataKeyRow) -> Result<(), StoreError> {
-        let mut conn = self.conn().await?;
-        sql_query(
-            "INSERT INTO data_keys (kid, wrapped, active) VALUES ($1, $2, $3) \
-             ON CONFLICT DO NOTHING",
-        )
-        .bind::<Text, _>(&key.kid)
-        .bind::<Text, _>(&key.wrapped)
-        .bind::<Bool, _>(key.active)
         .execute(&mut conn)
         .await?;
         Ok(())

@@ -8,6 +8,7 @@ mod admin_audit;
 mod api_keys;
 mod cleanup;
 mod config;
+mod data_keys;
 mod deliveries;
 mod error;
 mod hytale;
@@ -23,6 +24,7 @@ mod pool;
 mod rate_limits;
 mod reconcile;
 mod runs;
+mod sealed;
 mod tasks;
 mod users;
 mod wake;
@@ -36,7 +38,8 @@ pub use accounts::{LinkConflict, LinkReport, PanelIdentity};
 pub use admin_audit::{AdminAuditFilter, AdminLineRow};
 pub use api_keys::{ApiKeyOutcome, ApiKeyRow, KEYS_AT_ONCE, NewApiKey, StoredLimits, ValidApiKey};
 pub use cleanup::{Cleaned, Retention};
-pub use config::{DataKeyRow, SettingRow, SettingWrite, SettingsChange};
+pub use config::{SettingRow, SettingWrite, SettingsChange};
+pub use data_keys::{DataKeyRow, Dropped, Rewrapped};
 pub use deliveries::{
     Attempt, AttemptRow, DELIVERIES_CHANNEL, DeliveryFilter, DeliveryRetention, DeliveryRow,
     FailingWebhook, Head, HealthNote, HeldLane, LaneClaim, LaneOutcome, NewDelivery,
@@ -67,6 +70,7 @@ pub use reconcile::{Candidate, Listing, RemovalScope, Resource, ResourceCounts, 
 pub use runs::{
     CancelOutcome, ConfirmOutcome, Ending, LogLine, NewRun, RunError, RunKind, RunRow, Triggered,
 };
+pub use sealed::{Resealed, SEALED_COLUMNS, SealedColumn, SealedRow};
 pub use tasks::{ClaimSettings, NewTask, Progress, TaskLease, TaskRow};
 pub use users::{NewUser, UserChange, UserOutcome, UserRow};
 pub use wake::{OUTBOX_CHANNEL, TASKS_CHANNEL, Wakeups};

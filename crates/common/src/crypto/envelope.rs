@@ -11,15 +11,16 @@ use super::keyring::{DataKey, KeyId};
 
 const VERSION: &str = "nb1";
 
-/// The place that a secret is sealed for.
+/// The place that a secret is sealed for: made by [`Place::of`](super::place::Place::of)
+/// and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Aad<'a> {
     /// The table.
-    pub table: &'a str,
+    pub(super) table: &'a str,
     /// The column.
-    pub column: &'a str,
+    pub(super) column: &'a str,
     /// The row: its primary key as text.
-    pub row: &'a str,
+    pub(super) row: &'a str,
 }
 
 impl Aad<'_> {
@@ -66,7 +67,10 @@ pub(super) fn seal(
 }
 
 /// The key that an envelope names.
-pub(super) fn key_id(stored: &str) -> Result<KeyId, OpenError> {
+///
+/// # Errors
+/// It is no envelope.
+pub fn key_id(stored: &str) -> Result<KeyId, OpenError> {
     let (id, _) = parts(stored)?;
     KeyId::parse(id).ok().ok_or(OpenError::Malformed)
 }
@@ -92,4 +96,18 @@ fn parts(stored: &str) -> Result<(&str, &str), OpenError> {
         .and_then(|rest| rest.strip_prefix(':'))
         .and_then(|rest| rest.split_once(':'))
         .ok_or(OpenError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Aad, KeyId};
+
+    #[test]
+    fn the_same_letters_divided_otherwise_are_another_place() {
+        let key = KeyId::parse("k").unwrap();
+        let bytes = |table, column, row| Aad { table, column, row }.bytes(&key);
+        let place = bytes("panels", "api_key", "7");
+        assert_ne!(place, bytes("panelsa", "pi_key", "7"));
+        assert_ne!(place, bytes("panels", "api_key7", ""));
+    }
 }

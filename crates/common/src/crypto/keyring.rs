@@ -125,6 +125,12 @@ impl KeyRing {
         &self.active.id
     }
 
+    /// Whether it has the key of that id.
+    #[must_use]
+    pub fn has(&self, id: &KeyId) -> bool {
+        *id == self.active.id || self.retired.contains_key(id)
+    }
+
     /// Seals a secret for one place in the database.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use super::cipher::KeyBytes;
 use super::master::MasterKey;
 
 /// Why a stored text was not opened. Never holds the text.
@@ -37,19 +38,16 @@ pub fn open(key: &MasterKey, stored: &str) -> Result<SecretString, LegacyError> 
     let (nonce, text) = sealed
         .split_first_chunk::<NONCE_LEN>()
         .ok_or(LegacyError::Malformed)?;
-    let mut text = Zeroizing::new(text.to_vec());
-    let plain = UnboundKey::new(&AES_256_GCM, key.bytes().as_slice())
-        .and_then(|unbound| {
-            LessSafeKey::new(unbound).open_in_place(
-                Nonce::assume_unique_for_key(*nonce),
-                Aad::empty(),
-                &mut text,
-            )
-        })
-        .ok()
-        .ok_or(LegacyError::Refused)?;
-    std::str::from_utf8(plain)
-        .map(SecretString::from)
-        .ok()
+    key.all()
+        .find_map(|key| decrypt(key, *nonce, text))
         .ok_or(LegacyError::Refused)
+}
+
+fn decrypt(key: &KeyBytes, nonce: [u8; NONCE_LEN], text: &[u8]) -> Option<SecretString> {
+    // Opened in place: what a wrong key leaves behind is no ciphertext any more.
+    let mut text = Zeroizing::new(text.to_vec());
+    let nonce = Nonce::assume_unique_for_key(nonce);
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_slice()).ok()?);
+    let plain = key.open_in_place(nonce, Aad::empty(), &mut text).ok()?;
+    std::str::from_utf8(plain).map(SecretString::from).ok()
 }

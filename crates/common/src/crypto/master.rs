@@ -13,8 +13,12 @@ use super::keyring::{DataKey, KeyId};
 
 const WRAPPED_PREFIX: &str = "nbk1:";
 
-/// 32 bytes that an operator keeps. Cannot be printed.
-pub struct MasterKey(KeyBytes);
+/// 32 bytes that an operator keeps, and while they are changed those before them, which
+/// still open and wrap nothing any more. Cannot be printed.
+pub struct MasterKey {
+    bytes: KeyBytes,
+    previous: Option<KeyBytes>,
+}
 
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,9 +78,25 @@ impl MasterKey {
             .ok_or(MasterKeyError::NeitherForm)?;
         let bytes = Zeroizing::new(bytes);
         <[u8; 32]>::try_from(bytes.as_slice())
-            .map(|key| Self(Zeroizing::new(key)))
+            .map(Self::of_bytes)
             .ok()
             .ok_or(MasterKeyError::WrongBase64Length { bytes: bytes.len() })
+    }
+
+    fn of_bytes(bytes: [u8; 32]) -> Self {
+        Self {
+            bytes: Zeroizing::new(bytes),
+            previous: None,
+        }
+    }
+
+    /// The same key, which also opens what only the one before it does.
+    #[must_use]
+    pub fn with_previous(self, previous: Self) -> Self {
+        Self {
+            previous: Some(previous.bytes),
+            ..self
+        }
     }
 
     /// A new random key as 64 hex digits, for an operator to keep.
@@ -94,32 +114,42 @@ impl MasterKey {
     /// # Errors
     /// The operating system gave no randomness.
     pub fn wrap(&self, key: &DataKey) -> Result<String, NoRandomness> {
-        let sealed = cipher::seal(&self.0, &wrap_aad(key.id()), key.bytes().as_slice())?;
+        let sealed = cipher::seal(&self.bytes, &wrap_aad(key.id()), key.bytes().as_slice())?;
         Ok(format!(
             "{WRAPPED_PREFIX}{}",
             URL_SAFE_NO_PAD.encode(sealed)
         ))
     }
 
-    /// The data key `id` from its stored form.
+    /// The data key `id` from its stored form, by this key or the one before it.
     ///
     /// # Errors
-    /// The form is unknown, or the key does not open.
+    /// The form is unknown, or the key opens with neither.
     pub fn unwrap(&self, id: &KeyId, wrapped: &str) -> Result<DataKey, UnwrapError> {
         let sealed = wrapped
             .strip_prefix(WRAPPED_PREFIX)
             .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
             .ok_or_else(|| UnwrapError::Malformed(id.clone()))?;
-        cipher::open(&self.0, &wrap_aad(id), &sealed)
-            .ok()
+        self.all()
+            .find_map(|key| cipher::open(key, &wrap_aad(id), &sealed).ok())
             .and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok())
             .map(|bytes| DataKey::from_parts(id.clone(), Zeroizing::new(bytes)))
             .ok_or_else(|| UnwrapError::Refused(id.clone()))
     }
 
-    /// For the earlier format, which used this key directly.
-    pub(super) fn bytes(&self) -> &KeyBytes {
-        &self.0
+    /// Whether the stored form of the data key `id` opens without the key before this one.
+    #[must_use]
+    pub fn has_wrapped(&self, id: &KeyId, wrapped: &str) -> bool {
+        let alone = Self {
+            bytes: self.bytes.clone(),
+            previous: None,
+        };
+        alone.unwrap(id, wrapped).is_ok()
+    }
+
+    /// This key and the one before it; for the earlier format, which used them directly.
+    pub(super) fn all(&self) -> impl Iterator<Item = &KeyBytes> {
+        [&self.bytes].into_iter().chain(&self.previous)
     }
 }
 
@@ -138,5 +168,8 @@ fn decode_hex(text: &str) -> Option<MasterKey> {
             *byte = *byte << 4 | u8::try_from(char::from(digit).to_digit(16)?).ok()?;
         }
     }
-    Some(MasterKey(key))
+    Some(MasterKey {
+        bytes: key,
+        previous: None,
+    })
 }

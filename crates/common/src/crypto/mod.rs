@@ -4,7 +4,8 @@
 //! [`keyring`]. The ring's data keys are rows themselves, each wrapped by the
 //! [`master`] key that an operator keeps outside the database; so the master key
 //! can be changed by wrapping a few rows anew, and a data key by sealing secrets
-//! anew while the old one still opens the rest. What an earlier installation left
+//! anew while the old one still opens the rest; all of them lie in one of a few
+//! [places](place). What an earlier installation left
 //! behind is read by [`legacy`], and only where the row's own [format](mod@format) says so.
 //!
 //! Keys that callers send ([`api_key`]) are not sealed but hashed: nobody needs to read
@@ -19,6 +20,7 @@ pub mod format;
 pub mod keyring;
 pub mod legacy;
 pub mod master;
+pub mod place;
 pub mod webhook_signature;
 
 pub use cipher::NoRandomness;

@@ -49,6 +49,12 @@ pub enum AdminEvent {
     SettingsChanged,
     /// Mail may be sent again to an address that bounced or complained.
     MailSuppressionLifted,
+    /// Secrets are sealed with a new key.
+    DataKeyCreated,
+    /// The keys that seal secrets are wrapped by another `ENCRYPTION_KEY`.
+    DataKeysRewrapped,
+    /// A key that sealed nothing any more was dropped.
+    DataKeyDropped,
 }
 
 /// The text names no event of the trail.
@@ -67,7 +73,7 @@ impl FromStr for AdminEvent {
 
 impl AdminEvent {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::ApiClientCreated,
         Self::ApiKeyCreated,
         Self::ApiKeyRevoked,
@@ -90,6 +96,9 @@ impl AdminEvent {
         Self::DeliveriesReplayed,
         Self::SettingsChanged,
         Self::MailSuppressionLifted,
+        Self::DataKeyCreated,
+        Self::DataKeysRewrapped,
+        Self::DataKeyDropped,
     ];
 
     /// The word that is stored.
@@ -118,6 +127,9 @@ impl AdminEvent {
             Self::DeliveriesReplayed => "DELIVERIES_REPLAYED",
             Self::SettingsChanged => "SETTINGS_CHANGED",
             Self::MailSuppressionLifted => "MAIL_SUPPRESSION_LIFTED",
+            Self::DataKeyCreated => "DATA_KEY_CREATED",
+            Self::DataKeysRewrapped => "DATA_KEYS_REWRAPPED",
+            Self::DataKeyDropped => "DATA_KEY_DROPPED",
         }
     }
 }

@@ -3,14 +3,13 @@ use common::crypto::format::{SecretFormat, StoredSecretError};
 use common::crypto::keyring::{DataKey, KeyId, KeyRing};
 use common::crypto::legacy::{self, LegacyError};
 use common::crypto::master::{MasterKey, MasterKeyError, UnwrapError};
+use common::crypto::place::Place;
 use proptest::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 
-const PLACE: Aad<'static> = Aad {
-    table: "panels",
-    column: "api_key",
-    row: "7",
-};
+fn place() -> Aad<'static> {
+    Place::PanelApplicationKey.of("7")
+}
 
 /// The key and the stored text of the earlier backend's documented example.
 const LEGACY_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -40,24 +39,15 @@ fn flipped(text: &str, prefix: usize, bit: usize, engine: &impl base64::Engine) 
 #[test]
 fn what_is_sealed_opens_in_its_place_only() {
     let ring = ring();
-    let sealed = ring.seal(PLACE, &secret("ptla_x")).unwrap();
-    assert_eq!(ring.open(PLACE, &sealed).unwrap().expose_secret(), "ptla_x");
+    let sealed = ring.seal(place(), &secret("ptla_x")).unwrap();
+    assert_eq!(
+        ring.open(place(), &sealed).unwrap().expose_secret(),
+        "ptla_x"
+    );
     let elsewhere = [
-        Aad {
-            table: "config",
-            ..PLACE
-        },
-        Aad {
-            column: "client_api_key",
-            ..PLACE
-        },
-        Aad { row: "8", ..PLACE },
-        // The same letters, divided otherwise.
-        Aad {
-            table: "panelsa",
-            column: "pi_key",
-            row: "7",
-        },
+        Place::Setting.of("7"),
+        Place::PanelClientKey.of("7"),
+        Place::PanelApplicationKey.of("8"),
     ];
     for place in elsewhere {
         assert_eq!(ring.open(place, &sealed).unwrap_err(), OpenError::Refused);
@@ -67,23 +57,23 @@ fn what_is_sealed_opens_in_its_place_only() {
 #[test]
 fn equal_secrets_are_sealed_to_different_texts() {
     let ring = ring();
-    let seal = || ring.seal(PLACE, &secret("same")).unwrap();
+    let seal = || ring.seal(place(), &secret("same")).unwrap();
     assert_ne!(seal(), seal());
 }
 
 #[test]
 fn an_envelope_names_its_key_and_holds_no_plain_text() {
     let ring = ring();
-    let sealed = ring.seal(PLACE, &secret("ptla_visible")).unwrap();
+    let sealed = ring.seal(place(), &secret("ptla_visible")).unwrap();
     assert!(sealed.starts_with(&format!("nb1:{}:", ring.active())));
     assert!(!sealed.contains("ptla_visible"));
 }
 
 #[test]
 fn a_key_that_is_not_on_the_ring_is_named() {
-    let sealed = ring().seal(PLACE, &secret("x")).unwrap();
+    let sealed = ring().seal(place(), &secret("x")).unwrap();
     assert!(matches!(
-        ring().open(PLACE, &sealed),
+        ring().open(place(), &sealed),
         Err(OpenError::UnknownKey(_))
     ));
 }
@@ -92,10 +82,10 @@ fn a_key_that_is_not_on_the_ring_is_named() {
 fn another_key_under_the_same_id_opens_nothing() {
     let (one, other) = (DataKey::generate().unwrap(), DataKey::generate().unwrap());
     let sealed = KeyRing::new(one.clone(), [])
-        .seal(PLACE, &secret("x"))
+        .seal(place(), &secret("x"))
         .unwrap();
     let renamed = sealed.replace(one.id().as_str(), other.id().as_str());
-    let error = KeyRing::new(other, []).open(PLACE, &renamed).unwrap_err();
+    let error = KeyRing::new(other, []).open(place(), &renamed).unwrap_err();
     assert_eq!(error, OpenError::Refused);
 }
 
@@ -112,7 +102,7 @@ fn text_that_is_no_envelope_is_malformed() {
         LEGACY_TEXT,
     ] {
         assert_eq!(
-            ring.open(PLACE, text).unwrap_err(),
+            ring.open(place(), text).unwrap_err(),
             OpenError::Malformed,
             "{text}"
         );
@@ -123,12 +113,12 @@ fn text_that_is_no_envelope_is_malformed() {
 fn a_rotated_ring_opens_old_envelopes_and_seals_with_the_new_key() {
     let (old, new) = (DataKey::generate().unwrap(), DataKey::generate().unwrap());
     let sealed = KeyRing::new(old.clone(), [])
-        .seal(PLACE, &secret("x"))
+        .seal(place(), &secret("x"))
         .unwrap();
     let rotated = KeyRing::new(new.clone(), [old]);
-    assert_eq!(rotated.open(PLACE, &sealed).unwrap().expose_secret(), "x");
+    assert_eq!(rotated.open(place(), &sealed).unwrap().expose_secret(), "x");
     assert!(rotated.is_outdated(&sealed).unwrap());
-    let anew = rotated.seal(PLACE, &secret("x")).unwrap();
+    let anew = rotated.seal(place(), &secret("x")).unwrap();
     assert!(!rotated.is_outdated(&anew).unwrap());
     assert!(anew.contains(new.id().as_str()));
 }
@@ -138,14 +128,14 @@ fn a_wrapped_data_key_opens_with_its_master_key_and_id_only() {
     let wrapping = master(MasterKey::generate().unwrap().expose_secret()).unwrap();
     let key = DataKey::generate().unwrap();
     let sealed = KeyRing::new(key.clone(), [])
-        .seal(PLACE, &secret("x"))
+        .seal(place(), &secret("x"))
         .unwrap();
     let wrapped = wrapping.wrap(&key).unwrap();
 
     let back = wrapping.unwrap(key.id(), &wrapped).unwrap();
     assert_eq!(
         KeyRing::new(back, [])
-            .open(PLACE, &sealed)
+            .open(place(), &sealed)
             .unwrap()
             .expose_secret(),
         "x"
@@ -211,6 +201,26 @@ fn the_earlier_format_is_read_by_its_documented_example() {
 }
 
 #[test]
+fn while_the_master_key_changes_the_one_before_it_opens_and_wraps_nothing() {
+    let (old, new) = (LEGACY_KEY, "ab".repeat(32));
+    let key = DataKey::generate().unwrap();
+    let by_old = master(old).unwrap().wrap(&key).unwrap();
+    let both = master(&new).unwrap().with_previous(master(old).unwrap());
+    assert!(both.unwrap(key.id(), &by_old).is_ok());
+    assert!(!both.has_wrapped(key.id(), &by_old));
+    assert_eq!(
+        legacy::open(&both, LEGACY_TEXT).unwrap().expose_secret(),
+        LEGACY_PLAIN
+    );
+
+    let by_both = both.wrap(&key).unwrap();
+    assert!(both.has_wrapped(key.id(), &by_both));
+    assert!(master(&new).unwrap().unwrap(key.id(), &by_both).is_ok());
+    assert!(master(old).unwrap().unwrap(key.id(), &by_both).is_err());
+    assert_eq!(format!("{both:?}"), "MasterKey(…)");
+}
+
+#[test]
 fn an_unreadable_text_of_the_earlier_format_is_never_taken_for_the_secret() {
     let key = master(LEGACY_KEY).unwrap();
     let other = master(&"0".repeat(64)).unwrap();
@@ -231,8 +241,8 @@ fn an_unreadable_text_of_the_earlier_format_is_never_taken_for_the_secret() {
 #[test]
 fn a_secret_is_opened_by_the_way_that_its_row_names_and_no_other() {
     let (ring, key) = (ring(), master(LEGACY_KEY).unwrap());
-    let open = |format: SecretFormat, text: &str| format.open(&ring, &key, PLACE, text);
-    let sealed = ring.seal(PLACE, &secret("x")).unwrap();
+    let open = |format: SecretFormat, text: &str| format.open(&ring, &key, place(), text);
+    let sealed = ring.seal(place(), &secret("x")).unwrap();
 
     assert_eq!(
         open(SecretFormat::Envelope, &sealed)
@@ -282,29 +292,29 @@ proptest! {
     #[test]
     fn any_secret_survives_sealing(text in ".*") {
         let ring = ring();
-        let sealed = ring.seal(PLACE, &secret(&text)).unwrap();
-        let opened = ring.open(PLACE, &sealed).unwrap();
+        let sealed = ring.seal(place(), &secret(&text)).unwrap();
+        let opened = ring.open(place(), &sealed).unwrap();
         prop_assert_eq!(opened.expose_secret(), text.as_str());
     }
 
     #[test]
     fn one_flipped_bit_of_an_envelope_is_an_error(text in ".{0,40}", bit: usize) {
         let ring = ring();
-        let sealed = ring.seal(PLACE, &secret(&text)).unwrap();
+        let sealed = ring.seal(place(), &secret(&text)).unwrap();
         let payload = sealed.rfind(':').unwrap() + 1;
         let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
         let altered = flipped(&sealed, payload, bit, &engine);
-        prop_assert_eq!(ring.open(PLACE, &altered).unwrap_err(), OpenError::Refused);
+        prop_assert_eq!(ring.open(place(), &altered).unwrap_err(), OpenError::Refused);
     }
 
     #[test]
     fn one_changed_character_of_an_envelope_is_an_error(at: prop::sample::Index, bit in 0..7u8) {
         let ring = ring();
-        let mut bytes = ring.seal(PLACE, &secret("ptla_exampleKey123")).unwrap().into_bytes();
+        let mut bytes = ring.seal(place(), &secret("ptla_exampleKey123")).unwrap().into_bytes();
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
         let altered = String::from_utf8(bytes).unwrap();
-        prop_assert!(ring.open(PLACE, &altered).is_err());
+        prop_assert!(ring.open(place(), &altered).is_err());
     }
 
     #[test]

@@ -7,9 +7,9 @@ use super::reasons::{
     DECLINED, EXPIRED, FOREIGN_SUBJECT, IN_CUSTODY, INVALID_CODE, NAME_TAKEN, NO_ACCOUNT,
     NO_REFRESH_TOKEN, NOT_THEIRS, UNTRUSTED, why,
 };
-use super::tokens::{Column, of_account, of_flow};
 use super::{Custody, CustodyError, REFRESH_TOKEN_LIFE};
 use crate::vendor::{Poll, Profiles, Refusal, TokenSet, VendorError};
+use common::crypto::place::Place;
 use common::types::caller::{Origin, Principal};
 use common::types::hytale::HytaleAccount;
 use common::types::id::FlowId;
@@ -199,17 +199,16 @@ impl Custody {
         tokens: TokenSet,
     ) -> Result<FlowRow, CustodyError> {
         let row = flow.id.to_string();
-        let seal = |column, token: &SecretString| vault.seal(of_flow(column, &row), token);
-        let seal_some = |column, token: Option<SecretString>| {
-            token.map(|token| seal(column, &token)).transpose()
-        };
+        let seal = |place: Place, token: &SecretString| vault.seal(place.of(&row), token);
+        let seal_some =
+            |place, token: Option<SecretString>| token.map(|token| seal(place, &token)).transpose();
         let now = self.now();
         let kept = FlowTokens {
-            access_token: seal(Column::Access, &tokens.access_token)?,
-            refresh_token: seal_some(Column::Refresh, tokens.refresh_token)?,
+            access_token: seal(Place::LoginAccess, &tokens.access_token)?,
+            refresh_token: seal_some(Place::LoginRefresh, tokens.refresh_token)?,
             access_expires_at: now + tokens.expires_in,
             scope: tokens.scope,
-            id_token: seal_some(Column::Id, tokens.id_token)?,
+            id_token: seal_some(Place::LoginId, tokens.id_token)?,
             exchanged_at: now,
         };
         let stored = self
@@ -242,14 +241,14 @@ impl Custody {
     ) -> Result<LoginAnswer, CustodyError> {
         let id = FlowId(flow.id);
         let vault = self.vault().await?;
-        let id_token = open(&vault, flow, Column::Id)?;
+        let id_token = open(&vault, flow, Place::LoginId)?;
         let came = flow.exchanged_at.unwrap_or_else(|| self.now());
         let Ok(subject) = self.login_subject(id_token.as_ref(), came).await else {
             self.fail(id, UNTRUSTED, origin).await?;
             return Err(why(UNTRUSTED));
         };
-        let access = open(&vault, flow, Column::Access)?;
-        let refresh = open(&vault, flow, Column::Refresh)?;
+        let access = open(&vault, flow, Place::LoginAccess)?;
+        let refresh = open(&vault, flow, Place::LoginRefresh)?;
         let (Some(access), Some(refresh)) = (access, refresh) else {
             self.fail(id, NO_REFRESH_TOKEN, origin).await?;
             return Err(why(NO_REFRESH_TOKEN));
@@ -306,9 +305,9 @@ impl Custody {
             account,
             profiles: profiles_json(&profiles.profiles),
             profile_ids: profiles.profiles.iter().map(|it| it.uuid).collect(),
-            refresh_token: vault.seal(of_account(Column::Refresh, &row), refresh)?,
+            refresh_token: vault.seal(Place::AccountRefresh.of(&row), refresh)?,
             refresh_expires_at: self.now() + REFRESH_TOKEN_LIFE,
-            access_token: vault.seal(of_account(Column::Access, &row), access)?,
+            access_token: vault.seal(Place::AccountAccess.of(&row), access)?,
             access_expires_at: flow.access_expires_at.unwrap_or_else(|| self.now()),
             scope: flow.scope.clone().unwrap_or_default(),
         })
@@ -317,26 +316,22 @@ impl Custody {
     /// The answer of a login that has succeeded, once more.
     async fn success(&self, flow: &FlowRow) -> Result<LoginAnswer, CustodyError> {
         let vault = self.vault().await?;
-        match (open(&vault, flow, Column::Access)?, flow.account_id) {
+        match (open(&vault, flow, Place::LoginAccess)?, flow.account_id) {
             (Some(access), Some(account)) => Ok(answer(flow, account, access, self.now())),
             _ => Err(CustodyError::UnknownCode),
         }
     }
 }
 
-fn open(
-    vault: &Vault,
-    flow: &FlowRow,
-    column: Column,
-) -> Result<Option<SecretString>, CustodyError> {
-    let sealed = match column {
-        Column::Refresh => &flow.refresh_token,
-        Column::Id => &flow.id_token,
+fn open(vault: &Vault, flow: &FlowRow, place: Place) -> Result<Option<SecretString>, CustodyError> {
+    let sealed = match place {
+        Place::LoginRefresh => &flow.refresh_token,
+        Place::LoginId => &flow.id_token,
         _ => &flow.access_token,
     };
     let row = flow.id.to_string();
     Ok(sealed
         .as_ref()
-        .map(|sealed| vault.unseal(of_flow(column, &row), sealed))
+        .map(|sealed| vault.unseal(place.of(&row), sealed))
         .transpose()?)
 }

@@ -30,7 +30,6 @@ mod session_wish;
 mod sessions;
 mod sessions_end;
 mod spend;
-mod tokens;
 mod trust;
 mod upkeep;
 mod validate;

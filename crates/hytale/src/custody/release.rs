@@ -2,8 +2,8 @@
 
 use super::accounts::Caller;
 use super::sessions::SessionChoice;
-use super::tokens::{Column, of_account};
 use super::{Custody, CustodyError};
+use common::crypto::place::Place;
 use common::types::caller::Origin;
 use common::types::hytale::HytaleAccount;
 use common::types::id::SessionId;
@@ -137,7 +137,7 @@ impl Custody {
 
     async fn revoke_token(&self, place: &str, spend: &Spend) -> Result<(), CustodyError> {
         let vault = self.vault().await?;
-        let token = vault.unseal(of_account(Column::Refresh, place), &spend.refresh_token)?;
+        let token = vault.unseal(Place::AccountRefresh.of(place), &spend.refresh_token)?;
         let revoked = self.vendor().revoke(&token).await;
         revoked.map(|_| ()).map_err(CustodyError::Vendor)
     }

@@ -3,10 +3,10 @@
 use super::accounts::{Caller, stored_profiles};
 use super::session_wish::SessionRequest;
 use super::spend::AccessToken;
-use super::tokens::{Column, of_session};
 use super::{Custody, CustodyError, SESSION_WINDOW};
 use crate::vendor::{Refusal, SessionTokens, VendorError};
 use chrono::{DateTime, Utc};
+use common::crypto::place::Place;
 use common::types::caller::Origin;
 use common::types::hytale::{HytaleAccount, HytaleAuditEvent};
 use common::types::id::SessionId;
@@ -349,8 +349,8 @@ impl Custody {
             id: row.session_id(),
             profile: row.profile_id,
             server: row.server_id,
-            session_token: vault.unseal(of_session(Column::Session, &id), session)?,
-            identity_token: vault.unseal(of_session(Column::Identity, &id), identity)?,
+            session_token: vault.unseal(Place::SessionToken.of(&id), session)?,
+            identity_token: vault.unseal(Place::SessionIdentity.of(&id), identity)?,
             expires_at,
         })
     }
@@ -373,8 +373,8 @@ fn seal(
 ) -> Result<store::SessionTokens, CustodyError> {
     let row = session.to_string();
     Ok(store::SessionTokens {
-        session_token: vault.seal(of_session(Column::Session, &row), &tokens.session_token)?,
-        identity_token: vault.seal(of_session(Column::Identity, &row), &tokens.identity_token)?,
+        session_token: vault.seal(Place::SessionToken.of(&row), &tokens.session_token)?,
+        identity_token: vault.seal(Place::SessionIdentity.of(&row), &tokens.identity_token)?,
         expires_at: tokens.expires_at,
     })
 }

@@ -1,13 +1,13 @@
 //! Access tokens, and the refresh tokens that are spent for them.
 
-use super::tokens::{Column, of_account};
 use super::verdict::{Verdict, judge};
 use super::{ACCESS_TOKEN_MARGIN, CLAIM_MARGIN, Custody, CustodyError, REFRESH_TOKEN_LIFE};
 use crate::vendor::TokenSet;
 use chrono::{DateTime, Utc};
+use common::crypto::place::Place;
 use common::types::caller::Origin;
 use common::types::hytale::HytaleAccount;
-use reach::vault::Vault;
+use reach::vault::{Vault, VaultError};
 use runtime::error_chain::ErrorChain;
 use secrecy::SecretString;
 use slog::{info, warn};
@@ -138,15 +138,26 @@ impl Custody {
                     custody.store().hytale_spend_unsent(&spend, None).await?;
                     Ok(Attempt::Wait)
                 }
-                SpendStart::Begun(spend) => custody
-                    .spend(spend, &vault, &origin)
-                    .await
-                    .map(Attempt::Done),
+                SpendStart::Begun(spend) => match custody.spend(spend, &vault, &origin).await {
+                    // Nothing was sent: the token was sealed anew while the intent was made.
+                    Err(CustodyError::Vault(error)) if custody.knows_by_now(&error).await => {
+                        Ok(Attempt::Wait)
+                    }
+                    done => done.map(Attempt::Done),
+                },
                 SpendStart::Wait => Ok(Attempt::Wait),
                 SpendStart::Replaced => Ok(Attempt::Replaced),
             }
         })
         .await
+    }
+
+    /// Whether a secret did not open for want of a data key that has come meanwhile.
+    async fn knows_by_now(&self, error: &VaultError) -> bool {
+        match error.unknown_key() {
+            Some(key) => self.vault().await.is_ok_and(|vault| vault.has(key)),
+            None => false,
+        }
     }
 
     /// Sends a token whose spend is committed, and stores what comes of it.
@@ -157,7 +168,7 @@ impl Custody {
         origin: &Origin,
     ) -> Result<AccessToken, CustodyError> {
         let row = spend.account.to_string();
-        let token = match vault.unseal(of_account(Column::Refresh, &row), &spend.refresh_token) {
+        let token = match vault.unseal(Place::AccountRefresh.of(&row), &spend.refresh_token) {
             Ok(token) => token,
             Err(error) => {
                 self.store().hytale_spend_unsent(&spend, None).await?;
@@ -191,14 +202,14 @@ impl Custody {
         origin: &Origin,
     ) -> Result<AccessToken, CustodyError> {
         let now = self.now();
-        let seal = |column, token: &SecretString| vault.seal(of_account(column, row), token);
+        let seal = |place: Place, token: &SecretString| vault.seal(place.of(row), token);
         let renewal = Renewal {
-            access_token: seal(Column::Access, &tokens.access_token)?,
+            access_token: seal(Place::AccountAccess, &tokens.access_token)?,
             access_expires_at: now + tokens.expires_in,
             refresh_token: tokens
                 .refresh_token
                 .as_ref()
-                .map(|token| seal(Column::Refresh, token))
+                .map(|token| seal(Place::AccountRefresh, token))
                 .transpose()?,
             refresh_expires_at: now + REFRESH_TOKEN_LIFE,
             scope: tokens.scope.clone(),
@@ -282,7 +293,7 @@ impl Custody {
         let token = self
             .vault()
             .await?
-            .unseal(of_account(Column::Access, &place), sealed)?;
+            .unseal(Place::AccountAccess.of(&place), sealed)?;
         Ok(Some(AccessToken {
             token,
             expires_at,

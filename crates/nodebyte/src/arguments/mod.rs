@@ -20,7 +20,7 @@ use uuid::Uuid;
 const EXIT_CODES: &str = "\
 Exit codes:
    0  done; a watched run ended COMPLETED
-   1  failed or refused; a watched run ended FAILED
+   1  failed or refused; a watched run ended FAILED; a stored secret does not open
    2  a watched run ended CANCELLED
   64  the command line cannot be understood
   66  there is no such run, panel, queue, dead letter, delivery, API key, client, server, node, user,
@@ -257,4 +257,24 @@ pub enum Config {
 pub enum Keys {
     /// Print a fresh ENCRYPTION_KEY; it is stored nowhere
     Generate,
+    /// Seal all stored secrets anew with a new data key, while services run
+    ///
+    /// The keys before it stay, to open what they have sealed. A rotation that was
+    /// interrupted goes on, without yet another key. Secrets that lie unsealed are sealed
+    /// too. What does not open is named, left as it is, and makes the exit code 1.
+    Rotate {
+        /// Make a new key even where an earlier rotation is not finished
+        #[arg(long, conflicts_with = "drop_old")]
+        new: bool,
+        /// Make no new key, finish what is begun, and drop the keys that nothing needs
+        #[arg(long)]
+        drop_old: bool,
+    },
+    /// After ENCRYPTION_KEY was changed: wrap the data keys with the new one
+    ///
+    /// The one before it is read from ENCRYPTION_KEY_OLD. What it had sealed itself is
+    /// sealed by a data key.
+    Rewrap,
+    /// Show the data keys, what each seals, and what does not open
+    Status,
 }

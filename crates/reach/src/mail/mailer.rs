@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use common::crypto::master::MasterKey;
+use common::crypto::place::Place;
 use common::types::caller::Principal;
 use common::types::id::MailId;
 use common::types::mail::MailAddress;
@@ -12,7 +13,7 @@ use secrecy::SecretString;
 use store::{MailQueued, NewMail, Store, StoreError};
 use url::Url;
 
-use super::{place, text};
+use super::text;
 use crate::settings::{Settings, SettingsError};
 use crate::vault::{Vault, VaultError};
 
@@ -98,7 +99,10 @@ impl Mailer {
         let link_lives = order.mail.link_lives();
         if link_lives.is_some() {
             let vault = Vault::open_to_seal(&self.store, self.master.clone()).await?;
-            body = vault.seal(place(&id.to_string()), &SecretString::from(body))?;
+            body = vault.seal(
+                Place::MailBody.of(&id.to_string()),
+                &SecretString::from(body),
+            )?;
         }
         let new = NewMail {
             id,

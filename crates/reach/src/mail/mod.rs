@@ -8,17 +8,7 @@ pub use mailer::{MailError, MailOrder, Mailer};
 pub use post_office::{Counter, PostError, PostOffice};
 
 use crate::settings::{Overrides, SettingsError};
-use common::crypto::envelope::Aad;
 use secrecy::ExposeSecret;
-
-/// Where the sealed body of a mail lies; `row` is the mail's id.
-fn place(row: &str) -> Aad<'_> {
-    Aad {
-        table: "mails",
-        column: "body",
-        row,
-    }
-}
 
 /// A setting that is no secret.
 fn text(overrides: &Overrides, key: &str) -> Result<Option<String>, SettingsError> {

@@ -8,6 +8,7 @@ use std::{fmt, io};
 use bytes::Bytes;
 use chrono::Utc;
 use common::crypto::master::MasterKey;
+use common::crypto::place::Place;
 use outbound::{Answer, ClientError, Resend, Verdict, mail::eml};
 use runtime::config::{Config, MailTransport};
 use runtime::http::client_key::fingerprint;
@@ -15,7 +16,6 @@ use secrecy::{ExposeSecret, SecretString};
 use store::{HeldMail, Store};
 use url::Url;
 
-use super::place;
 use crate::settings::{Settings, SettingsError};
 use crate::vault::{Vault, VaultError};
 
@@ -122,7 +122,7 @@ impl PostOffice {
             return Ok(Bytes::from(mail.body.clone()));
         }
         let vault = Vault::open(&self.store, self.master.clone()).await?;
-        let body = vault.unseal(place(&mail.id.to_string()), &mail.body)?;
+        let body = vault.unseal(Place::MailBody.of(&mail.id.to_string()), &mail.body)?;
         Ok(Bytes::copy_from_slice(body.expose_secret().as_bytes()))
     }
 }

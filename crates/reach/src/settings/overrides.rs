@@ -139,6 +139,12 @@ impl Overrides {
         WebOrigin::of(url.expose_secret())
     }
 
+    /// Whether a value was sealed by a data key that the vault has not.
+    pub(super) fn lacks_a_data_key(&self) -> bool {
+        let mut values = self.stored.values().map(|stored| &stored.value);
+        values.any(|value| matches!(value, Err(error) if error.unknown_key().is_some()))
+    }
+
     /// Whether there is a row of it.
     pub(super) fn is_stored(&self, setting: &Setting) -> bool {
         self.stored.contains_key(setting.key)

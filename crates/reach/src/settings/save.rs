@@ -15,6 +15,8 @@ use store::{SettingWrite, SettingsChange};
 enum Hindered {
     Refused(Refused),
     Vault(VaultError),
+    /// A setting was sealed by a data key that came after the keys were read.
+    Overtaken,
 }
 
 impl Settings {
@@ -31,37 +33,52 @@ impl Settings {
         versions: &[String],
         actor: &Actor,
     ) -> Result<Vec<&'static str>, ChangeError> {
+        let changed = match self.try_change(wishes, versions, actor, true).await {
+            // With all keys read anew, what still does not open never will.
+            Ok(Err(Hindered::Overtaken)) => self.try_change(wishes, versions, actor, false).await,
+            changed => changed,
+        };
+        // Whatever came of it: what is read next is what is stored.
+        *self.current.lock().await = None;
+        let hindered = match changed {
+            Ok(Ok(keys)) => return Ok(keys),
+            Ok(Err(Hindered::Refused(refused))) => return Err(ChangeError::Refused(refused)),
+            Ok(Err(Hindered::Vault(error))) => SettingsError::Vault(error),
+            Ok(Err(Hindered::Overtaken)) => SettingsError::Vault(VaultError::NoDataKey),
+            Err(error) => error,
+        };
+        Err(ChangeError::Settings(hindered))
+    }
+
+    async fn try_change(
+        &self,
+        wishes: &Wishes,
+        versions: &[String],
+        actor: &Actor,
+        is_first: bool,
+    ) -> Result<Result<Vec<&'static str>, Hindered>, SettingsError> {
         let master = self.master.clone();
         let vault = if wishes.need_sealing() {
             Vault::open_to_seal(&self.store, master).await
         } else {
             Vault::open(&self.store, master).await
         };
-        let vault = vault.map_err(|error| ChangeError::Settings(SettingsError::Vault(error)))?;
+        let vault = vault.map_err(SettingsError::Vault)?;
         let environment = Arc::clone(&self.environment);
         let (wishes, versions) = (wishes.clone(), versions.to_vec());
-        let changed = self
-            .store
-            .settings_change(actor, move |rows| {
-                let now = Overrides::opened(rows, vault, environment);
-                let is_of = |version: &String| version == now.version();
-                if !versions.is_empty() && !versions.iter().any(is_of) {
-                    return Err(Hindered::Refused(Refused::Outdated));
-                }
-                let changes = wishes.against(&now).map_err(Hindered::Refused)?;
-                stored(changes, &now.vault).map_err(Hindered::Vault)
-            })
-            .await;
-        // Whatever came of it: what is read next is what is stored.
-        *self.current.lock().await = None;
-        match changed {
-            Ok(Ok(keys)) => Ok(keys),
-            Ok(Err(Hindered::Refused(refused))) => Err(ChangeError::Refused(refused)),
-            Ok(Err(Hindered::Vault(error))) => {
-                Err(ChangeError::Settings(SettingsError::Vault(error)))
+        let changed = self.store.settings_change(actor, move |rows| {
+            let now = Overrides::opened(rows, vault, environment);
+            if is_first && now.lacks_a_data_key() {
+                return Err(Hindered::Overtaken);
             }
-            Err(error) => Err(ChangeError::Settings(SettingsError::Store(error))),
-        }
+            let is_of = |version: &String| version == now.version();
+            if !versions.is_empty() && !versions.iter().any(is_of) {
+                return Err(Hindered::Refused(Refused::Outdated));
+            }
+            let changes = wishes.against(&now).map_err(Hindered::Refused)?;
+            stored(changes, &now.vault).map_err(Hindered::Vault)
+        });
+        changed.await.map_err(SettingsError::Store)
     }
 }
 

@@ -82,6 +82,11 @@ pub const KEYS: &[Key] = &[
     ),
     named("security.encryption_key", Kind::Secret, &["ENCRYPTION_KEY"]),
     named(
+        "security.encryption_key_old",
+        Kind::Secret,
+        &["ENCRYPTION_KEY_OLD"],
+    ),
+    named(
         "security.jwt_secret",
         Kind::Secret,
         &["JWT_SECRET", "NEXTAUTH_SECRET"],

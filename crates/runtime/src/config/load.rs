@@ -150,6 +150,7 @@ fn collect(dict: &Dict, origin: &str, given: &mut BTreeMap<String, Given>) {
 
 /// Rules that span keys, all of them tried.
 fn check_together(config: &Config) -> Result<(), ConfigErrors> {
+    use common::crypto::master::MasterKey;
     use secrecy::{ExposeSecret, SecretString};
 
     let mut errors = Vec::new();
@@ -162,7 +163,17 @@ fn check_together(config: &Config) -> Result<(), ConfigErrors> {
     if config.database.url.expose_secret().is_empty() {
         refuse("database.url (DATABASE_URL)", "is required");
     }
-    match config.security.master_key() {
+    let read = |text: &Option<SecretString>| text.as_ref().map(MasterKey::parse).transpose();
+    let key = read(&config.security.encryption_key);
+    let old = "security.encryption_key_old (ENCRYPTION_KEY_OLD)";
+    match read(&config.security.encryption_key_old) {
+        Err(error) => refuse(old, &error.to_string()),
+        Ok(Some(_)) if matches!(key, Ok(None)) => {
+            refuse(old, "opens nothing without the key that follows it");
+        }
+        Ok(_) => {}
+    }
+    match key {
         Err(error) => refuse(
             "security.encryption_key (ENCRYPTION_KEY)",
             &error.to_string(),

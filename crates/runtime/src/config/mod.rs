@@ -13,6 +13,7 @@ pub mod kind;
 mod load;
 mod mail;
 mod sections;
+mod security;
 
 pub use document::reference;
 pub use error::{ConfigError, ConfigErrors};
@@ -21,8 +22,9 @@ pub use mail::{MailConfig, MailTransport};
 pub use sections::{
     AmqpConfig, AutoSyncConfig, DatabaseConfig, Environment, HttpConfig, HytaleConfig,
     LimitsConfig, LogConfig, LogFormat, LogLevel, NotificationsConfig, OutboundConfig, PanelConfig,
-    RedisConfig, SecurityConfig, SentryConfig, SyncConfig, VirtfusionConfig,
+    RedisConfig, SentryConfig, SyncConfig, VirtfusionConfig,
 };
+pub use security::SecurityConfig;
 
 use serde::{Deserialize, Serialize};
 

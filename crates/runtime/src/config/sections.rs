@@ -4,8 +4,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use common::crypto::bearer::Realm;
-use common::crypto::master::{MasterKey, MasterKeyError};
 use common::types::hytale::HytaleEnvironment;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -133,50 +131,6 @@ pub struct AmqpConfig {
     pub url: SecretString,
     /// Stands before every exchange and queue.
     pub prefix: String,
-}
-
-/// Section `security`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SecurityConfig {
-    /// What callers of the service API send; without it nobody gets in.
-    #[serde(with = "optional_secret")]
-    pub backend_api_key: Option<SecretString>,
-    /// Wraps the data keys. [`SecurityConfig::master_key`] reads it.
-    #[serde(with = "optional_secret")]
-    pub encryption_key: Option<SecretString>,
-    /// Shared with the website, which signs its tokens with it.
-    #[serde(with = "optional_secret")]
-    pub jwt_secret: Option<SecretString>,
-    /// Who makes our own tokens.
-    pub token_issuer: String,
-    /// For whom our own tokens are.
-    pub token_audience: String,
-    /// Days that the trail of administration is kept; 0: for ever.
-    pub admin_audit_retention_days: u32,
-}
-
-impl SecurityConfig {
-    /// The master key; `None` in development without one, where secrets cannot
-    /// be stored.
-    ///
-    /// # Errors
-    /// The key is neither 64 hex digits nor base64 of 32 bytes. A loaded
-    /// configuration has been checked for that already.
-    pub fn master_key(&self) -> Result<Option<MasterKey>, MasterKeyError> {
-        self.encryption_key
-            .as_ref()
-            .map(MasterKey::parse)
-            .transpose()
-    }
-
-    /// For whom and by whom our own tokens are.
-    #[must_use]
-    pub fn realm(&self) -> Realm {
-        Realm {
-            issuer: self.token_issuer.clone(),
-            audience: self.token_audience.clone(),
-        }
-    }
 }
 
 /// Section `panel`: the panel `default` and how every panel is treated.

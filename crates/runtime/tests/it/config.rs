@@ -285,10 +285,22 @@ fn an_unusable_encryption_key_is_refused_in_development_too() {
 }
 
 #[test]
+fn the_key_before_is_a_key_and_follows_one() {
+    let old = ("ENCRYPTION_KEY_OLD", "abc123");
+    let faults = keys_at_fault(load(&[DATABASE, KEY, old]));
+    assert!(faults[0].contains("ENCRYPTION_KEY_OLD"), "{faults:?}");
+    let faults = keys_at_fault(load(&[DATABASE, (old.0, KEY.1)]));
+    assert!(faults[0].contains("ENCRYPTION_KEY_OLD"), "{faults:?}");
+    let both = load(&[DATABASE, KEY, (old.0, KEY.1)]).unwrap();
+    assert!(both.security.master_key().unwrap().is_some());
+}
+
+#[test]
 fn nothing_secret_is_ever_shown() {
     let config = load(&[
         DATABASE,
         KEY,
+        ("ENCRYPTION_KEY_OLD", KEY.1),
         ("REDIS_URL", "redis://:planted@h:1"),
         ("AMQP_URL", "amqp://u:planted@h:1"),
         ("BACKEND_API_KEY", "planted"),

@@ -3,6 +3,7 @@
 mod logins;
 mod pairs;
 mod refreshes;
+mod rotated;
 mod server_logs;
 mod sessions;
 mod sharing;
