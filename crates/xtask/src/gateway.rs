@@ -80,6 +80,12 @@ impl Gateway {
             .await
     }
 
+    /// Orders a mail.
+    pub(crate) async fn mail(&self, order: &Value) -> Result<Value> {
+        self.send(Method::POST, "/api/v1/email/queue", Some(order))
+            .await
+    }
+
     /// Asks for something that only administrators may, with such a key.
     pub(crate) async fn administer(
         &self,

@@ -24,6 +24,7 @@ pub(crate) struct World {
     pub(crate) discord: Simulator,
     /// Somebody's endpoint for signed webhooks.
     pub(crate) receiver: Simulator,
+    pub(crate) resend: Simulator,
     /// What can be opened, by name.
     pub(crate) urls: BTreeMap<&'static str, String>,
 }
@@ -60,6 +61,7 @@ impl World {
         let hytale = Hytale::at(ports.hytale);
         let discord = Simulator::at("discord", ports.discord);
         let receiver = Simulator::at("receiver", ports.receiver);
+        let resend = Simulator::at("resend", ports.resend);
         let backend_api_key = secret("BACKEND_API_KEY")?;
 
         let mut environment: BTreeMap<&'static str, String> = stack.environment().into();
@@ -71,6 +73,10 @@ impl World {
             ("ENCRYPTION_KEY", secret("ENCRYPTION_KEY")?),
             ("BACKEND_API_KEY", backend_api_key.clone()),
             ("NOTIFICATIONS_DISCORD_URL", discord.url().to_owned()),
+            ("MAIL_RESEND_URL", resend.url().to_owned()),
+            // What the simulator knows unless told otherwise.
+            ("RESEND_API_KEY", "re_simulated".to_owned()),
+            ("EMAIL_FROM", "NodeByte <noreply@example.com>".to_owned()),
             // The endpoints of this machine stand on loopback.
             ("OUTBOUND_ALLOWED_NETWORKS", "127.0.0.0/8".to_owned()),
         ]);
@@ -81,7 +87,7 @@ impl World {
         );
         let launcher = Launcher::new(&stack, shell::binaries("debug")?, environment);
 
-        eprintln!("starting the panel, Hytale, Discord and somebody's endpoint");
+        eprintln!("starting the panel, Hytale, Discord, Resend and somebody's endpoint");
         let mut processes: Vec<Process> = panel
             .start(&launcher, &access, ports.panel, &[])?
             .into_iter()
@@ -89,6 +95,7 @@ impl World {
         processes.push(hytale.start(&launcher)?);
         processes.push(discord.start(&launcher)?);
         processes.push(receiver.start(&launcher)?);
+        processes.push(resend.start(&launcher)?);
         eprintln!("migrating the database");
         launcher.run("nodebyte", &["migrate"])?;
         let admin_key = admin_key(&launcher)?;
@@ -106,6 +113,7 @@ impl World {
         urls.insert("hytale", hytale.url().to_owned());
         urls.insert("discord", discord.url().to_owned());
         urls.insert("receiver", receiver.url().to_owned());
+        urls.insert("resend", resend.url().to_owned());
         Ok(Self {
             processes,
             _stack: stack,
@@ -115,6 +123,7 @@ impl World {
             hytale,
             discord,
             receiver,
+            resend,
             urls,
         })
     }
@@ -149,6 +158,7 @@ struct WorldPorts {
     hytale: u16,
     discord: u16,
     receiver: u16,
+    resend: u16,
 }
 
 impl WorldPorts {
@@ -160,6 +170,7 @@ impl WorldPorts {
                 hytale: 8091,
                 discord: 8092,
                 receiver: 8093,
+                resend: 8094,
             },
             Ports::Free => Self {
                 services: [free_port()?, free_port()?, free_port()?, free_port()?],
@@ -167,6 +178,7 @@ impl WorldPorts {
                 hytale: free_port()?,
                 discord: free_port()?,
                 receiver: free_port()?,
+                resend: free_port()?,
             },
         })
     }

@@ -1,5 +1,6 @@
 //! Webhooks made, changed and removed, each with its line in the trail.
 
+use super::kept::release;
 use super::{NewWebhook, WebhookChange, WebhookRow, find};
 use crate::admin_audit::{self, NewAdminLine};
 use crate::error::StoreError;
@@ -77,8 +78,12 @@ impl Store {
                 }
                 save(conn, &after, change.secret).await?;
                 // At another address, or told to try again: what was is no longer true.
-                if after.address != before.address || (after.enabled && !before.enabled) {
+                let again = after.enabled && !before.enabled;
+                if after.address != before.address || again {
                     forget_health(conn, id).await?;
+                }
+                if let Some(kept) = change.kept.filter(|_| again) {
+                    release(conn, id, kept).await?;
                 }
                 let row = find(conn, id, "").await?;
                 let mut details = json!({

@@ -2,6 +2,9 @@
 //! stands in `change`.
 
 mod change;
+mod kept;
+
+pub use kept::Kept;
 
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
@@ -157,6 +160,9 @@ pub struct WebhookChange {
     pub events: Option<Vec<String>>,
     /// Conditions, as JSON.
     pub conditions: Option<Value>,
+    /// What becomes of what was kept, if this enables it again; without it, it is sent as fast
+    /// as it is taken.
+    pub kept: Option<Kept>,
     /// Another signing secret, sealed, and for how many seconds the present one signs too.
     pub secret: Option<(String, i64)>,
 }

@@ -1,7 +1,8 @@
-//! From nothing to a mirrored panel, of which webhooks are told, and a Hytale account in
-//! custody, with one command.
+//! From nothing to a mirrored panel, of which webhooks are told, a mail, and a Hytale account
+//! in custody, with one command.
 
 mod custody;
+mod mailed;
 mod outcome;
 mod told;
 
@@ -80,12 +81,16 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&shown)?);
     } else {
-        let (run, told, hytale) = (&shown.outcome, &shown.told, &shown.hytale);
-        println!("{}{}{}", run.table(), told.table(), hytale.table());
+        let (run, told) = (shown.outcome.table(), shown.told.table());
+        let (mail, hytale) = (shown.mail.table(), shown.hytale.table());
+        println!("{run}{told}{mail}{hytale}");
     }
     if !shown.outcome.is_completed() {
         eprintln!("{}", world.last_words());
         bail!("the run ended {}", shown.outcome.ending());
+    }
+    if !shown.mail.is_complete() {
+        bail!("the mail does not lead to the website");
     }
     if !shown.hytale.is_complete() {
         eprintln!("{}", world.last_words());
@@ -108,6 +113,7 @@ struct Shown {
     #[serde(flatten)]
     outcome: Outcome,
     told: told::Told,
+    mail: mailed::Mailed,
     hytale: custody::Custody,
 }
 
@@ -117,6 +123,7 @@ async fn show(gateway: &Gateway, world: &World) -> Result<Shown> {
     Ok(Shown {
         outcome,
         told: listeners.hear(gateway, world).await?,
+        mail: mailed::run(gateway, world).await?,
         hytale: custody::run(gateway, world).await?,
     })
 }

@@ -26,7 +26,6 @@ pub struct MailRequest {
     /// One address, without a name. Required.
     pub to: Option<String>,
     /// Accepted because existing clients send it; the template has a subject of its own.
-    /// Accepted because existing clients send it; the template has a subject of its own.
     #[expect(dead_code, reason = "stands in the document, and counts for nothing")]
     pub subject: Option<String>,
     /// `verify_email`, `reset_password`, `magic_link`, `welcome`, `sync_report` or

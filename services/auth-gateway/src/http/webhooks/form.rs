@@ -15,7 +15,7 @@ use runtime::http::ApiError;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{NewWebhook, WebhookChange, WebhookRow};
+use store::{Kept, NewWebhook, WebhookChange, WebhookRow};
 use uuid::Uuid;
 
 use super::failure::{address, field, said};
@@ -29,6 +29,8 @@ use crate::state::State;
 const LONGEST_NAME: usize = 100;
 /// Characters of a description, at most.
 const LONGEST_DESCRIPTION: usize = 1000;
+/// Deliveries a second that were kept, at most.
+const HIGHEST_RATE: f64 = 1000.0;
 /// A wish that comes again so soon was sent twice: browsers repeat what had no answer.
 const SAME_WISH: TimeDelta = TimeDelta::seconds(60);
 
@@ -61,6 +63,12 @@ pub struct WebhookChangeForm {
     id: Uuid,
     /// Whether anything is sent. What comes meanwhile is kept, and sent when it is enabled.
     enabled: Option<bool>,
+    /// When it is enabled again: `send` what was kept (as if nothing is said) or `drop` it.
+    kept: Option<String>,
+    /// How many a second of what was kept are sent, above 0 and at most 1,000; without it as
+    /// fast as they are taken.
+    #[serde(rename = "keptPerSecond")]
+    kept_per_second: Option<f64>,
     #[serde(flatten)]
     form: WebhookForm,
 }
@@ -145,6 +153,7 @@ pub async fn change(
 ) -> Result<Json<ChangedWebhook>, Failure<400, 404, 413>> {
     let mut wish = form.form.wish()?;
     wish.enabled = form.enabled;
+    wish.kept = kept(form.kept.as_deref(), form.kept_per_second)?;
     let before = state.store.webhook(WebhookId(form.id)).await?;
     if let Some(text) = form.form.url().filter(|text| !is_masked(text, &before)) {
         let to = state.messenger.address(text).map_err(|it| address(&it))?;
@@ -254,6 +263,18 @@ fn conditions(given: &[Value]) -> Result<Value, ApiError> {
         }
     }
     Ok(Value::Array(given.to_vec()))
+}
+
+fn kept(word: Option<&str>, per_second: Option<f64>) -> Result<Option<Kept>, ApiError> {
+    if per_second.is_some_and(|rate| !(rate > 0.0 && rate <= HIGHEST_RATE)) {
+        let why = format!("`keptPerSecond` must be above 0 and at most {HIGHEST_RATE}");
+        return Err(field("keptPerSecond", why));
+    }
+    match word {
+        None | Some("" | "send") => Ok(per_second.map(|per_second| Kept::Send { per_second })),
+        Some("drop") => Ok(Some(Kept::Drop)),
+        Some(_) => Err(field("kept", "`kept` must be `send` or `drop`")),
+    }
 }
 
 /// What was shown comes back as it was: unchanged.

@@ -1,0 +1,77 @@
+//! What was kept for a webhook while it was disabled.
+
+use crate::error::StoreError;
+use crate::pool::Connection;
+use common::types::id::WebhookId;
+use diesel::sql_query;
+use diesel::sql_types::{Double, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+
+/// What becomes of that when it is enabled again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kept {
+    /// It is sent, so many a second at most, the oldest first.
+    Send {
+        /// Above 0.
+        per_second: f64,
+    },
+    /// It is dropped.
+    Drop,
+}
+
+/// Does so in the caller's transaction. What a sender has in hand at this moment is sent.
+pub(super) async fn release(
+    conn: &mut Connection,
+    id: WebhookId,
+    kept: Kept,
+) -> Result<(), StoreError> {
+    // Lanes first, in their order, as everybody who changes what waits in them.
+    sql_query(
+        "SELECT 1 FROM delivery_lanes WHERE webhook_id = $1 AND holder IS NULL ORDER BY lane FOR UPDATE",
+    )
+    .bind::<SqlUuid, _>(id.0)
+    .execute(conn)
+    .await?;
+    match kept {
+        Kept::Drop => {
+            sql_query(DROP)
+                .bind::<SqlUuid, _>(id.0)
+                .execute(conn)
+                .await?;
+            sql_query("DELETE FROM delivery_lanes WHERE webhook_id = $1 AND holder IS NULL")
+                .bind::<SqlUuid, _>(id.0)
+                .execute(conn)
+                .await?;
+        }
+        Kept::Send { per_second } => {
+            sql_query(SPREAD)
+                .bind::<SqlUuid, _>(id.0)
+                .bind::<Double, _>(per_second.max(0.001))
+                .execute(conn)
+                .await?;
+            sql_query(DUE)
+                .bind::<SqlUuid, _>(id.0)
+                .execute(conn)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+const DROP: &str = "
+UPDATE deliveries d SET state = 'dropped', finished_at = now(), reason = 'dropped when the webhook was enabled'
+FROM delivery_lanes l
+WHERE d.webhook_id = $1 AND d.state = 'pending' AND l.webhook_id = $1 AND l.lane = d.lane AND l.holder IS NULL";
+
+const SPREAD: &str = "
+UPDATE deliveries d SET due_at = greatest(d.due_at, now() + make_interval(secs => o.turn / $2))
+FROM (SELECT id, row_number() OVER (ORDER BY seq) - 1 AS turn FROM deliveries
+      WHERE webhook_id = $1 AND state = 'pending') o
+WHERE d.id = o.id";
+
+/// A lane is due when its oldest delivery is.
+const DUE: &str = "
+UPDATE delivery_lanes l SET due_at = n.due_at
+FROM (SELECT DISTINCT ON (lane) lane, due_at FROM deliveries
+      WHERE webhook_id = $1 AND state = 'pending' ORDER BY lane, seq) n
+WHERE l.webhook_id = $1 AND l.lane = n.lane AND l.holder IS NULL";
