@@ -1,5 +1,7 @@
 use crate::cli::{ENCRYPTION_KEY, Installation, PATIENCE, ended};
-use crate::sealed::{LEGACY, LEGACY_PLAIN, assert_silent, opened, outdated, planted, vault};
+use crate::sealed::{
+    LEGACY, LEGACY_PLAIN, PLAIN_MAIL, assert_silent, opened, outdated, planted, vault,
+};
 use common::types::id::{PanelId, WebhookId};
 use reach::settings::Settings;
 use reach::webhooks::TargetError;
@@ -51,6 +53,13 @@ async fn a_rotation_seals_every_place_anew_and_everything_still_opens() {
     }
     assert_eq!(outdated(&it).await, 0);
     assert_eq!(opened(&it.store, ENCRYPTION_KEY).await, before);
+    let plain = "SELECT body FROM mails WHERE NOT holds_link";
+    let plain = it.sql.query_one(plain, &[]).await.unwrap();
+    assert_eq!(
+        plain.get::<_, &str>(0),
+        PLAIN_MAIL,
+        "what is no secret stays as it is"
+    );
     assert_eq!(it.count("data_keys").await, 2);
     let trail = trail(&it).await;
     assert!(trail.starts_with("cli:tester DATA_KEY_CREATED"), "{trail}");

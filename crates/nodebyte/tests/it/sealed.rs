@@ -13,6 +13,9 @@ use store::{Resealed, SEALED_COLUMNS, Store};
 pub const LEGACY: &str = "AAECAwQFBgcICQoLN3a6epqAunrgMfvu+owBXLHlyKFolyewPmbVwpnHqBo85w==";
 pub const LEGACY_PLAIN: &str = "ptla_exampleKey123";
 
+/// Body of a mail that holds no one-time link, and so is not sealed.
+pub const PLAIN_MAIL: &str = "{}";
+
 /// More than two batches.
 pub const LOGINS: usize = 450;
 
@@ -118,6 +121,11 @@ fn rows() -> String {
              session_token, identity_token, expires_at)
            VALUES ('00000000-0000-0000-0000-000000000004', 'production',
              '00000000-0000-0000-0000-000000000003', gen_random_uuid(), 'active', 'service',
-             'x', 'x', now() + interval '1 hour');"
+             'x', 'x', now() + interval '1 hour');
+         INSERT INTO mails (id, template, recipient, subject, body, holds_link, created_by)
+           VALUES ('00000000-0000-0000-0000-000000000005', 'magic_link', 'a@example.net', 's', 'x', true,
+             'service'),
+           ('00000000-0000-0000-0000-000000000006', 'welcome', 'a@example.net', 's', '{PLAIN_MAIL}', false,
+             'service');"
     )
 }
