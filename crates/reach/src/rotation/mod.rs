@@ -1,7 +1,7 @@
 //! Replacing the keys that seal secrets, while services run.
 //!
 //! A new data key seals from the moment that it is stored; the ones before it open until
-//! nothing needs them. [`reseal`] goes through everything that is sealed otherwise, [`kept`]
+//! nothing needs them. `reseal` goes through everything that is sealed otherwise, `kept`
 //! says how a value is kept, [`status`] counts. Whoever reads a value that was sealed by a
 //! key younger than the keys it has read reads the keys again.
 
