@@ -12,6 +12,9 @@ use store::{HealthNote, NextStep};
 /// Failures after which a delivery is set aside, for others of its key to proceed.
 const PARK_AFTER: usize = 3;
 
+/// Who asks for no wait at all gets this one all the same.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+
 /// Jitter: this share of a pause, more or less.
 const SPREAD: f64 = 0.2;
 
@@ -95,12 +98,12 @@ pub(crate) fn decide(answer: &Answer, case: Case, schedule: &Schedule, chance: f
         Verdict::Limited {
             wait,
             scope: LimitScope::Endpoint,
-        } => limited(wait, Duration::ZERO),
+        } => limited(wait.max(SHORTEST_WAIT), Duration::ZERO),
         Verdict::Limited {
             wait,
             scope: LimitScope::Provider | LimitScope::Quota,
         }
-        | Verdict::ProviderBlocked { wait } => limited(Duration::ZERO, wait),
+        | Verdict::ProviderBlocked { wait } => limited(Duration::ZERO, wait.max(SHORTEST_WAIT)),
         Verdict::Gone(reason) | Verdict::Misconfigured(reason) => Decision {
             outcome: "failed",
             counted: false,
@@ -349,6 +352,12 @@ mod tests {
         );
         assert_eq!((decision.pause, decision.counted), (wait, false));
         assert_eq!(decision.health, HealthNote::Nothing);
+        let wait = Duration::ZERO;
+        let at_once = of(Verdict::Limited { wait, scope }, FRESH);
+        assert_eq!(
+            at_once.pause, SHORTEST_WAIT,
+            "nobody is asked without a pause"
+        );
     }
 
     #[test]
