@@ -1,4 +1,5 @@
 DROP TABLE delivery_lanes;
+DROP SEQUENCE delivery_fences;
 DROP TABLE delivery_attempts;
 DROP TABLE deliveries;
 DROP TABLE delivery_events;

@@ -49,6 +49,8 @@ CREATE TABLE webhook_health (
     probes integer NOT NULL DEFAULT 0,
     -- Nothing is sent before: it asked for a pause.
     paused_until timestamptz,
+    -- Of one that takes one thing at a time: somebody is sending to it, until then at most.
+    busy_until timestamptz,
     -- Highest share of the time until it is disabled (in per cent) that was told of.
     alerted integer NOT NULL DEFAULT 0
 );
@@ -129,9 +131,11 @@ CREATE TABLE delivery_lanes (
     due_at timestamptz NOT NULL,
     holder uuid,
     held_until timestamptz,
-    -- Raised with each claim, and by whatever is added.
+    -- What proves who holds it: another with each claim.
     fence bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (webhook_id, lane)
 );
+-- Of all lanes: one that went and came again has no claim like one of before.
+CREATE SEQUENCE delivery_fences;
 CREATE INDEX delivery_lanes_due ON delivery_lanes (webhook_id, due_at) WHERE holder IS NULL;
 CREATE INDEX delivery_lanes_held ON delivery_lanes (held_until) WHERE holder IS NOT NULL;

@@ -853,6 +853,7 @@ diesel::table! {
         probe_at -> Nullable<Timestamptz>,
         probes -> Int4,
         paused_until -> Nullable<Timestamptz>,
+        busy_until -> Nullable<Timestamptz>,
         alerted -> Int4,
     }
 }

@@ -41,6 +41,9 @@ pub enum Verdict {
         /// The pause that it asks for, at most a day.
         retry_after: Option<Duration>,
     },
+    /// The endpoint's name leads nowhere but to addresses that may not be dialled. That is
+    /// another machine's to say, and may be another thing in a minute.
+    Barred,
     /// Sent, and the answer was lost: it may have been delivered.
     Unknown,
     /// Too many requests. Not an attempt.
@@ -105,7 +108,7 @@ impl Answer {
     /// Nothing was said.
     pub(crate) fn silent(silence: &Silence, took: Duration) -> Self {
         let verdict = match silence {
-            Silence::Barred(_) => Verdict::Misconfigured("ADDRESS_NOT_ALLOWED"),
+            Silence::Barred(_) => Verdict::Barred,
             Silence::NotSent(_) => Verdict::Failed { retry_after: None },
             Silence::Lost(_) => Verdict::Unknown,
         };

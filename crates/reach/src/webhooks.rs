@@ -17,6 +17,7 @@ use outbound::{
 use runtime::config::Config;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::{Store, StoreError, WebhookRow};
 use url::Url;
@@ -38,8 +39,7 @@ pub enum TargetError {
     Secret(#[from] SecretError),
 }
 
-/// Where a webhook's messages go.
-#[derive(Debug)]
+/// Where a webhook's messages go. Printed, it says no more than people may see.
 pub enum Target {
     /// A channel of Discord.
     Discord {
@@ -52,8 +52,16 @@ pub enum Target {
     Signed(Box<SignedTarget>),
 }
 
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discord { webhook, .. } => write!(f, "Discord({webhook})"),
+            Self::Signed(to) => write!(f, "Signed({})", shown(&to.url)),
+        }
+    }
+}
+
 /// A system that checks our signature.
-#[derive(Debug)]
 pub struct SignedTarget {
     /// Its address.
     pub url: Url,
@@ -88,8 +96,7 @@ pub fn seal_secret(
     vault.seal(Place::WebhookSecret.of(&id.to_string()), secret.text())
 }
 
-/// An address that may be stored.
-#[derive(Debug)]
+/// An address that may be stored. Printed, it says no more than people may see.
 pub enum Address {
     /// Of Discord.
     Discord(DiscordWebhook),
@@ -112,15 +119,7 @@ impl Address {
     pub fn shown(&self) -> String {
         match self {
             Self::Discord(webhook) => webhook.to_string(),
-            Self::Signed(url) => {
-                let has_more = url.path() != "/" || url.query().is_some();
-                let origin = url.origin().ascii_serialization();
-                if has_more {
-                    format!("{origin}/****")
-                } else {
-                    origin
-                }
-            }
+            Self::Signed(url) => shown(url),
         }
     }
 
@@ -129,6 +128,22 @@ impl Address {
             Self::Discord(webhook) => webhook.to_url(),
             Self::Signed(url) => SecretString::from(url.as_str()),
         }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({})", self.shown())
+    }
+}
+
+fn shown(url: &Url) -> String {
+    let has_more = url.path() != "/" || url.query().is_some();
+    let origin = url.origin().ascii_serialization();
+    if has_more {
+        format!("{origin}/****")
+    } else {
+        origin
     }
 }
 
@@ -313,4 +328,22 @@ fn is_discord(url: &Url) -> bool {
         host.strip_suffix(known)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_is_printed_whole() {
+        let text = "https://example.com/hooks/s3cret-path?key=s3cret-key";
+        let address = Address::Signed(text.parse().unwrap());
+        let target = Target::Signed(Box::new(SignedTarget {
+            url: text.parse().unwrap(),
+            secret: SigningSecret::generate().unwrap(),
+            previous: None,
+        }));
+        assert_eq!(format!("{address:?}"), "Address(https://example.com/****)");
+        assert_eq!(format!("{target:?}"), "Signed(https://example.com/****)");
+    }
 }

@@ -1,11 +1,12 @@
 //! One lane's turn: what is at its head is sent, and what became of it is said.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use common::types::event::Event;
 use outbound::{Answer, DiscordWebhook, Verdict};
+use reach::vault::VaultError;
 use reach::webhooks::{Messenger, Target, TargetError, Targets};
 use runtime::error_chain::ErrorChain;
 use slog::{Logger, debug, warn};
@@ -14,6 +15,9 @@ use store::{Attempt, Head, HealthNote, HeldLane, LaneOutcome, NextStep, Settled,
 use crate::budget::DiscordBudget;
 use crate::decide::{Case, Decision, Schedule, decide};
 use crate::taken::Taken;
+
+/// Before what could not be sent is tried again.
+const NOT_AT_ONCE: Duration = Duration::from_secs(1);
 
 /// What every attempt needs.
 pub(crate) struct Attempts {
@@ -27,21 +31,26 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// Sends what is at the head of a lane.
-    pub(crate) async fn make(self: Arc<Self>, lane: HeldLane) -> LaneOutcome {
+    /// Sends what is at the head of a lane. After `leave_by` nothing may leave any more: by
+    /// the time of the answer the lane may be another's.
+    pub(crate) async fn make(self: Arc<Self>, lane: HeldLane, leave_by: Instant) -> LaneOutcome {
         let target = self.targets.of(lane.webhook, lane.revision).await;
         match target.as_deref() {
             Ok(Target::Signed(to)) => {
                 let Some(head) = lane.heads.first() else {
                     return nothing(&lane);
                 };
+                if Instant::now() > leave_by {
+                    return unsent(&lane, std::slice::from_ref(head), TOO_LATE);
+                }
                 let began = Utc::now();
                 let (id, body) = (head.event.to_string(), head.body.clone());
                 let answer = self.messenger.send(to, &id, body).await;
                 self.settle(&lane, std::slice::from_ref(head), &answer, began)
             }
             Ok(Target::Discord { webhook, channel }) => {
-                self.tell_discord(&lane, webhook, channel.as_deref()).await
+                self.tell_discord(&lane, webhook, channel.as_deref(), leave_by)
+                    .await
             }
             Err(error) => self.unreachable(&lane, error),
         }
@@ -53,49 +62,40 @@ impl Attempts {
         lane: &HeldLane,
         webhook: &DiscordWebhook,
         channel: Option<&str>,
+        leave_by: Instant,
     ) -> LaneOutcome {
         let events = readable(&lane.heads);
-        let mut count = together(&lane.heads, &events);
-        let mut edit = lane.heads.first().and_then(|it| it.begun_in.as_deref());
-        loop {
-            let channel = channel.unwrap_or_else(|| webhook.id());
-            if let Err(wait) = self.budget.take(webhook.id(), channel).await {
-                return LaneOutcome {
-                    pause: wait,
-                    ..nothing(lane)
-                };
-            }
-            let mut part = lane.clone();
-            part.heads.truncate(count);
-            if let Err(error) = self.store.deliveries_begin(&part).await {
-                debug!(self.log, "nothing is sent"; "error" => ErrorChain(&error));
-                return nothing(lane);
-            }
-            let began = Utc::now();
-            let told = &events[..count.min(events.len())];
-            let answer = match (edit, told.first()) {
-                (Some(message), Some(event)) => self.messenger.edit(webhook, message, event).await,
-                _ => self.messenger.post(webhook, told).await,
+        let count = together(&lane.heads, &events);
+        let channel = channel.unwrap_or_else(|| webhook.id());
+        if let Err(wait) = self.budget.take(webhook.id(), channel).await {
+            return LaneOutcome {
+                pause: wait,
+                ..nothing(lane)
             };
-            let refused = matches!(answer.verdict, Verdict::Refused { .. });
-            if refused && edit.take().is_some() {
-                // The message is gone; the event is told in one of its own.
-                continue;
-            }
-            if refused && count > 1 {
-                // One of them spoils the message: the first goes alone, the others next.
-                count = 1;
-                continue;
-            }
-            let mut outcome = self.settle(lane, &part.heads, &answer, began);
-            if matches!(answer.status, Some(401 | 403 | 429))
-                && let Some(wait) = self.budget.count_invalid().await
-            {
-                warn!(self.log, "Discord has refused too much: nothing is sent for a while"; "wait" => ?wait);
-                outcome.provider_pause = outcome.provider_pause.max(wait);
-            }
-            return outcome;
         }
+        let mut part = lane.clone();
+        part.heads.truncate(count);
+        if let Err(error) = self.store.deliveries_begin(&part).await {
+            debug!(self.log, "nothing is sent"; "error" => ErrorChain(&error));
+            return nothing(lane);
+        }
+        if Instant::now() > leave_by {
+            return unsent(lane, &part.heads, TOO_LATE);
+        }
+        let began = Utc::now();
+        let told = &events[..count.min(events.len())];
+        let answer = match (edited(&part.heads), told.first()) {
+            (Some(message), Some(event)) => self.messenger.edit(webhook, message, event).await,
+            _ => self.messenger.post(webhook, told).await,
+        };
+        let mut outcome = self.settle(lane, &part.heads, &answer, began);
+        if matches!(answer.status, Some(401 | 403 | 429))
+            && let Some(wait) = self.budget.count_invalid().await
+        {
+            warn!(self.log, "Discord has refused too much: nothing is sent for a while"; "wait" => ?wait);
+            outcome.provider_pause = outcome.provider_pause.max(wait);
+        }
+        outcome
     }
 
     fn settle(
@@ -108,6 +108,8 @@ impl Attempts {
         if answer.verdict == Verdict::Delivered {
             self.taken.note(lane.webhook);
         }
+        // One for all that the message told of: what goes together stays together.
+        let chance = rand::random();
         let decisions: Vec<(&Head, Decision)> = heads
             .iter()
             .map(|head| {
@@ -117,9 +119,10 @@ impl Attempts {
                     is_parked: head.is_parked,
                     took_others: lane.last_success_at.is_some_and(|at| at > since)
                         || self.taken.since(lane.webhook, since),
-                    is_probe: lane.is_probe,
+                    may_be_anothers: heads.len() > 1 || edited(heads).is_some(),
+                    revision: lane.revision,
                 };
-                let decision = decide(answer, case, &self.schedule, rand::random());
+                let decision = decide(answer, case, &self.schedule, chance);
                 (head, decision)
             })
             .collect();
@@ -145,43 +148,56 @@ impl Attempts {
             next: decision.next,
         });
         LaneOutcome {
-            webhook: lane.webhook,
-            lane: lane.lane.clone(),
-            fence: lane.fence,
             settled: settled.collect(),
             health,
             pause,
             provider_pause,
+            ..nothing(lane)
         }
     }
 
-    /// Its address or secret cannot be opened here: nothing was sent.
+    /// Its address or secret cannot be had or opened here: nothing was sent. That PostgreSQL
+    /// was away is not the webhook's failure.
     fn unreachable(&self, lane: &HeldLane, error: &TargetError) -> LaneOutcome {
         warn!(self.log, "a webhook cannot be reached"; "webhook" => %lane.webhook,
             "error" => ErrorChain(error));
-        let settled = lane.heads.iter().map(|head| Settled {
-            delivery: head.delivery,
-            attempt: Some(Attempt {
-                number: head.attempt,
-                outcome: "failed",
-                counted: false,
-                status: None,
-                answer: error.to_string(),
-                took: Duration::ZERO,
-            }),
-            next: NextStep::Again {
-                wait: Duration::ZERO,
-                park: false,
-            },
-        });
-        LaneOutcome {
-            settled: settled.take(1).collect(),
-            health: HealthNote::Fails {
+        let first = lane.heads.get(..1).unwrap_or_default();
+        let health = match error {
+            TargetError::Store(_) | TargetError::Vault(VaultError::Store(_)) => HealthNote::Nothing,
+            _ => HealthNote::Fails {
                 began: Duration::ZERO,
-                is_probe: lane.is_probe,
             },
-            ..nothing(lane)
+        };
+        LaneOutcome {
+            health,
+            ..unsent(lane, first, &error.to_string())
         }
+    }
+}
+
+/// Why something was not sent, in the delivery log.
+const TOO_LATE: &str = "not sent: the claim had grown too old";
+
+/// Gives a lane back with attempts that sent nothing: they say why, and count for nothing.
+fn unsent(lane: &HeldLane, heads: &[Head], why: &str) -> LaneOutcome {
+    let settled = heads.iter().map(|head| Settled {
+        delivery: head.delivery,
+        attempt: Some(Attempt {
+            number: head.attempt,
+            outcome: "failed",
+            counted: false,
+            status: None,
+            answer: why.to_owned(),
+            took: Duration::ZERO,
+        }),
+        next: NextStep::Again {
+            wait: NOT_AT_ONCE,
+            park: false,
+        },
+    });
+    LaneOutcome {
+        settled: settled.collect(),
+        ..nothing(lane)
     }
 }
 
@@ -191,6 +207,7 @@ fn nothing(lane: &HeldLane) -> LaneOutcome {
         webhook: lane.webhook,
         lane: lane.lane.clone(),
         fence: lane.fence,
+        is_probe: lane.is_probe,
         settled: Vec::new(),
         health: HealthNote::Nothing,
         pause: Duration::ZERO,
@@ -206,10 +223,19 @@ fn readable(heads: &[Head]) -> Vec<Event> {
         .collect()
 }
 
+/// Discord's message that is changed instead of posting another, unless that was refused: it
+/// may be gone.
+fn edited(heads: &[Head]) -> Option<&str> {
+    let first = heads.first().filter(|head| !head.was_refused)?;
+    first.begun_in.as_deref()
+}
+
 /// How many of the heads one message tells of. The beginning of a sync has a message of its
-/// own, which its end is told in.
+/// own, which its end is told in; and so has what spoilt a message, or may have.
 fn together(heads: &[Head], events: &[Event]) -> usize {
-    let alone = |head: &Head| head.event_type == "sync.started" || head.begun_in.is_some();
+    let alone = |head: &Head| {
+        head.event_type == "sync.started" || head.begun_in.is_some() || head.was_refused
+    };
     if heads.first().is_some_and(alone) {
         return 1;
     }

@@ -114,6 +114,7 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Not
         concurrency: config.notifications.concurrency,
         // An answer may come at the last moment, and PostgreSQL take its time.
         hold: config.notifications.request_timeout * 2 + Duration::from_secs(5),
+        leave_within: config.notifications.request_timeout,
         log: log.new(o!("component" => "sender")),
     };
     let mailing = Mailing {

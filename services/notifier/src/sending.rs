@@ -6,13 +6,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::types::id::{WebhookId, WorkerId};
 use runtime::error_chain::ErrorChain;
 use slog::{Logger, error, warn};
 use store::{DELIVERIES_CHANNEL, HeldLane, LaneClaim, LaneOutcome, Store, Wakeups};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempts;
@@ -32,6 +32,8 @@ pub(crate) struct Sender {
     pub(crate) concurrency: usize,
     /// After this time without a word a lane is another's.
     pub(crate) hold: Duration,
+    /// Of that, the time in which a request must leave for its answer to come in time.
+    pub(crate) leave_within: Duration,
     pub(crate) log: Logger,
 }
 
@@ -39,41 +41,43 @@ pub(crate) struct Sender {
 #[derive(Default)]
 struct InHand {
     tasks: JoinSet<LaneOutcome>,
-    per_webhook: HashMap<WebhookId, usize>,
+    /// Of each task.
+    webhooks: HashMap<task::Id, WebhookId>,
     done: Vec<LaneOutcome>,
 }
 
 impl InHand {
-    fn begin(&mut self, attempts: &Arc<Attempts>, lanes: Vec<HeldLane>) {
+    fn begin(&mut self, attempts: &Arc<Attempts>, lanes: Vec<HeldLane>, leave_by: Instant) {
         for lane in lanes {
-            *self.per_webhook.entry(lane.webhook).or_default() += 1;
-            self.tasks.spawn(Arc::clone(attempts).make(lane));
+            let webhook = lane.webhook;
+            let task = self.tasks.spawn(Arc::clone(attempts).make(lane, leave_by));
+            self.webhooks.insert(task.id(), webhook);
         }
     }
 
-    fn end(&mut self, ended: Result<LaneOutcome, tokio::task::JoinError>, log: &Logger) {
-        match ended {
-            Ok(outcome) => {
-                if let Some(count) = self.per_webhook.get_mut(&outcome.webhook) {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.per_webhook.remove(&outcome.webhook);
-                    }
-                }
+    fn end(&mut self, ended: Result<(task::Id, LaneOutcome), JoinError>, log: &Logger) {
+        let id = match ended {
+            Ok((id, outcome)) => {
                 self.done.push(outcome);
+                id
             }
             // Its lane is freed in time, and what it sent is unknown.
-            Err(error) => error!(log, "an attempt panicked"; "error" => %error),
-        }
+            Err(error) => {
+                error!(log, "an attempt panicked"; "error" => %error);
+                error.id()
+            }
+        };
+        self.webhooks.remove(&id);
     }
 
     /// Webhooks that have their share: a slow one leaves room for others.
     fn busy(&self, share: usize) -> Vec<WebhookId> {
-        let busy = self
-            .per_webhook
-            .iter()
-            .filter(|(_, count)| **count >= share);
-        busy.map(|(webhook, _)| *webhook).collect()
+        let mut counts: HashMap<WebhookId, usize> = HashMap::new();
+        for webhook in self.webhooks.values() {
+            *counts.entry(*webhook).or_default() += 1;
+        }
+        let busy = counts.into_iter().filter(|(_, count)| *count >= share);
+        busy.map(|(webhook, _)| webhook).collect()
     }
 }
 
@@ -85,7 +89,7 @@ impl Sender {
         let mut hand = InHand::default();
         let mut look = true;
         loop {
-            while let Some(ended) = hand.tasks.try_join_next() {
+            while let Some(ended) = hand.tasks.try_join_next_with_id() {
                 hand.end(ended, &self.log);
             }
             let room = if stop.is_cancelled() {
@@ -105,7 +109,7 @@ impl Sender {
                 return;
             }
             tokio::select! {
-                Some(ended) = hand.tasks.join_next() => hand.end(ended, &self.log),
+                Some(ended) = hand.tasks.join_next_with_id() => hand.end(ended, &self.log),
                 () = wakeups.wait(IDLE), if room > 0 => look = true,
                 () = stop.cancelled(), if !stop.is_cancelled() => {}
             }
@@ -123,11 +127,12 @@ impl Sender {
             hold: self.hold,
             merge: MERGE,
         };
+        let leave_by = Instant::now() + self.leave_within;
         match self.store.deliveries_turn(&hand.done, &claim).await {
             Ok(lanes) => {
                 hand.done.clear();
                 let claimed = lanes.len();
-                hand.begin(&self.attempts, lanes);
+                hand.begin(&self.attempts, lanes, leave_by);
                 Some(claimed)
             }
             Err(error) => {

@@ -21,7 +21,7 @@ async fn a_name_of_this_machine_is_refused_when_it_is_dialled() {
         .unwrap();
     assert_eq!(closed().check(&target), Ok(()), "a name tells nothing yet");
     let answer = post(&closed(), &target).await;
-    assert_eq!(answer.verdict, BARRED);
+    assert_eq!(answer.verdict, Verdict::Barred);
     assert_eq!(answer.status, None);
     assert_eq!(
         answer.excerpt,

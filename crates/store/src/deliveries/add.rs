@@ -75,10 +75,13 @@ impl Store {
     }
 }
 
+/// Webhooks are locked before anything else, as everywhere: the sort by ordinal waits for all.
 /// A lane that is there already is touched: that waits for whoever is about to find it empty,
 /// and makes those wait who come after. Its oldest delivery says when it is due, so that stays.
 const ADD: &str = "
-WITH events AS (
+WITH open AS (
+    SELECT id FROM webhooks WHERE id = ANY ($6::uuid[]) ORDER BY id FOR KEY SHARE
+), events AS (
     INSERT INTO delivery_events (id, event_type, subject, body)
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
     ON CONFLICT (id) DO NOTHING
@@ -87,7 +90,7 @@ WITH events AS (
     SELECT n.id, n.webhook_id, n.event_id, n.lane
     FROM unnest($5::uuid[], $6::uuid[], $7::uuid[], $8::text[])
          WITH ORDINALITY AS n (id, webhook_id, event_id, lane, ordinal)
-    JOIN webhooks w ON w.id = n.webhook_id
+    JOIN open ON open.id = n.webhook_id
     ORDER BY n.ordinal
     ON CONFLICT (webhook_id, event_id) DO NOTHING
     RETURNING webhook_id, lane

@@ -1,5 +1,6 @@
 //! Claiming lanes, the requests of which may leave when the claim is committed.
 
+use super::lanes::give_back;
 use crate::error::StoreError;
 use crate::pool::Connection;
 use chrono::{DateTime, Utc};
@@ -10,6 +11,7 @@ use diesel::sql_types::{
     Array, BigInt, Bool, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
+use std::collections::HashMap;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -63,6 +65,8 @@ pub struct Head {
     pub last_attempt_at: Option<DateTime<Utc>>,
     /// Whether it was set aside before.
     pub is_parked: bool,
+    /// Whether the last message that told of it was refused: it goes in one of its own.
+    pub was_refused: bool,
     /// The event's id.
     pub event: MessageId,
     /// Its type.
@@ -74,7 +78,7 @@ pub struct Head {
 }
 
 #[derive(QueryableByName)]
-struct Row {
+struct LaneRow {
     #[diesel(sql_type = SqlUuid)]
     webhook_id: Uuid,
     #[diesel(sql_type = Text)]
@@ -87,6 +91,14 @@ struct Row {
     revision: i64,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     last_success_at: Option<DateTime<Utc>>,
+}
+
+#[derive(QueryableByName)]
+struct HeadRow {
+    #[diesel(sql_type = SqlUuid)]
+    webhook_id: Uuid,
+    #[diesel(sql_type = Text)]
+    lane: String,
     #[diesel(sql_type = SqlUuid)]
     delivery_id: Uuid,
     #[diesel(sql_type = Integer)]
@@ -97,6 +109,8 @@ struct Row {
     last_attempt_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Bool)]
     is_parked: bool,
+    #[diesel(sql_type = Bool)]
+    was_refused: bool,
     #[diesel(sql_type = SqlUuid)]
     event_id: Uuid,
     #[diesel(sql_type = Text)]
@@ -107,7 +121,25 @@ struct Row {
     begun_in: Option<String>,
 }
 
-/// Claims lanes in the caller's transaction.
+impl From<HeadRow> for Head {
+    fn from(row: HeadRow) -> Self {
+        Self {
+            delivery: DeliveryId(row.delivery_id),
+            attempt: row.attempts + 1,
+            failures: row.failures,
+            last_attempt_at: row.last_attempt_at,
+            is_parked: row.is_parked,
+            was_refused: row.was_refused,
+            event: MessageId(row.event_id),
+            event_type: row.event_type,
+            body: row.body,
+            begun_in: row.begun_in,
+        }
+    }
+}
+
+/// Claims lanes in the caller's transaction: takes them, and then, with all in sight that was
+/// added until then, looks what is at their heads.
 pub(super) async fn claim(
     conn: &mut Connection,
     claim: &LaneClaim,
@@ -115,103 +147,149 @@ pub(super) async fn claim(
     if claim.lanes == 0 {
         return Ok(Vec::new());
     }
-    let rows: Vec<Row> = sql_query(CLAIM)
+    let rows: Vec<LaneRow> = sql_query(HOLD)
         .bind::<SqlUuid, _>(claim.holder.0)
         .bind::<BigInt, _>(i64::from(claim.lanes))
         .bind::<BigInt, _>(i64::from(claim.per_webhook))
         .bind::<Array<SqlUuid>, _>(claim.except.iter().map(|it| it.0).collect::<Vec<_>>())
         .bind::<Double, _>(claim.hold.as_secs_f64())
-        .bind::<BigInt, _>(i64::from(claim.merge))
         .load(conn)
         .await?;
-    let mut lanes: Vec<HeldLane> = Vec::new();
-    for row in rows {
-        let head = Head {
-            delivery: DeliveryId(row.delivery_id),
-            attempt: row.attempts + 1,
-            failures: row.failures,
-            last_attempt_at: row.last_attempt_at,
-            is_parked: row.is_parked,
-            event: MessageId(row.event_id),
-            event_type: row.event_type,
-            body: row.body,
-            begun_in: row.begun_in,
-        };
-        match lanes.last_mut() {
-            Some(lane) if lane.webhook.0 == row.webhook_id && lane.lane == row.lane => {
-                lane.heads.push(head);
-            }
-            _ => lanes.push(HeldLane {
-                webhook: WebhookId(row.webhook_id),
-                lane: row.lane,
-                fence: row.fence,
-                is_probe: row.is_probe,
-                revision: row.revision,
-                last_success_at: row.last_success_at,
-                heads: vec![head],
-            }),
-        }
+    if rows.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(lanes)
+    let mut heads = heads(conn, &rows, claim.merge).await?;
+    let lanes = rows.into_iter().map(|row| HeldLane {
+        webhook: WebhookId(row.webhook_id),
+        fence: row.fence,
+        is_probe: row.is_probe,
+        revision: row.revision,
+        last_success_at: row.last_success_at,
+        heads: heads
+            .remove(&(row.webhook_id, row.lane.clone()))
+            .unwrap_or_default(),
+        lane: row.lane,
+    });
+    let (held, idle): (Vec<HeldLane>, Vec<HeldLane>) =
+        lanes.partition(|lane| !lane.heads.is_empty());
+    leave(conn, &idle).await?;
+    Ok(held)
 }
 
-/// $1 holder, $2 lanes, $3 of one webhook, $4 webhooks left out, $5 seconds, $6 merged.
+/// What is at the heads of lanes. Of signed webhooks the attempts are written.
+async fn heads(
+    conn: &mut Connection,
+    lanes: &[LaneRow],
+    merge: u32,
+) -> Result<HashMap<(Uuid, String), Vec<Head>>, StoreError> {
+    let rows: Vec<HeadRow> = sql_query(HEADS)
+        .bind::<Array<SqlUuid>, _>(lanes.iter().map(|it| it.webhook_id).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(lanes.iter().map(|it| &it.lane).collect::<Vec<_>>())
+        .bind::<BigInt, _>(i64::from(merge))
+        .load(conn)
+        .await?;
+    let mut heads: HashMap<(Uuid, String), Vec<Head>> = HashMap::new();
+    for row in rows {
+        let lane = (row.webhook_id, row.lane.clone());
+        heads.entry(lane).or_default().push(row.into());
+    }
+    Ok(heads)
+}
+
+/// Gives back lanes in which nothing may leave yet: the oldest was put off meanwhile, or
+/// nothing waits there any more.
+async fn leave(conn: &mut Connection, idle: &[HeldLane]) -> Result<(), StoreError> {
+    if idle.is_empty() {
+        return Ok(());
+    }
+    give_back(conn, idle.iter().map(|it| (it.webhook.0, it.lane.as_str()))).await?;
+    sql_query(
+        "UPDATE webhook_health SET busy_until = NULL, \
+           probe_at = CASE WHEN probe_at IS NULL THEN NULL ELSE now() END \
+         FROM unnest($1::uuid[], $2::bool[]) AS n (id, is_probe) \
+         WHERE webhook_id = n.id AND (n.is_probe OR busy_until IS NOT NULL)",
+    )
+    .bind::<Array<SqlUuid>, _>(idle.iter().map(|it| it.webhook.0).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(idle.iter().map(|it| it.is_probe).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// $1 holder, $2 lanes, $3 of one webhook, $4 webhooks left out, $5 seconds.
 ///
 /// Webhooks are looked at in any order, so that none waits behind a busy one. While a
 /// circuit is open, whoever comes first when the next probe is due takes one lane: the one
-/// that has waited longest, and after a probe that failed that is another.
-const CLAIM: &str = "
+/// that has waited longest, and after a probe that failed that is another. Of Discord one
+/// lane is in hand at a time, whoever holds it.
+const HOLD: &str = "
 WITH paused AS (
     SELECT kind FROM provider_pauses WHERE until > now()
-), probing AS (
-    SELECT h.webhook_id FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id
-    WHERE h.probe_at <= now() AND w.enabled AND (h.paused_until IS NULL OR h.paused_until <= now())
-      AND w.kind NOT IN (SELECT kind FROM paused)
+), single AS (
+    SELECT h.webhook_id, w.kind, w.revision, h.last_success_at, h.probe_at IS NOT NULL AS is_probe
+    FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id
+    WHERE w.enabled AND w.kind NOT IN (SELECT kind FROM paused)
+      AND (h.probe_at <= now() OR (h.probe_at IS NULL AND w.kind = 'discord'))
+      AND (h.paused_until IS NULL OR h.paused_until <= now())
+      AND (h.busy_until IS NULL OR h.busy_until <= now())
       AND EXISTS (SELECT 1 FROM delivery_lanes l
                   WHERE l.webhook_id = w.id AND l.holder IS NULL AND l.due_at <= now())
     FOR UPDATE OF h SKIP LOCKED
 ), ready AS (
-    SELECT w.id, $3::bigint AS most, false AS is_probe
+    SELECT w.id AS webhook_id, w.kind, w.revision, h.last_success_at, false AS is_probe, false AS is_single,
+           $3::bigint AS most
     FROM webhooks w JOIN webhook_health h ON h.webhook_id = w.id
-    WHERE w.enabled AND h.probe_at IS NULL AND (h.paused_until IS NULL OR h.paused_until <= now())
-      AND w.id <> ALL ($4::uuid[]) AND w.kind NOT IN (SELECT kind FROM paused)
+    WHERE w.enabled AND w.kind <> 'discord' AND w.kind NOT IN (SELECT kind FROM paused)
+      AND h.probe_at IS NULL AND (h.paused_until IS NULL OR h.paused_until <= now())
+      AND w.id <> ALL ($4::uuid[])
     UNION ALL
-    SELECT webhook_id, 1, true FROM probing
+    SELECT webhook_id, kind, revision, last_success_at, is_probe, true, 1 FROM single
 ), chosen AS (
-    SELECT due.webhook_id, due.lane, r.is_probe
+    SELECT due.lane, r.*
     FROM (SELECT * FROM ready ORDER BY random()) r CROSS JOIN LATERAL (
-        SELECT l.webhook_id, l.lane FROM delivery_lanes l
-        WHERE l.webhook_id = r.id AND l.holder IS NULL AND l.due_at <= now()
+        SELECT l.lane FROM delivery_lanes l
+        WHERE l.webhook_id = r.webhook_id AND l.holder IS NULL AND l.due_at <= now()
         ORDER BY l.due_at LIMIT r.most FOR UPDATE SKIP LOCKED
     ) due
     LIMIT $2
-), probed AS (
-    UPDATE webhook_health h SET probe_at = now() + make_interval(secs => $5)
-    FROM chosen c WHERE c.is_probe AND h.webhook_id = c.webhook_id
-), held AS (
-    UPDATE delivery_lanes l
-    SET holder = $1, held_until = now() + make_interval(secs => $5), fence = l.fence + 1
-    FROM chosen c WHERE l.webhook_id = c.webhook_id AND l.lane = c.lane
-    RETURNING l.webhook_id, l.lane, l.fence, c.is_probe
-), heads AS (
-    SELECT h.*, w.kind, w.revision, d.id AS delivery_id, d.seq, d.attempts, d.failures, d.last_attempt_at,
-           d.parked_at IS NOT NULL AS is_parked, d.event_id
-    FROM held h JOIN webhooks w ON w.id = h.webhook_id CROSS JOIN LATERAL (
-        SELECT * FROM deliveries d
-        WHERE d.webhook_id = h.webhook_id AND d.lane = h.lane AND d.state = 'pending' AND d.due_at <= now()
-        ORDER BY d.seq LIMIT CASE w.kind WHEN 'discord' THEN $6 ELSE 1 END
+), taken AS (
+    UPDATE webhook_health h
+    SET probe_at = CASE WHEN c.is_probe THEN now() + make_interval(secs => $5) END,
+        busy_until = CASE WHEN c.kind = 'discord' THEN now() + make_interval(secs => $5) END
+    FROM chosen c WHERE c.is_single AND h.webhook_id = c.webhook_id
+)
+UPDATE delivery_lanes l
+SET holder = $1, held_until = now() + make_interval(secs => $5), fence = nextval('delivery_fences')
+FROM chosen c WHERE l.webhook_id = c.webhook_id AND l.lane = c.lane
+RETURNING l.webhook_id, l.lane, l.fence, c.is_probe, c.revision, c.last_success_at";
+
+/// $1 webhooks and $2 lanes, $3 merged. Nothing passes what is older in its lane.
+const HEADS: &str = "
+WITH heads AS (
+    SELECT d.*, w.kind FROM unnest($1::uuid[], $2::text[]) AS h (webhook_id, lane)
+    JOIN webhooks w ON w.id = h.webhook_id CROSS JOIN LATERAL (
+        SELECT * FROM (
+            SELECT o.*, bool_and(o.due_at <= now()) OVER (ORDER BY o.seq) AS is_due FROM (
+                SELECT * FROM deliveries d
+                WHERE d.webhook_id = h.webhook_id AND d.lane = h.lane AND d.state = 'pending'
+                ORDER BY d.seq LIMIT CASE w.kind WHEN 'discord' THEN $3 ELSE 1 END
+            ) o
+        ) o WHERE is_due
     ) d
 ), begun AS (
     INSERT INTO delivery_attempts (delivery_id, number)
-    SELECT delivery_id, attempts + 1 FROM heads WHERE kind = 'signed'
+    SELECT id, attempts + 1 FROM heads WHERE kind = 'signed'
+    ON CONFLICT (delivery_id, number) DO UPDATE SET started_at = now()
+      WHERE delivery_attempts.outcome = 'sending'
 )
-SELECT h.webhook_id, h.lane, h.fence, h.is_probe, h.revision, s.last_success_at, h.delivery_id, h.attempts,
-       h.failures, h.last_attempt_at, h.is_parked, h.event_id, e.event_type, e.body,
+SELECT h.webhook_id, h.lane, h.id AS delivery_id, h.attempts, h.failures, h.last_attempt_at,
+       h.parked_at IS NOT NULL AS is_parked, h.event_id, e.event_type, e.body,
+       h.kind = 'discord' AND EXISTS (
+           SELECT 1 FROM delivery_attempts a WHERE a.delivery_id = h.id AND a.number = h.attempts
+             AND a.outcome = 'failed' AND a.status BETWEEN 400 AND 499) AS was_refused,
        CASE WHEN h.kind = 'discord' AND e.event_type = 'sync.completed' THEN (
            SELECT b.message_id FROM delivery_events s JOIN deliveries b ON b.event_id = s.id
            WHERE s.event_type = 'sync.started' AND s.subject = e.subject AND b.webhook_id = h.webhook_id
              AND b.message_id IS NOT NULL LIMIT 1) END AS begun_in
-FROM heads h
-JOIN delivery_events e ON e.id = h.event_id
-JOIN webhook_health s ON s.webhook_id = h.webhook_id
+FROM heads h JOIN delivery_events e ON e.id = h.event_id
 ORDER BY h.webhook_id, h.lane, h.seq";

@@ -5,27 +5,33 @@
 //! in it, is due when its oldest delivery is, and is held by one sender at a time; so what is
 //! in a lane leaves in order, whoever sends it.
 //!
-//! Whoever changes what waits in a lane locks its row first, in the order of webhook and lane:
-//! [`add`] (the matcher), [`settle`] (what became of requests), [`recover`] (whose sender is
-//! gone). Claims pass by what is locked. A sender whose lane was given to another changes
-//! nothing any more: its fence is old.
+//! Whoever changes what waits in a lane locks its row first, and looks what waits there in a
+//! statement of its own, so that nothing that was added before the lock is missed. Everybody
+//! locks in one order, so that nobody waits for ever: webhooks, lanes by webhook and name,
+//! deliveries, health by webhook. [`claim`] and [`recover`] pass by lanes that are locked. A
+//! sender whose lane was given to another changes nothing any more: its fence is old.
 
 mod add;
+mod alert;
 mod claim;
+mod disable;
 mod health;
+mod lanes;
 mod list;
+mod outcome;
 mod recover;
 mod replay;
 mod retention;
 mod settle;
 
 pub use add::{NewDelivery, NewDeliveryEvent};
+pub use alert::{FailingWebhook, WebhookAlert};
 pub use claim::{Head, HeldLane, LaneClaim};
-pub use health::{FailingWebhook, WebhookAlert};
+pub(crate) use lanes::lock_all;
 pub use list::{AttemptRow, DeliveryFilter, DeliveryRow};
+pub use outcome::{Attempt, HealthNote, LaneOutcome, NextStep, Settled};
 pub use replay::ReplayReport;
 pub use retention::DeliveryRetention;
-pub use settle::{Attempt, HealthNote, LaneOutcome, NextStep, Settled};
 
 use common::types::id::DeliveryId;
 use common::types::webhook::WebhookKind;

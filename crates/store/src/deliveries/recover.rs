@@ -1,17 +1,21 @@
 //! Lanes whose sender has not been heard of in time.
 
 use super::DELIVERIES_CHANNEL;
+use super::lanes::give_back;
 use crate::error::StoreError;
-use crate::pool::Store;
+use crate::pool::{Connection, Store};
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
+use uuid::Uuid;
 
 #[derive(QueryableByName)]
-struct Recovered {
-    #[diesel(sql_type = BigInt)]
-    lanes: i64,
+struct Expired {
+    #[diesel(sql_type = SqlUuid)]
+    webhook_id: Uuid,
+    #[diesel(sql_type = Text)]
+    lane: String,
 }
 
 impl Store {
@@ -22,50 +26,47 @@ impl Store {
     /// When PostgreSQL cannot be asked.
     pub async fn deliveries_recover(&self) -> Result<u64, StoreError> {
         let mut conn = self.conn().await?;
-        let recovered: Recovered = conn
-            .transaction(async |conn| {
-                sql_query(RECOVER)
-                    .get_result(conn)
-                    .await
-                    .map_err(StoreError::from)
-            })
-            .await?;
-        if recovered.lanes > 0 {
+        let expired = conn.transaction(async |conn| recover(conn).await).await?;
+        if expired > 0 {
             sql_query(format!("NOTIFY {DELIVERIES_CHANNEL}"))
                 .execute(&mut conn)
                 .await?;
         }
-        Ok(recovered.lanes.unsigned_abs())
+        Ok(expired)
     }
 }
 
+async fn recover(conn: &mut Connection) -> Result<u64, StoreError> {
+    let expired: Vec<Expired> = sql_query(
+        "SELECT webhook_id, lane FROM delivery_lanes WHERE holder IS NOT NULL AND held_until < now() \
+         ORDER BY webhook_id, lane LIMIT 500 FOR UPDATE SKIP LOCKED",
+    )
+    .load(conn)
+    .await?;
+    if expired.is_empty() {
+        return Ok(0);
+    }
+    sql_query(LOST)
+        .bind::<Array<SqlUuid>, _>(expired.iter().map(|it| it.webhook_id).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(expired.iter().map(|it| &it.lane).collect::<Vec<_>>())
+        .execute(conn)
+        .await?;
+    let lanes = expired.iter().map(|it| (it.webhook_id, it.lane.as_str()));
+    give_back(conn, lanes).await?;
+    Ok(expired.len() as u64)
+}
+
 /// No more than 10 deliveries of a lane are sent at once, the oldest ones.
-const RECOVER: &str = "
-WITH expired AS (
-    SELECT webhook_id, lane FROM delivery_lanes
-    WHERE holder IS NOT NULL AND held_until < now()
-    ORDER BY webhook_id, lane LIMIT 500 FOR UPDATE SKIP LOCKED
-), lost AS (
+const LOST: &str = "
+WITH lost AS (
     UPDATE delivery_attempts a SET outcome = 'unknown', counted = true
-    FROM expired e CROSS JOIN LATERAL (
+    FROM unnest($1::uuid[], $2::text[]) AS e (webhook_id, lane) CROSS JOIN LATERAL (
         SELECT d.id, d.attempts FROM deliveries d
         WHERE d.webhook_id = e.webhook_id AND d.lane = e.lane AND d.state = 'pending'
         ORDER BY d.seq LIMIT 10
     ) d
     WHERE a.delivery_id = d.id AND a.number = d.attempts + 1 AND a.outcome = 'sending'
     RETURNING a.delivery_id
-), again AS (
-    UPDATE deliveries d SET attempts = d.attempts + 1, failures = d.failures + 1, last_attempt_at = now()
-    FROM lost WHERE d.id = lost.delivery_id
-), freed AS (
-    UPDATE delivery_lanes l SET holder = NULL, held_until = NULL, due_at = now(), fence = l.fence + 1
-    FROM expired e WHERE l.webhook_id = e.webhook_id AND l.lane = e.lane
-      AND EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook_id = e.webhook_id AND d.lane = e.lane
-                    AND d.state = 'pending')
-    RETURNING 1
-), emptied AS (
-    DELETE FROM delivery_lanes l USING expired e WHERE l.webhook_id = e.webhook_id AND l.lane = e.lane
-      AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook_id = e.webhook_id AND d.lane = e.lane
-                        AND d.state = 'pending')
 )
-SELECT count(*) AS lanes FROM freed";
+UPDATE deliveries d SET attempts = d.attempts + 1, failures = d.failures + 1, last_attempt_at = now()
+FROM lost WHERE d.id = lost.delivery_id";

@@ -58,6 +58,10 @@ impl Store {
         let (filter, actor) = (filter.clone(), actor.clone());
         admin_audit::change(self, move |conn| {
             async move {
+                let webhooks = lock_webhooks();
+                bind_filter!(sql_query(&webhooks), filter)
+                    .execute(conn)
+                    .await?;
                 let statement = replay();
                 let query = bind_filter!(sql_query(&statement), filter);
                 let report: ReplayReport = query
@@ -72,6 +76,7 @@ impl Store {
                         details: json!({
                             "replayed": report.replayed, "delivery_id": filter.id,
                             "webhook_id": filter.webhook, "state": filter.state,
+                            "event_id": filter.event, "subject": filter.subject, "limit": limit,
                             "event_type": filter.event_type, "since": filter.since,
                             "until": filter.until, "per_second": per_second,
                         }),
@@ -91,30 +96,51 @@ impl Store {
 
 const REPLAYABLE: &str = "(d.state <> 'pending' OR d.parked_at IS NOT NULL)";
 
-/// A lane for replays: what is new does not wait for them.
+/// Those of webhooks that are there, which stay until this is over.
+fn lock_webhooks() -> String {
+    format!(
+        "SELECT 1 FROM webhooks WHERE id IN (SELECT d.webhook_id FROM deliveries d \
+           JOIN delivery_events e ON e.id = d.event_id WHERE {CONDITIONS} AND {REPLAYABLE}) \
+         ORDER BY id FOR KEY SHARE"
+    )
+}
+
+/// A lane for replays: what is new does not wait for them. What was set aside stays in its
+/// lane, and is passed by while a sender has it in hand.
 fn replay() -> String {
     format!(
         "WITH matched AS (
-            SELECT d.id, d.seq FROM deliveries d JOIN delivery_events e ON e.id = d.event_id
+            SELECT d.id, d.seq, d.state, d.webhook_id, d.lane
+            FROM deliveries d JOIN delivery_events e ON e.id = d.event_id
             WHERE {CONDITIONS} AND {REPLAYABLE}
         ), oldest AS (
-            SELECT d.id, d.webhook_id, d.state, m.turn FROM (
-                SELECT id, row_number() OVER (ORDER BY seq) - 1 AS turn FROM matched ORDER BY seq LIMIT $9
-            ) m JOIN deliveries d ON d.id = m.id WHERE {REPLAYABLE} FOR UPDATE OF d
+            SELECT *, row_number() OVER (ORDER BY seq) - 1 AS turn FROM matched ORDER BY seq LIMIT $9
+        ), over AS (
+            SELECT d.id, o.turn FROM oldest o JOIN deliveries d ON d.id = o.id
+            WHERE o.state <> 'pending' AND d.state <> 'pending' FOR NO KEY UPDATE OF d SKIP LOCKED
         ), again AS (
             UPDATE deliveries d SET state = 'pending', failures = 0, parked_at = NULL, reason = NULL,
                 finished_at = NULL, due_at = now() + make_interval(secs => o.turn / $10), lane = 'replay'
-            FROM oldest o WHERE d.id = o.id AND o.state <> 'pending'
-            RETURNING d.webhook_id, d.lane, d.due_at
-        ), sooner AS (
-            UPDATE deliveries d SET due_at = now() FROM oldest o WHERE d.id = o.id AND o.state = 'pending'
+            FROM over o WHERE d.id = o.id
             RETURNING d.webhook_id, d.lane, d.due_at
         ), touched AS (
             INSERT INTO delivery_lanes AS l (webhook_id, lane, due_at)
-            SELECT webhook_id, lane, min(due_at) FROM (SELECT * FROM again UNION ALL SELECT * FROM sooner) r
-            GROUP BY webhook_id, lane ORDER BY webhook_id, lane
+            SELECT webhook_id, lane, min(due_at) FROM again GROUP BY webhook_id, lane ORDER BY webhook_id, lane
             ON CONFLICT (webhook_id, lane) DO UPDATE SET due_at = least(l.due_at, excluded.due_at)
+        ), aside AS (
+            SELECT l.webhook_id, l.lane FROM oldest o
+            JOIN delivery_lanes l ON l.webhook_id = o.webhook_id AND l.lane = o.lane
+            WHERE o.state = 'pending' AND l.holder IS NULL
+            ORDER BY l.webhook_id, l.lane FOR UPDATE OF l SKIP LOCKED
+        ), sooner AS (
+            UPDATE deliveries d SET due_at = now() FROM aside a
+            WHERE d.webhook_id = a.webhook_id AND d.lane = a.lane AND d.state = 'pending'
+            RETURNING 1
+        ), due AS (
+            UPDATE delivery_lanes l SET due_at = now() FROM aside a
+            WHERE l.webhook_id = a.webhook_id AND l.lane = a.lane
         )
-        SELECT (SELECT count(*) FROM matched) AS matched, (SELECT count(*) FROM oldest) AS replayed"
+        SELECT (SELECT count(*) FROM matched) AS matched,
+               (SELECT count(*) FROM again) + (SELECT count(*) FROM sooner) AS replayed"
     )
 }

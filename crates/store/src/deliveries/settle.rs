@@ -2,13 +2,14 @@
 //! PostgreSQL once a round.
 
 use super::claim::{HeldLane, LaneClaim, claim};
+use super::lanes::give_back;
+use super::outcome::{HealthNote, LaneOutcome, NextStep, Settled};
 use super::{health, parked_lane};
 use crate::error::StoreError;
 use crate::outbox::{self, Outgoing};
 use crate::pool::{Connection, Store};
 use chrono::{DateTime, Utc};
 use common::types::event::{Event, EventType};
-use common::types::id::{DeliveryId, WebhookId};
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Text, Uuid as SqlUuid};
@@ -17,99 +18,6 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use uuid::Uuid;
-
-/// What became of a lane that was held.
-#[derive(Debug, Clone)]
-pub struct LaneOutcome {
-    /// Whose it is.
-    pub webhook: WebhookId,
-    /// Which.
-    pub lane: String,
-    /// From its claim.
-    pub fence: i64,
-    /// What became of its heads; those that are not named wait as they did.
-    pub settled: Vec<Settled>,
-    /// What that says about the webhook.
-    pub health: HealthNote,
-    /// How long nothing else goes there; zero where it asked for no pause.
-    pub pause: Duration,
-    /// How long nothing goes to any webhook of its kind; zero unless the provider blocks us.
-    pub provider_pause: Duration,
-}
-
-/// What became of a delivery.
-#[derive(Debug, Clone)]
-pub struct Settled {
-    /// Which.
-    pub delivery: DeliveryId,
-    /// The attempt, if there was one.
-    pub attempt: Option<Attempt>,
-    /// What happens next.
-    pub next: NextStep,
-}
-
-/// An attempt that is over.
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    /// From the claim.
-    pub number: i32,
-    /// `delivered`, `failed`, `unknown` or `limited`.
-    pub outcome: &'static str,
-    /// Whether it counts against the schedule.
-    pub counted: bool,
-    /// HTTP status, if there was an answer.
-    pub status: Option<i32>,
-    /// Of the answer: cut, and without secrets.
-    pub answer: String,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// What happens next with a delivery.
-#[derive(Debug, Clone)]
-pub enum NextStep {
-    /// Nothing: it has arrived.
-    Delivered {
-        /// Discord's id of the message.
-        message_id: Option<String>,
-    },
-    /// It is tried again.
-    Again {
-        /// Not before this time has passed.
-        wait: Duration,
-        /// Whether it is set aside, for others to proceed.
-        park: bool,
-    },
-    /// Nothing, until somebody replays it.
-    Dead {
-        /// Why, in a sentence.
-        reason: String,
-    },
-}
-
-/// What a request says about the webhook as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HealthNote {
-    /// Nothing.
-    Nothing,
-    /// It works: it took something, or refused it with a reason.
-    Works {
-        /// Whether it took it.
-        took_it: bool,
-    },
-    /// It does not work.
-    Fails {
-        /// How long ago the request began.
-        began: Duration,
-        /// Whether this was the probe that was to show it.
-        is_probe: bool,
-    },
-    /// Nothing can be delivered there until somebody changes it.
-    Disable {
-        /// A word for programs.
-        reason: &'static str,
-    },
-}
 
 impl Store {
     /// Writes what became of lanes, gives them back, and claims others. Lanes that are no
@@ -143,7 +51,8 @@ impl Store {
                WHERE webhook_id = $1 AND lane = $2 AND fence = $3 AND held_until > now() FOR UPDATE) \
              INSERT INTO delivery_attempts (delivery_id, number) \
              SELECT b.id, b.number FROM unnest($4::uuid[], $5::int[]) AS b (id, number), mine \
-             ON CONFLICT (delivery_id, number) DO UPDATE SET started_at = now(), outcome = 'sending'",
+             ON CONFLICT (delivery_id, number) DO UPDATE SET started_at = now() \
+               WHERE delivery_attempts.outcome = 'sending'",
         )
         .bind::<SqlUuid, _>(lane.webhook.0)
         .bind::<Text, _>(&lane.lane)
@@ -169,6 +78,7 @@ struct Mine {
 }
 
 async fn settle(conn: &mut Connection, outcomes: &[LaneOutcome]) -> Result<(), StoreError> {
+    lock_webhooks(conn, outcomes).await?;
     let mine = lock(conn, outcomes).await?;
     let ours: Vec<&LaneOutcome> = outcomes
         .iter()
@@ -179,9 +89,27 @@ async fn settle(conn: &mut Connection, outcomes: &[LaneOutcome]) -> Result<(), S
         .flat_map(|lane| lane.settled.iter().map(|it| (*lane, it)))
         .collect();
     write(conn, &settled).await?;
-    give_back(conn, &ours).await?;
+    let lanes = ours.iter().map(|it| (it.webhook.0, it.lane.as_str()));
+    give_back(conn, lanes).await?;
     health::note(conn, &ours).await?;
     tell_of_dead(conn, &settled).await
+}
+
+/// Locks webhooks that are about to be disabled or to get a lane more, before their lanes.
+async fn lock_webhooks(conn: &mut Connection, outcomes: &[LaneOutcome]) -> Result<(), StoreError> {
+    let parks = |it: &Settled| matches!(it.next, NextStep::Again { park: true, .. });
+    let touched = outcomes.iter().filter(|it| {
+        matches!(it.health, HealthNote::Disable { .. }) || it.settled.iter().any(parks)
+    });
+    let ids: Vec<Uuid> = touched.map(|it| it.webhook.0).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sql_query("SELECT 1 FROM webhooks WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE")
+        .bind::<Array<SqlUuid>, _>(ids)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Locks the lanes that are still ours: what is added to them meanwhile is seen by the
@@ -304,32 +232,12 @@ WITH s AS (
         parked_at = CASE WHEN s.lane IS NULL THEN d.parked_at ELSE now() END,
         reason = s.reason, message_id = COALESCE(s.message_id, d.message_id),
         finished_at = CASE WHEN s.state = 'pending' THEN NULL ELSE now() END
-    FROM s WHERE d.id = s.id
+    FROM s WHERE d.id = s.id AND d.state = 'pending'
     RETURNING d.webhook_id, s.lane, d.due_at
 )
 INSERT INTO delivery_lanes (webhook_id, lane, due_at)
-SELECT webhook_id, lane, due_at FROM written WHERE lane IS NOT NULL";
-
-/// Gives lanes back, due when what is oldest in them is, or removes them.
-async fn give_back(conn: &mut Connection, lanes: &[&LaneOutcome]) -> Result<(), StoreError> {
-    sql_query(
-        "WITH next AS ( \
-           SELECT m.webhook_id, m.lane, (SELECT d.due_at FROM deliveries d WHERE d.webhook_id = m.webhook_id \
-               AND d.lane = m.lane AND d.state = 'pending' ORDER BY d.seq LIMIT 1) AS due_at \
-           FROM unnest($1::uuid[], $2::text[]) AS m (webhook_id, lane) \
-         ), gone AS ( \
-           DELETE FROM delivery_lanes l USING next n \
-           WHERE l.webhook_id = n.webhook_id AND l.lane = n.lane AND n.due_at IS NULL \
-         ) \
-         UPDATE delivery_lanes l SET holder = NULL, held_until = NULL, due_at = n.due_at FROM next n \
-         WHERE l.webhook_id = n.webhook_id AND l.lane = n.lane AND n.due_at IS NOT NULL",
-    )
-    .bind::<Array<SqlUuid>, _>(lanes.iter().map(|it| it.webhook.0).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(lanes.iter().map(|it| &it.lane).collect::<Vec<_>>())
-    .execute(conn)
-    .await?;
-    Ok(())
-}
+SELECT webhook_id, lane, due_at FROM written WHERE lane IS NOT NULL
+ON CONFLICT DO NOTHING";
 
 #[derive(QueryableByName)]
 struct Dead {

@@ -3,6 +3,7 @@
 use super::kept::release;
 use super::{NewWebhook, WebhookChange, WebhookRow, find};
 use crate::admin_audit::{self, NewAdminLine};
+use crate::deliveries::lock_all;
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
 use common::types::admin::AdminEvent;
@@ -77,13 +78,13 @@ impl Store {
                     return Ok(before);
                 }
                 save(conn, &after, change.secret).await?;
-                // At another address, or told to try again: what was is no longer true.
                 let again = after.enabled && !before.enabled;
-                if after.address != before.address || again {
-                    forget_health(conn, id).await?;
-                }
                 if let Some(kept) = change.kept.filter(|_| again) {
                     release(conn, id, kept).await?;
+                }
+                // At another address, or told to try again: what was is no longer true.
+                if after.address != before.address || again {
+                    forget_health(conn, id).await?;
                 }
                 let row = find(conn, id, "").await?;
                 let mut details = json!({
@@ -112,6 +113,7 @@ impl Store {
         admin_audit::change(self, |conn| {
             async move {
                 let before = find(conn, id, "FOR UPDATE OF w").await?;
+                lock_all(conn, id.0).await?;
                 sql_query("DELETE FROM webhooks WHERE id = $1")
                     .bind::<SqlUuid, _>(id.0)
                     .execute(conn)

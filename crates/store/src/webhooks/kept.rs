@@ -1,5 +1,6 @@
 //! What was kept for a webhook while it was disabled.
 
+use crate::deliveries::lock_all;
 use crate::error::StoreError;
 use crate::pool::Connection;
 use common::types::id::WebhookId;
@@ -19,19 +20,14 @@ pub enum Kept {
     Drop,
 }
 
-/// Does so in the caller's transaction. What a sender has in hand at this moment is sent.
+/// Does so in the caller's transaction, which holds the webhook's row. What a sender has in
+/// hand at this moment is sent.
 pub(super) async fn release(
     conn: &mut Connection,
     id: WebhookId,
     kept: Kept,
 ) -> Result<(), StoreError> {
-    // Lanes first, in their order, as everybody who changes what waits in them.
-    sql_query(
-        "SELECT 1 FROM delivery_lanes WHERE webhook_id = $1 AND holder IS NULL ORDER BY lane FOR UPDATE",
-    )
-    .bind::<SqlUuid, _>(id.0)
-    .execute(conn)
-    .await?;
+    lock_all(conn, id.0).await?;
     match kept {
         Kept::Drop => {
             sql_query(DROP)
@@ -65,8 +61,9 @@ WHERE d.webhook_id = $1 AND d.state = 'pending' AND l.webhook_id = $1 AND l.lane
 
 const SPREAD: &str = "
 UPDATE deliveries d SET due_at = greatest(d.due_at, now() + make_interval(secs => o.turn / $2))
-FROM (SELECT id, row_number() OVER (ORDER BY seq) - 1 AS turn FROM deliveries
-      WHERE webhook_id = $1 AND state = 'pending') o
+FROM (SELECT d.id, row_number() OVER (ORDER BY d.seq) - 1 AS turn
+      FROM deliveries d JOIN delivery_lanes l ON l.webhook_id = d.webhook_id AND l.lane = d.lane
+      WHERE d.webhook_id = $1 AND d.state = 'pending' AND l.holder IS NULL) o
 WHERE d.id = o.id";
 
 /// A lane is due when its oldest delivery is.

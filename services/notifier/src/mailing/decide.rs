@@ -101,6 +101,7 @@ pub(crate) fn decide(
         Verdict::Refused { retry_after, .. } | Verdict::Failed { retry_after } => {
             failed("failed", retry_after)
         }
+        Verdict::Barred => failed("failed", None),
         Verdict::Unknown => failed("unknown", None),
         Verdict::Limited { wait, scope } if scope != LimitScope::Quota => Decision {
             outcome: "limited",

@@ -9,7 +9,7 @@ async fn while_a_circuit_is_open_one_key_after_another_is_probed() {
     let ids = tell(&stage.store, webhook, &["a", "b"]).await;
     let held = take(&stage.store, 1).await;
     assert_eq!(first(&held), ids[0]);
-    settle(&stage.store, &[again(&held[0], false, fails(&held[0]))]).await;
+    settle(&stage.store, &[again(&held[0], false, fails())]).await;
     assert!(
         take(&stage.store, 5).await.is_empty(),
         "the circuit is open"
@@ -23,7 +23,7 @@ async fn while_a_circuit_is_open_one_key_after_another_is_probed() {
         take(&stage.store, 5).await.is_empty(),
         "one probe at a time"
     );
-    settle(&stage.store, &[again(&probe[0], false, fails(&probe[0]))]).await;
+    settle(&stage.store, &[again(&probe[0], false, fails())]).await;
 
     stage.probe_now(webhook).await;
     let probe = take(&stage.store, 5).await;
@@ -44,10 +44,7 @@ async fn a_failure_that_began_before_the_last_success_opens_no_circuit() {
     let held = take(&stage.store, 2).await;
     settle(&stage.store, &[delivered(&held[0])]).await;
     let began = Duration::from_secs(5);
-    let health = HealthNote::Fails {
-        began,
-        is_probe: false,
-    };
+    let health = HealthNote::Fails { began };
     settle(&stage.store, &[again(&held[1], false, health)]).await;
     assert!(!take(&stage.store, 5).await.is_empty());
 }
@@ -58,7 +55,10 @@ async fn a_webhook_that_is_gone_is_disabled_and_what_waits_for_it_is_kept() {
     let webhook = webhook(&stage.store, WebhookKind::Signed).await;
     let ids = tell(&stage.store, webhook, &["a"]).await;
     let held = take(&stage.store, 1).await;
-    let gone = HealthNote::Disable { reason: "GONE" };
+    let gone = HealthNote::Disable {
+        reason: "GONE",
+        revision: held[0].revision,
+    };
     settle(&stage.store, &[again(&held[0], false, gone)]).await;
     let row = stage.store.webhook(webhook).await.unwrap();
     assert_eq!(

@@ -1,5 +1,6 @@
 //! Deliveries: once, in order, and never lost between those who add, send and recover.
 
+mod between;
 mod endings;
 mod order;
 
@@ -109,6 +110,7 @@ fn outcome(
         webhook: held.webhook,
         lane: held.lane.clone(),
         fence: held.fence,
+        is_probe: held.is_probe,
         settled: held
             .heads
             .iter()
@@ -146,10 +148,9 @@ fn again(held: &HeldLane, park: bool, health: HealthNote) -> LaneOutcome {
     outcome(held, "failed", &NextStep::Again { wait, park }, health)
 }
 
-fn fails(held: &HeldLane) -> HealthNote {
+fn fails() -> HealthNote {
     HealthNote::Fails {
         began: Duration::from_millis(1),
-        is_probe: held.is_probe,
     }
 }
 

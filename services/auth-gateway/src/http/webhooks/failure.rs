@@ -26,7 +26,7 @@ pub(super) fn said(answer: &Answer) -> String {
         (Verdict::Gone("INVALID_WEBHOOK_TOKEN"), _) => {
             "Discord does not accept the webhook's token".to_owned()
         }
-        (Verdict::Misconfigured("ADDRESS_NOT_ALLOWED"), _) => {
+        (Verdict::Barred | Verdict::Misconfigured("ADDRESS_NOT_ALLOWED"), _) => {
             "the address leads to a network that may not be asked from here".to_owned()
         }
         (Verdict::Unknown, _) => "there was no answer in time".to_owned(),

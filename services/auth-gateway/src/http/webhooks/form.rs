@@ -314,11 +314,9 @@ async fn repeated<const A: u16, const B: u16>(
     let shown = to.shown();
     let since = Utc::now() - SAME_WISH;
     let rows = state.store.webhooks().await?;
-    let same = rows.into_iter().filter(|row| {
-        row.created_at > since
-            && Some(&row.name) == wish.name.as_ref()
-            && row.address_shown == shown
-    });
+    let same = rows
+        .into_iter()
+        .filter(|row| row.created_at > since && row.address_shown == shown && is_wish(row, wish));
     for row in same {
         let target = state.targets.of(row.webhook_id(), row.revision).await?;
         let answer = match (&*target, to) {
@@ -337,6 +335,19 @@ async fn repeated<const A: u16, const B: u16>(
         }
     }
     Ok(None)
+}
+
+/// Whether a webhook is what would be made of the wish, its address aside.
+fn is_wish(row: &WebhookRow, wish: &WebhookChange) -> bool {
+    let about = wish.about.unwrap_or(WebhookType::System);
+    let scope = wish.scope.unwrap_or(WebhookScope::Admin);
+    let none = Value::Array(Vec::new());
+    Some(&row.name) == wish.name.as_ref()
+        && row.about == about.as_str()
+        && row.scope == scope.as_str()
+        && row.description == wish.description.as_deref().unwrap_or_default()
+        && row.events == wish.events.as_deref().unwrap_or_default()
+        && row.conditions == *wish.conditions.as_ref().unwrap_or(&none)
 }
 
 fn made(row: WebhookRow, secret: Option<&SigningSecret>) -> NewWebhookAnswer {
