@@ -10,10 +10,12 @@
 
 mod custody;
 mod killed;
+mod listeners;
 mod look;
 mod messages;
 mod outages;
 mod paused;
 mod secrets;
 mod service;
+mod told;
 mod world;

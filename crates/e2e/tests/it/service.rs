@@ -124,7 +124,7 @@ impl Drop for Service {
 }
 
 /// The test executable stands in `target/debug/deps`, the binary one level up.
-fn binary(program: &str) -> PathBuf {
+pub fn binary(program: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let built = test.parent().and_then(Path::parent).unwrap();
     let binary = built.join(program);

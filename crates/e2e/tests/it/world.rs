@@ -1,10 +1,11 @@
 //! A panel, the servers, and workers that come and go.
 
-use crate::service::Service;
+use crate::service::{Service, binary};
 use common::types::id::{PanelId, RunId};
 use common::types::sync::Target;
 use devstack::{Guardian, Stack};
 use simulators::panel::{Effect, Fault, Options, Panel, State};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -142,6 +143,22 @@ impl World {
     /// Starts a scheduler.
     pub async fn scheduler(&self) -> Service {
         self.service("scheduler").await
+    }
+
+    /// Starts a notifier.
+    pub async fn notifier(&self) -> Service {
+        self.service("notifier").await
+    }
+
+    /// Runs the operators' command to its end; what it wrote to standard output.
+    pub fn operate(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(binary("nodebyte"));
+        command.args(arguments).env_clear();
+        let done = command.envs(self.variables.iter().cloned()).output();
+        let done = done.unwrap();
+        let complaints = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{arguments:?}: {complaints}");
+        String::from_utf8(done.stdout).unwrap()
     }
 
     /// All variables of the services.

@@ -211,6 +211,8 @@ async fn nobody_waits_for_ever_for_another() {
     let change = async || {
         let actor = operator();
         for round in 0..ROUNDS {
+            let brief = webhook(store, WebhookKind::Signed).await;
+            tell(store, brief, &["a", "b", "c", "d"]).await;
             for (webhook, _) in webhooks {
                 let kept = match round % 3 {
                     0 => Kept::Drop,
@@ -221,6 +223,7 @@ async fn nobody_waits_for_ever_for_another() {
                 let on = enabled(true, Some(kept));
                 store.webhook_change(*webhook, on, &actor).await?;
             }
+            store.webhook_delete(brief, &actor).await?;
         }
         for (webhook, _) in webhooks {
             store.webhook_delete(*webhook, &actor).await?;
