@@ -59,7 +59,13 @@ pub struct Admin<'a> {
 impl<'a> Admin<'a> {
     pub fn new(world: &World, gateway: &'a Service) -> Self {
         let arguments = [
-            "--json", "api-key", "create", "--client", "e2e", "--scopes", "admin",
+            "--json",
+            "api-key",
+            "create",
+            "--client",
+            "e2e",
+            "--scopes",
+            "admin,notify",
         ];
         let made: Value = serde_json::from_str(&world.operate(&arguments)).unwrap();
         Self {

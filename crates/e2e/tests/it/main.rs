@@ -16,6 +16,7 @@ mod messages;
 mod outages;
 mod paused;
 mod secrets;
+mod secrets_told;
 mod service;
 mod told;
 mod world;

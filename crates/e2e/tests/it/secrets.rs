@@ -59,7 +59,7 @@ async fn seal_settings(world: &World, settings: &[(&str, &str)]) {
 }
 
 /// Everything in every table, as text.
-async fn tables(world: &World) -> Vec<(String, String)> {
+pub async fn tables(world: &World) -> Vec<(String, String)> {
     let client = world.connect().await;
     let names = client
         .query(
@@ -217,7 +217,7 @@ async fn no_secret_is_found_in_logs_metrics_events_or_the_database() {
 }
 
 /// Libraries that log what they send write it as a list of bytes.
-fn assert_hidden(place: &str, text: &str, secret: &str) {
+pub fn assert_hidden(place: &str, text: &str, secret: &str) {
     let bytes = format!("{:?}", secret.as_bytes());
     let bytes = bytes.trim_matches(['[', ']']);
     let found = |line: &&str| line.contains(secret) || line.contains(bytes);
