@@ -15,6 +15,7 @@ mod failure;
 mod given;
 mod keys;
 mod limit;
+mod mails;
 mod migrate;
 mod output;
 mod panel;
@@ -73,6 +74,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> Result<ExitCode, Fai
         Command::Audit(command) => audit::run(&open()?, command).await,
         Command::Dead(command) => dead::run(&open()?, command).await,
         Command::Deliveries(command) => deliveries::run(&open()?, command).await,
+        Command::Mails(command) => mails::run(&open()?, command).await,
         Command::Config(arguments::Config::Check) => config::check(&arguments, output),
         Command::Config(arguments::Config::Get { key }) => {
             config::get(&open()?, key.as_deref()).await

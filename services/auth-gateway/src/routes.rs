@@ -16,7 +16,7 @@ use crate::http::hytale::log_lines::LARGEST_BODY;
 use crate::http::hytale::{
     accounts, audit, inventory, login, owners, server_logs, sessions, tokens, validate,
 };
-use crate::http::mail::{hook, queue, suppressions};
+use crate::http::mail::{hook, list as mails, queue, suppressions};
 use crate::http::settings::{connection, form, repositories};
 use crate::http::{admin_audit, dispatch, jwks, me, servers, sync, sync_stream, webhooks};
 use crate::limits::Count;
@@ -124,6 +124,9 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
             .service(resource("/deliveries").route(get().to(webhooks::deliveries::list)))
             .service(resource("/deliveries/replay").route(post().to(webhooks::deliveries::replay)))
             .service(resource("/deliveries/{id}").route(get().to(webhooks::deliveries::get)))
+            .service(resource("/mails").route(get().to(mails::list)))
+            .service(resource("/mails/{id}").route(get().to(mails::get)))
+            .service(resource("/mails/{id}/replay").route(post().to(mails::replay)))
             .service(resource("/mail/suppressions").route(get().to(suppressions::list)))
             .service(
                 resource("/mail/suppressions/{address}").route(delete().to(suppressions::lift)),

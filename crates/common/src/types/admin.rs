@@ -49,6 +49,8 @@ pub enum AdminEvent {
     SettingsChanged,
     /// Mail may be sent again to an address that bounced or complained.
     MailSuppressionLifted,
+    /// A dead mail is tried again.
+    MailReplayed,
     /// Secrets are sealed with a new key.
     DataKeyCreated,
     /// The keys that seal secrets are wrapped by another `ENCRYPTION_KEY`.
@@ -73,7 +75,7 @@ impl FromStr for AdminEvent {
 
 impl AdminEvent {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::ApiClientCreated,
         Self::ApiKeyCreated,
         Self::ApiKeyRevoked,
@@ -96,6 +98,7 @@ impl AdminEvent {
         Self::DeliveriesReplayed,
         Self::SettingsChanged,
         Self::MailSuppressionLifted,
+        Self::MailReplayed,
         Self::DataKeyCreated,
         Self::DataKeysRewrapped,
         Self::DataKeyDropped,
@@ -127,6 +130,7 @@ impl AdminEvent {
             Self::DeliveriesReplayed => "DELIVERIES_REPLAYED",
             Self::SettingsChanged => "SETTINGS_CHANGED",
             Self::MailSuppressionLifted => "MAIL_SUPPRESSION_LIFTED",
+            Self::MailReplayed => "MAIL_REPLAYED",
             Self::DataKeyCreated => "DATA_KEY_CREATED",
             Self::DataKeysRewrapped => "DATA_KEYS_REWRAPPED",
             Self::DataKeyDropped => "DATA_KEY_DROPPED",

@@ -218,6 +218,8 @@ event_types! {
     SettingsChanged = "settings.changed" for System Admin: &["actor", "changes"];
     /// No mail leaves for a while; all of it is kept.
     MailPaused = "mail.paused" for System Admin: &["reason", "until"];
+    /// A mail could not be handed over and is not tried any more. It does not say whom it was for.
+    MailDead = "mail.dead" for System Admin: &["template", "reason"];
     /// Somebody registered at the website.
     CustomerRegistered = "user.registered" for System Admin: &["email"];
     /// A customer's server was made.

@@ -2,9 +2,11 @@
 
 mod callers;
 mod deliveries;
+mod mails;
 
 pub use callers::{ApiKey, KeyServers, LimitChoice, Limits, Token, User};
 pub use deliveries::{Deliveries, DeliveryChoice};
+pub use mails::{MailChoice, Mails};
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
@@ -62,6 +64,9 @@ pub enum Command {
     /// Events on their way to webhooks
     #[command(subcommand)]
     Deliveries(Deliveries),
+    /// Mail on its way to Resend
+    #[command(subcommand)]
+    Mails(Mails),
     /// Messages that nobody works on any more
     #[command(subcommand)]
     Dead(Dead),

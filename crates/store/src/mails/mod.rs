@@ -6,13 +6,18 @@
 //! and are erased in the transaction that ends the mail.
 
 mod claim;
+mod dead;
+mod list;
 mod queue;
+mod replay;
 mod settle;
 mod suppressions;
 mod upkeep;
 
 pub use claim::{HeldMail, MailClaim};
+pub use list::{MailAttemptRow, MailFilter, MailRow};
 pub use queue::{MailQueued, NewMail};
+pub use replay::MailReplay;
 pub use settle::{MailAttempt, MailOutcome, MailPause, MailStep};
 pub use suppressions::{MailSuppressionRow, NewMailSuppression};
 pub use upkeep::MailUpkeep;

@@ -1,5 +1,6 @@
 //! What became of a mail's request.
 
+use super::dead::{self, DeadMail};
 use crate::error::StoreError;
 use crate::outbox::{self, Outgoing};
 use crate::pool::{Connection, Store};
@@ -116,7 +117,7 @@ async fn write(conn: &mut Connection, outcome: &MailOutcome) -> Result<(), Store
         MailStep::Dead { reason } => ("dead", Duration::ZERO, None, Some(reason.clone())),
     };
     let attempt = &outcome.attempt;
-    sql_query(WRITE)
+    let dead: Vec<DeadMail> = sql_query(WRITE)
         .bind::<SqlUuid, _>(outcome.id.0)
         .bind::<BigInt, _>(outcome.fence)
         .bind::<Integer, _>(attempt.number)
@@ -129,26 +130,28 @@ async fn write(conn: &mut Connection, outcome: &MailOutcome) -> Result<(), Store
         .bind::<Double, _>(wait.as_secs_f64())
         .bind::<Nullable<Text>, _>(resend_id)
         .bind::<Nullable<Text>, _>(reason)
-        .execute(conn)
+        .load(conn)
         .await?;
-    Ok(())
+    dead::tell(conn, dead).await
 }
 
-/// As long as every attempt was surely not accepted, Resend does not know the mail.
+/// Says whether the mail is dead now. As long as every attempt was surely not accepted, Resend does not know the mail.
 const WRITE: &str = "
 WITH mine AS (
-    SELECT id FROM mails WHERE id = $1 AND fence = $2 AND holder IS NOT NULL FOR UPDATE
+    SELECT id, template FROM mails WHERE id = $1 AND fence = $2 AND holder IS NOT NULL FOR UPDATE
 ), noted AS (
     UPDATE mail_attempts a SET outcome = $4, counted = $5, status = $6, answer = $7, milliseconds = $8
     FROM mine WHERE a.mail_id = mine.id AND a.number = $3
+), written AS (
+    UPDATE mails m
+    SET state = $9, attempts = $3, failures = m.failures + $5::int, due_at = now() + make_interval(secs => $10),
+        holder = NULL, held_until = NULL, resend_id = $11, reason = $12,
+        first_attempt_at = CASE WHEN $4 = 'limited' AND m.failures = 0 THEN NULL ELSE m.first_attempt_at END,
+        finished_at = CASE WHEN $9 = 'pending' THEN NULL ELSE now() END,
+        body = CASE WHEN $9 <> 'pending' AND m.holds_link THEN NULL ELSE m.body END
+    FROM mine WHERE m.id = mine.id
 )
-UPDATE mails m
-SET state = $9, attempts = $3, failures = m.failures + $5::int, due_at = now() + make_interval(secs => $10),
-    holder = NULL, held_until = NULL, resend_id = $11, reason = $12,
-    first_attempt_at = CASE WHEN $4 = 'limited' AND m.failures = 0 THEN NULL ELSE m.first_attempt_at END,
-    finished_at = CASE WHEN $9 = 'pending' THEN NULL ELSE now() END,
-    body = CASE WHEN $9 <> 'pending' AND m.holds_link THEN NULL ELSE m.body END
-FROM mine WHERE m.id = mine.id";
+SELECT id, template, $12 AS reason FROM mine WHERE $9 = 'dead'";
 
 /// What the answer says about the pace; and that there is no pause, if it was taken.
 async fn pace(conn: &mut Connection, outcome: &MailOutcome, sent: bool) -> Result<(), StoreError> {

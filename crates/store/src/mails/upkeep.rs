@@ -1,5 +1,6 @@
 //! Mails whose sender is gone, that came too late, or that are over for long.
 
+use super::dead::{self, DeadMail};
 use super::{MAIL_LIFE, MAILS_CHANNEL};
 use crate::error::StoreError;
 use crate::pool::Store;
@@ -41,11 +42,13 @@ impl Store {
                 .bind::<BigInt, _>(AT_ONCE)
                 .get_result(conn)
                 .await?;
-            let expired = sql_query(EXPIRE)
+            let dead: Vec<DeadMail> = sql_query(EXPIRE)
                 .bind::<Double, _>(MAIL_LIFE.as_secs_f64())
                 .bind::<BigInt, _>(AT_ONCE)
-                .execute(conn)
+                .load(conn)
                 .await?;
+            let expired = dead.len() as u64;
+            dead::tell(conn, dead).await?;
             if freed.freed > 0 {
                 sql_query(format!("NOTIFY {MAILS_CHANNEL}"))
                     .execute(conn)
@@ -53,7 +56,7 @@ impl Store {
             }
             Ok(MailUpkeep {
                 freed: freed.freed.unsigned_abs(),
-                expired: expired as u64,
+                expired,
             })
         })
         .await
@@ -108,4 +111,5 @@ WHERE m.id IN (
     SELECT id FROM mails WHERE state = 'pending' AND holder IS NULL
       AND (expires_at <= now() OR first_attempt_at <= now() - make_interval(secs => $1))
     LIMIT $2 FOR UPDATE SKIP LOCKED
-)";
+)
+RETURNING m.id, m.template, m.reason";

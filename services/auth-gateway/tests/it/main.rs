@@ -21,6 +21,7 @@ mod lifecycle;
 mod limits;
 mod mail;
 mod mail_suppressions;
+mod mails;
 mod me;
 mod openapi;
 mod sentry;

@@ -120,10 +120,11 @@ impl Post {
         .await;
     }
 
-    async fn told(&self) -> Vec<Value> {
+    /// Events of this type that were told.
+    async fn told(&self, event: &str) -> Vec<Value> {
         let client = self.stage.database.connect().await;
-        let select = "SELECT body FROM outbox WHERE key = 'mail.paused' ORDER BY seq";
-        let rows = client.query(select, &[]).await.unwrap();
+        let select = "SELECT body FROM outbox WHERE key = $1 ORDER BY seq";
+        let rows = client.query(select, &[&event]).await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()
     }
 
@@ -166,6 +167,14 @@ async fn what_resend_refuses_is_not_tried_again_and_its_link_is_erased() {
     let (reason, attempts) = post.wait_state(id, "dead").await;
     assert_eq!(reason, "Resend refused it with the status 422.");
     assert_eq!(attempts, ["failed"]);
+    let told = post.told("mail.dead").await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["subject"], id.to_string());
+    assert_eq!(
+        told[0]["data"],
+        serde_json::json!({ "template": "reset_password", "reason": reason }),
+        "and not whom it was for"
+    );
     let client = post.stage.database.connect().await;
     let erased = client
         .query_one("SELECT body IS NULL FROM mails", &[])
@@ -217,7 +226,7 @@ async fn a_refused_key_pauses_all_mail_until_another_is_there() {
         .filter(|it| it.status >= 400)
         .count();
     assert!(refused <= 2, "{refused}");
-    let told = post.told().await;
+    let told = post.told("mail.paused").await;
     assert_eq!(told.len(), 1);
     assert_eq!(told[0]["data"]["reason"], "INVALID_API_KEY");
     post.stage.stop().await;
@@ -265,7 +274,7 @@ async fn a_quota_pauses_all_mail_is_told_once_and_costs_nothing() {
         .await;
     post.wait_state(first, "sent").await;
     post.wait_state(second, "sent").await;
-    let told = post.told().await;
+    let told = post.told("mail.paused").await;
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0]["data"]["reason"], "QUOTA_EXCEEDED");
     post.stage.stop().await;
@@ -295,7 +304,7 @@ async fn a_rate_limit_is_kept_to_waited_for_and_learned() {
     let row = client.query_one(select, &[]).await.unwrap();
     assert_eq!(row.get::<_, Option<i32>>(0), Some(2));
     assert!(row.get::<_, bool>(1));
-    assert!(post.told().await.is_empty());
+    assert!(post.told("mail.paused").await.is_empty());
     post.stage.stop().await;
 }
 
@@ -319,6 +328,7 @@ async fn what_comes_too_late_is_not_sent_and_its_link_is_erased() {
     );
     let (reason, _) = post.wait_state(forgotten, "dead").await;
     assert_eq!(reason, "It could not be handed over within 23 hours.");
+    assert_eq!(post.told("mail.dead").await.len(), 2);
     assert_eq!(post.resend.journal().len(), 0);
     let client = post.stage.database.connect().await;
     let select = "SELECT count(*) FROM mails WHERE holds_link AND body IS NOT NULL";
