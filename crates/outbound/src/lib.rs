@@ -10,18 +10,19 @@
 
 mod answer;
 pub mod discord;
+mod endpoint;
 mod error;
 mod excerpt;
 mod exchange;
-mod guard;
 pub mod mail;
 pub mod resend;
 mod signed;
 
 pub use answer::{Answer, LimitScope, RateState, Verdict};
+pub use endpoint::UrlRefused;
 pub use error::ClientError;
-pub use guard::{Guard, UrlRefused};
 pub use signed::SignedHttp;
+pub use upstream::Guard;
 
 pub use common::crypto::webhook_signature::SigningSecret;
 pub use discord::{

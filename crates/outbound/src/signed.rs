@@ -6,13 +6,13 @@ use common::crypto::webhook_signature::{SigningSecret, sign};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use secrecy::ExposeSecret;
 use std::time::Duration;
-use upstream::HttpSettings;
+use upstream::{Guard, HttpSettings};
 use url::Url;
 
 use crate::answer::{Answer, LimitScope, Verdict};
+use crate::endpoint::{self, UrlRefused};
 use crate::error::ClientError;
 use crate::exchange::{IDLE, Reply, exchange};
-use crate::guard::{Guard, UrlRefused};
 
 /// More of an answer is not read, in bytes.
 const LARGEST_BODY: usize = 64 << 10;
@@ -54,7 +54,7 @@ impl SignedHttp {
     /// # Errors
     /// Why not: a sentence for people, and a code.
     pub fn check(&self, url: &Url) -> Result<(), UrlRefused> {
-        self.guard.check(url)
+        endpoint::check(&self.guard, url)
     }
 
     /// Sends a CloudEvent in structured JSON, once.

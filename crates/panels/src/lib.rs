@@ -26,4 +26,4 @@ pub use probe::{PanelKind, Probe, ProbeError, Reach};
 pub use pterodactyl::{
     CfAccess, LiveAllocation, LiveSubuser, LiveVariable, PanelSettings, Pterodactyl, ServerDetail,
 };
-pub use upstream::RetryPolicy;
+pub use upstream::{Guard, RetryPolicy};

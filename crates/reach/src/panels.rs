@@ -3,7 +3,7 @@
 
 use crate::budget::SharedBudget;
 use crate::settings::{PanelAccess, Settings, SettingsError};
-use ::panels::{CfAccess, PanelError, PanelSettings, Pterodactyl, RetryPolicy};
+use ::panels::{CfAccess, Guard, PanelError, PanelSettings, Pterodactyl, RetryPolicy};
 use cache::Cache;
 use common::seams::{BudgetLimits, RequestBudget};
 use common::types::id::PanelId;
@@ -51,6 +51,7 @@ pub struct Panels {
     store: Store,
     settings: Arc<Settings>,
     budget: Arc<SharedBudget>,
+    guard: Guard,
     clients: Mutex<HashMap<PanelId, (PanelAccess, Pterodactyl)>>,
     log: Logger,
 }
@@ -82,6 +83,9 @@ impl Panels {
             store: store.clone(),
             settings,
             budget: Arc::new(budget),
+            guard: Guard {
+                allowed: config.outbound.allowed_networks.clone(),
+            },
             clients: Mutex::default(),
             log: log.clone(),
         }
@@ -124,6 +128,7 @@ impl Panels {
             PanelSettings {
                 panel: id,
                 url,
+                guard: access.is_guarded.then(|| self.guard.clone()),
                 application_key: access.application_key.clone(),
                 client_key: access.client_key.clone(),
                 cf_access,
@@ -150,6 +155,7 @@ fn is_same(used: &PanelAccess, now: &PanelAccess) -> bool {
             .map(|(id, secret)| (id.clone(), secret.expose_secret().to_owned()))
     };
     used.url == now.url
+        && used.is_guarded == now.is_guarded
         && used.application_key.expose_secret() == now.application_key.expose_secret()
         && text(&used.client_key) == text(&now.client_key)
         && cf(used) == cf(now)

@@ -12,7 +12,7 @@ use slog::{Logger, debug, o, warn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use upstream::{Breaker, HttpSettings, InvalidHeader, Open, Pass, RetryPolicy, Transport};
+use upstream::{Breaker, Guard, HttpSettings, InvalidHeader, Open, Pass, RetryPolicy, Transport};
 use url::Url;
 
 use super::PanelSettings;
@@ -88,6 +88,12 @@ impl Client {
     ) -> Result<Self, PanelError> {
         upstream::check_base(&settings.url)
             .map_err(|why| PanelError::InvalidSettings(why.into()))?;
+        if let Some(guard) = &settings.guard {
+            let judged = guard.judge(&settings.url);
+            judged.map_err(|kind| {
+                PanelError::InvalidSettings(format!("its address may not be asked: it is {kind}"))
+            })?;
+        }
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(access) = &settings.cf_access {
@@ -103,7 +109,7 @@ impl Client {
             headers,
             request_timeout: settings.request_timeout,
             idle: None,
-            resolver: None,
+            resolver: settings.guard.as_ref().map(Guard::resolver),
         })
         .map_err(PanelError::Client)?;
         Ok(Self {

@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use slog::Logger;
 use std::sync::Arc;
 use std::time::Duration;
-use upstream::RetryPolicy;
+use upstream::{Guard, RetryPolicy};
 use url::Url;
 
 use crate::error::PanelError;
@@ -38,6 +38,8 @@ pub struct PanelSettings {
     pub panel: PanelId,
     /// Address of the panel, with its path if it has one; `http` or `https`.
     pub url: Url,
+    /// What keeps it off our own network, if somebody else than the operator gave it.
+    pub guard: Option<Guard>,
     /// Key for the Application API (`ptla_…`, or a root admin's `ptlc_…`).
     pub application_key: SecretString,
     /// Key for the Client API, for live use.

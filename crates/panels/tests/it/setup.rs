@@ -24,6 +24,7 @@ pub fn settings(url: &str, application_key: &str, client_key: Option<&str>) -> P
     PanelSettings {
         panel: PanelId::new(),
         url: url.parse().unwrap(),
+        guard: None,
         application_key: application_key.to_owned().into(),
         client_key: client_key.map(|key| key.to_owned().into()),
         cf_access: None,

@@ -22,6 +22,7 @@ pub use overrides::Overrides;
 use crate::vault::{PanelKey, Vault, VaultError};
 use crate::webhooks::Targets;
 use common::crypto::master::MasterKey;
+use common::types::setting::WebOrigin;
 use environment::Environment;
 use runtime::config::Config;
 use secrecy::{ExposeSecret, SecretString};
@@ -41,6 +42,9 @@ pub const DEFAULT_PANEL: &str = "default";
 pub struct PanelAccess {
     /// Base address.
     pub url: String,
+    /// Whether an administrator gave it, and not the operator: it leads to public addresses
+    /// then, and to networks that the configuration opens.
+    pub is_guarded: bool,
     /// Key of the Application API.
     pub application_key: SecretString,
     /// Key of the Client API, for live use.
@@ -198,6 +202,7 @@ impl Settings {
         };
         let mut access = PanelAccess {
             url: panel.url.clone(),
+            is_guarded: false,
             application_key: SecretString::default(),
             client_key: None,
             cf_access: None,
@@ -205,7 +210,12 @@ impl Settings {
         let mut application_key = own(PanelKey::Application, &panel.application_key)?;
         access.client_key = own(PanelKey::Client, &panel.client_key)?;
         if panel.name == DEFAULT_PANEL {
-            access.url = default_url(overrides)?.unwrap_or(access.url);
+            if let Some(url) = default_url(overrides)? {
+                let origin = WebOrigin::of(&url);
+                let operators = overrides.configured_origin("pterodactyl_url");
+                access.is_guarded = origin.is_none() || origin != operators;
+                access.url = url;
+            }
             let setting = |key| overrides.of_key(key);
             if application_key.is_none() {
                 application_key = setting("pterodactyl_api_key")?.cloned();

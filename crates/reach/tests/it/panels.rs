@@ -39,7 +39,10 @@ impl World {
         let id = settings.default_panel().await.unwrap().panel_id();
         let manner = Manner {
             request_timeout: Duration::from_secs(20),
-            retry: RetryPolicy::default(),
+            retry: RetryPolicy {
+                first: Duration::from_millis(1),
+                ..RetryPolicy::default()
+            },
             sharers: 1,
         };
         // Nobody listens there.
@@ -108,7 +111,7 @@ async fn a_panel_behind_cloudflare_access_is_shown_the_service_token() {
 
 #[tokio::test]
 async fn a_client_serves_until_a_setting_changes() {
-    let world = World::new(&[]).await;
+    let world = World::new(&[("OUTBOUND_ALLOWED_NETWORKS", "127.0.0.0/8")]).await;
     let client = world.panels.client(world.id).await.unwrap();
     client.location(1).await.unwrap();
     let same = world.panels.client(world.id).await.unwrap();
@@ -139,6 +142,52 @@ async fn a_client_serves_until_a_setting_changes() {
             (made == 0)
                 .then_some(())
                 .ok_or_else(|| format!("{key}: {made}"))
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn an_administrators_address_leads_to_no_network_of_ours_that_is_not_opened() {
+    for (opened, is_reached) in [("10.0.0.0/8", false), ("127.0.0.0/8,::1/128", true)] {
+        let world = World::new(&[("OUTBOUND_ALLOWED_NETWORKS", opened)]).await;
+        world.panels.client(world.id).await.unwrap();
+        let port = world.panel.address().port();
+        let settings = [
+            ("pterodactyl_url", format!("http://localhost:{port}")),
+            (
+                "pterodactyl_api_key",
+                world.panel.application_key().to_owned(),
+            ),
+        ];
+        for (key, value) in settings {
+            let saved = world.stage.store.setting_save(key, &value, "plain", "test");
+            saved.await.unwrap();
+        }
+        // A name is judged when it is dialled.
+        let answer = wait_for("the stored address", PATIENCE, async || {
+            let client = world.panels.client(world.id).await.unwrap();
+            world.panel.clear_requests();
+            let answer = client.location(1).await;
+            let was_asked = !world.panel.requests().is_empty();
+            (was_asked == is_reached).then_some(answer).ok_or(was_asked)
+        })
+        .await;
+        match answer {
+            Ok(found) => assert!(is_reached && matches!(found, Lookup::Found(_))),
+            Err(error) => assert!(matches!(error, PanelError::Offline { .. }), "{error}"),
+        }
+
+        // An address before anything is asked.
+        let literal = format!("http://127.0.0.2:{port}");
+        let saved = world
+            .stage
+            .store
+            .setting_save("pterodactyl_url", &literal, "plain", "test");
+        saved.await.unwrap();
+        wait_for("the stored address", PATIENCE, async || {
+            let made = world.panels.client(world.id).await;
+            (made.is_ok() == is_reached).then_some(())
         })
         .await;
     }

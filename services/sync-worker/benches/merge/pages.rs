@@ -139,6 +139,7 @@ fn client(panel: &Panel) -> Pterodactyl {
         PanelSettings {
             panel: PanelId::new(),
             url: panel.url().parse().unwrap(),
+            guard: None,
             application_key: panel.application_key().to_owned().into(),
             client_key: None,
             cf_access: None,
