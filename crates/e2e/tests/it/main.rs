@@ -15,6 +15,7 @@ mod look;
 mod messages;
 mod outages;
 mod paused;
+mod rotated;
 mod secrets;
 mod secrets_told;
 mod service;

@@ -34,7 +34,6 @@ async fn configure(admin: &Admin<'_>, listeners: &Listeners) -> Vec<String> {
             .resend
             .keys(|keys| keys.push(ApiKey::full(secret)));
     }
-    admin.make("/api/admin/settings", &settings).await;
     let address = listeners.url(&format!("/{IN_THE_ADDRESS}?key={IN_THE_ADDRESS}"));
     let secret = admin.webhook(&address).await;
     let sound = listeners.discord.add_webhook("100");
@@ -43,6 +42,7 @@ async fn configure(admin: &Admin<'_>, listeners: &Listeners) -> Vec<String> {
         admin.webhook(&webhook.public_url).await;
     }
     listeners.discord.revoke(&revoked.id);
+    admin.make("/api/admin/settings", &settings).await;
     let talkative = Answer::Status {
         status: 422,
         retry_after: None,
@@ -132,6 +132,18 @@ async fn look(admin: &Admin<'_>) -> String {
     answers
 }
 
+/// What Discord and somebody's system were sent, without where it went.
+fn sent(listeners: &Listeners) -> String {
+    let discord = listeners.discord.journal().into_iter();
+    let signed = listeners.receiver.journal().into_iter();
+    let bodies = signed.map(|entry| entry.json().to_string());
+    let all: Vec<String> = discord
+        .map(|entry| entry.body.to_string())
+        .chain(bodies)
+        .collect();
+    all.join("\n")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_of_settings_webhooks_and_mail_is_found_where_somebody_may_look() {
     let mut world = World::new(State::small()).await;
@@ -153,6 +165,7 @@ async fn no_secret_of_settings_webhooks_and_mail_is_found_where_somebody_may_loo
     let answers = look(&admin).await;
     let metrics = notifier.metrics().await;
     let shown = world.operate(&["deliveries", "list"]) + &world.operate(&["keys", "status"]);
+    let sent = sent(&listeners);
     drop(admin);
     gateway.stop();
     notifier.stop();
@@ -162,6 +175,7 @@ async fn no_secret_of_settings_webhooks_and_mail_is_found_where_somebody_may_loo
     planted.extend(SETTINGS.map(|(_, secret)| secret.to_owned()));
     assert!(answers.contains("you called"), "{answers}");
     assert!(answers.contains("SETTINGS_CHANGED"), "{answers}");
+    assert!(sent.contains("settings.changed"), "{sent}");
     let tables = tables(&world).await;
     let said = tables.iter().find(|(name, _)| name == "outbox").unwrap();
     assert!(said.1.contains("settings.changed"), "{}", said.1);
@@ -175,6 +189,7 @@ async fn no_secret_of_settings_webhooks_and_mail_is_found_where_somebody_may_loo
         .map(|(name, rows)| (name.as_str(), rows.as_str()))
         .chain([
             ("the answers", answers.as_str()),
+            ("what webhooks were told", sent.as_str()),
             ("the notifier's metrics", metrics.as_str()),
             ("what the operator is shown", shown.as_str()),
             ("the gateway's log", gateways_log.as_str()),

@@ -13,10 +13,10 @@ use testkit::wait_for;
 /// Subjects, each with an order of its own.
 const SUBJECTS: usize = 8;
 /// Events that are said at a time.
-const AT_ONCE: usize = 64;
+pub const AT_ONCE: usize = 64;
 
 /// Says, as transactions do, what happened next to each subject.
-async fn say(world: &World, said: &mut BTreeMap<String, Vec<String>>) {
+pub async fn say(world: &World, said: &mut BTreeMap<String, Vec<String>>) {
     let mut client = world.connect().await;
     let transaction = client.transaction().await.unwrap();
     for place in 0..AT_ONCE {
@@ -37,7 +37,7 @@ async fn say(world: &World, said: &mut BTreeMap<String, Vec<String>>) {
 }
 
 /// Waits until so many events have arrived, each counted once.
-async fn arrived(listeners: &Listeners, count: usize) {
+pub async fn arrived(listeners: &Listeners, count: usize) {
     wait_for("events at the webhook", PATIENCE, async || {
         let first = listeners.receiver.first_arrivals().len();
         (first >= count).then_some(()).ok_or(first)
@@ -46,7 +46,7 @@ async fn arrived(listeners: &Listeners, count: usize) {
 }
 
 /// In the order in which they arrived first.
-fn by_subject(listeners: &Listeners) -> BTreeMap<String, Vec<String>> {
+pub fn by_subject(listeners: &Listeners) -> BTreeMap<String, Vec<String>> {
     let mut arrived: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for entry in listeners.receiver.first_arrivals() {
         let event = entry.json();

@@ -3,7 +3,7 @@
 use crate::service::{Service, binary};
 use common::types::id::{PanelId, RunId};
 use common::types::sync::Target;
-use devstack::{Guardian, Stack};
+use devstack::{Guardian, Process, Stack};
 use simulators::panel::{Effect, Fault, Options, Panel, State};
 use std::process::Command;
 use std::sync::Arc;
@@ -159,6 +159,15 @@ impl World {
         let complaints = String::from_utf8_lossy(&done.stderr);
         assert!(done.status.success(), "{arguments:?}: {complaints}");
         String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// Starts the operators' command and does not wait for its end.
+    pub fn begin(&self, arguments: &[&str]) -> Process {
+        let mut command = Command::new(binary("nodebyte"));
+        command.args(arguments).env_clear();
+        command.envs(self.variables.iter().cloned());
+        let log = self.directory.path().join("nodebyte.log");
+        Process::spawn("nodebyte", command, &log, &self.guardian).unwrap()
     }
 
     /// All variables of the services.
