@@ -1,19 +1,20 @@
-//! What `cargo xtask bench gateway` measures with, as processes of their own: callers
-//! (`drive`), their credentials (`credentials`), and the server that the gateway is
-//! compared with (`bare`).
+//! What `cargo xtask bench` measures with, as processes of their own: the gateway's callers
+//! (`drive`), their credentials (`credentials`), the server that the gateway is compared with
+//! (`bare`), and the loop of requests that the notifier is compared with (`post`).
 
 mod answer;
 mod bare;
 mod credentials;
 mod drive;
 mod figures;
+mod post;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(about = "Load for the gateway, and what it is compared with")]
+#[command(about = "Load, and what our services are compared with")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -27,6 +28,8 @@ enum Command {
     Credentials(credentials::Arguments),
     /// Ask over many connections, one request at a time on each, and print what came of it
     Drive(drive::Arguments),
+    /// Post bodies to endpoints as fast as they are taken, and print how many were
+    Post(post::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Command::Bare(arguments) => bare::run(arguments),
         Command::Credentials(arguments) => credentials::run(&arguments),
         Command::Drive(arguments) => drive::run(&arguments),
+        Command::Post(arguments) => post::run(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -68,6 +68,15 @@ impl Gateway {
         Ok(triggered.sync_log_id)
     }
 
+    /// Asks for a full sync of the panel with this name; the answer is the run's id.
+    pub(crate) async fn sync_full_of(&self, panel: &str) -> Result<String> {
+        let body = json!({"requested_by": "cargo xtask", "panel": panel});
+        let triggered: Triggered = self
+            .ask(Method::POST, "/api/v1/sync/full", Some(body))
+            .await?;
+        Ok(triggered.sync_log_id)
+    }
+
     /// How far a run is.
     pub(crate) async fn status(&self, run: &str) -> Result<RunStatus> {
         self.ask(Method::GET, &format!("/api/v1/sync/status/{run}"), None)

@@ -39,6 +39,13 @@ pub(crate) const ALL: [Service; 4] = [
     },
 ];
 
+/// The service with this binary.
+pub(crate) fn named(binary: &str) -> Result<&'static Service> {
+    ALL.iter()
+        .find(|service| service.binary == binary)
+        .with_context(|| format!("no service is called {binary}"))
+}
+
 /// Starts our binaries with one environment, each with a log in the stack's directory.
 pub(crate) struct Launcher<'a> {
     stack: &'a Stack,

@@ -211,7 +211,7 @@ fn urls(access: &PanelAccess, stack: &Stack, ports: [u16; 4]) -> BTreeMap<&'stat
 }
 
 /// Makes a client that may administer.
-fn admin_key(launcher: &Launcher<'_>) -> Result<String> {
+pub(crate) fn admin_key(launcher: &Launcher<'_>) -> Result<String> {
     let arguments = [
         "--json", "api-key", "create", "--client", "demo", "--scopes", "admin",
     ];

@@ -1,4 +1,4 @@
-//! Figures of one process, from `/proc` (proc(5)).
+//! Figures of one process, from `/proc` (proc(5)), and the middle of several.
 
 use std::fs;
 
@@ -46,4 +46,22 @@ pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
         .filter_map(|field| field.parse::<f64>().ok())
         .sum();
     Ok(ticks / TICKS_PER_SECOND)
+}
+
+/// The one in the middle; of an even number the upper one.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        assert!((median([3.0, 1.0, 2.0].into_iter()) - 2.0).abs() < f64::EPSILON);
+        assert!(median([].into_iter()).is_nan());
+    }
 }

@@ -3,6 +3,7 @@
 mod figures;
 mod gateway;
 mod mirror;
+mod notifier;
 mod report;
 mod scenario;
 mod side;
@@ -29,6 +30,8 @@ enum What {
     Sync,
     /// The gateway: who calls, how often, with what tokens.
     Gateway(gateway::Arguments),
+    /// The notifier: how fast, in what order and how often events arrive.
+    Notifier(notifier::Arguments),
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
@@ -37,6 +40,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
         Some(What::Gateway(arguments)) => {
             let report = gateway::measure(arguments).await?;
             keep("gateway", &report)?;
+            report.verdict()
+        }
+        Some(What::Notifier(arguments)) => {
+            let report = notifier::measure(arguments).await?;
+            keep("notifier", &report)?;
             report.verdict()
         }
     }

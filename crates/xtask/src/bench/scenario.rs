@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use super::mirror;
 use crate::gateway::Gateway;
 use crate::panel::{PanelAccess, PanelSource, Size, random_hex};
-use crate::services::{self, Launcher, Service};
+use crate::services::{self, Launcher};
 use crate::{database, shell};
 
 const POLL: Duration = Duration::from_millis(250);
@@ -75,7 +75,7 @@ impl<'a> Scenario<'a> {
         launcher.run("nodebyte", &["migrate"])?;
 
         let gateway_port = free_port()?;
-        let mut gateway = launcher.start(service("auth-gateway")?, gateway_port)?;
+        let mut gateway = launcher.start(services::named("auth-gateway")?, gateway_port)?;
         services::wait_ready(&mut gateway, gateway_port)?;
         let mut scenario = Self {
             launcher,
@@ -100,7 +100,7 @@ impl<'a> Scenario<'a> {
 
     /// Starts workers and waits until they are ready.
     pub(crate) fn start_workers(&mut self, count: usize) -> Result<()> {
-        let service = service("sync-worker")?;
+        let service = services::named("sync-worker")?;
         for _ in 0..count {
             let port = free_port()?;
             let mut command = self.launcher.command(service.binary);
@@ -153,11 +153,4 @@ impl<'a> Scenario<'a> {
         );
         Ok(run)
     }
-}
-
-fn service(binary: &str) -> Result<&'static Service> {
-    services::ALL
-        .iter()
-        .find(|service| service.binary == binary)
-        .with_context(|| format!("no service is called {binary}"))
 }

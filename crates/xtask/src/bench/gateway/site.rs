@@ -15,7 +15,7 @@ use super::cores::Cores;
 use crate::database;
 use crate::hytale::Hytale;
 use crate::panel::random_hex;
-use crate::services::{self, Launcher, Service};
+use crate::services::{self, Launcher};
 
 /// The route that is measured: authenticated, limited, and with next to nothing behind it.
 pub(crate) const ROUTE: &str = "/api/v1/me";
@@ -136,10 +136,7 @@ impl<'a> Site<'a> {
         name: &str,
         variables: &[(&'static str, String)],
     ) -> Result<Server> {
-        let service: &Service = services::ALL
-            .iter()
-            .find(|service| service.binary == binary)
-            .with_context(|| format!("no service is called {binary}"))?;
+        let service = services::named(binary)?;
         let port = free_port()?;
         let mut command = self.launcher.command(service.binary);
         command

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Arguments;
 use super::site::{Ground, ROUTE, Server, Site};
-use crate::bench::figures;
+use crate::bench::figures::{self, median};
 use crate::bench::report::{Floor, Report};
 
 /// Servers take turns of a second, so that what else the machine does falls on all of them.
@@ -202,21 +202,4 @@ async fn body(site: &Site<'_>, gateway: &Server) -> Result<String> {
         .text()
         .await
         .context("reading the gateway's answer")
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle_one() {
-        assert!((median([3.0, 1.0, 2.0].into_iter()) - 2.0).abs() < f64::EPSILON);
-        assert!(median([].into_iter()).is_nan());
-    }
 }
