@@ -80,3 +80,14 @@ pub(crate) async fn count_only(receiver: &Simulator) -> Result<()> {
         .await
         .map(drop)
 }
+
+/// From now on each request is taken, and answered after so many milliseconds.
+pub(crate) async fn answer_after(receiver: &Simulator, milliseconds: u64) -> Result<()> {
+    let late = json!({ "answers": [
+        { "late": { "status": 200, "milliseconds": milliseconds } }
+    ] });
+    receiver
+        .ask(Method::POST, "rules", Some(&late))
+        .await
+        .map(drop)
+}

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Arguments;
@@ -30,12 +29,7 @@ pub(crate) async fn measure(
     site.endpoints(ENDPOINTS).await?;
     site.close_gateway()?;
     heard::count_only(&site.receiver).await?;
-    let late = json!({ "answers": [
-        { "late": { "status": 200, "milliseconds": SILENCE_MS } }
-    ] });
-    site.receiver
-        .ask(Method::POST, "rules", Some(&late))
-        .await?;
+    heard::answer_after(&site.receiver, SILENCE_MS).await?;
     let events = i64::from(arguments.pending.div_ceil(u32::try_from(ENDPOINTS)?));
     let mut rounds = Vec::new();
     for number in 1..=arguments.rounds {

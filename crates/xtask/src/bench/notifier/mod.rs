@@ -138,6 +138,7 @@ fn note_settings(report: &mut Report, arguments: &Arguments) {
                 "notifiers": killed::NOTIFIERS,
                 "kills": killed::KILLS,
                 "rabbitmq_restarts": 1,
+                "answers_after_ms": killed::SILENCE_MS,
             },
             "discord": {
                 "channels": discord::CHANNELS,
@@ -147,7 +148,7 @@ fn note_settings(report: &mut Report, arguments: &Arguments) {
                 "notifiers": discord::NOTIFIERS,
                 "limits": "those of the real one, as the simulator knows them",
             },
-            "mail": { "panels": mail::PANELS, "workers": mail::WORKERS },
+            "mail": { "panels": mail::PANELS, "size": "large", "workers": mail::WORKERS },
             "latency": { "events": arguments.timed, "milliseconds_between": latency::BETWEEN.as_millis() },
             "memory": {
                 "pending": arguments.pending,
