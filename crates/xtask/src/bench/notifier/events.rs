@@ -73,7 +73,7 @@ pub(crate) async fn lay(client: &Client, events: i64, subjects: i64) -> Result<(
                    FROM delivery_events e CROSS JOIN webhooks w) d ORDER BY place; \
              INSERT INTO delivery_lanes (webhook_id, lane, due_at) \
              SELECT DISTINCT webhook_id, lane, now() FROM deliveries; \
-             ANALYZE delivery_events, deliveries, delivery_lanes, delivery_attempts; CHECKPOINT",
+             ANALYZE; CHECKPOINT",
         )
         .await
         .context("laying deliveries")
