@@ -21,6 +21,7 @@ mod outbox;
 mod panels;
 mod partitions;
 mod pool;
+mod prepared;
 mod rate_limits;
 mod reconcile;
 mod runs;

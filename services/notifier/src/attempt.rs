@@ -46,7 +46,15 @@ impl Attempts {
                 let began = Utc::now();
                 let (id, body) = (head.event.to_string(), head.body.clone());
                 let answer = self.messenger.send(to, &id, body).await;
-                self.settle(&lane, std::slice::from_ref(head), &answer, began)
+                let outcome = self.settle(&lane, std::slice::from_ref(head), &answer, began);
+                // Its end takes what it gets, and nobody waits for the webhook as a whole.
+                let flows = answer.verdict == Verdict::Delivered
+                    && outcome.pause.is_zero()
+                    && !lane.is_probe;
+                LaneOutcome {
+                    stays: flows.then_some(lane.since),
+                    ..outcome
+                }
             }
             Ok(Target::Discord { webhook, channel }) => {
                 self.tell_discord(&lane, webhook, channel.as_deref(), leave_by)
@@ -208,6 +216,7 @@ fn nothing(lane: &HeldLane) -> LaneOutcome {
         lane: lane.lane.clone(),
         fence: lane.fence,
         is_probe: lane.is_probe,
+        stays: None,
         settled: Vec::new(),
         health: HealthNote::Nothing,
         pause: Duration::ZERO,

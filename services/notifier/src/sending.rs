@@ -1,8 +1,10 @@
 //! The sender: claims lanes, makes their attempts, and writes what became of them.
 //!
 //! One round asks PostgreSQL once: outcomes that have come in are written, their lanes given
-//! back, and as many others claimed as there is room for. A request leaves only after its
-//! claim is committed, so whatever is lost with this process stands there as `sending`.
+//! back or held on to, and as many others claimed as there is room for. A request leaves only
+//! after its claim is committed, so whatever is lost with this process stands there as
+//! `sending`. Outcomes are waited for a little, so that a round has much to write: most of its
+//! price is the commit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +23,10 @@ use crate::attempt::Attempts;
 const IDLE: Duration = Duration::from_secs(1);
 /// After PostgreSQL could not be asked.
 const PAUSE: Duration = Duration::from_millis(500);
+/// So long a lane is held on to while its end takes what it gets.
+const STAY: Duration = Duration::from_millis(250);
+/// So long outcomes wait for others, unless half of what is under way has come in.
+const GATHER: Duration = Duration::from_millis(1);
 /// Deliveries that one message to Discord tells of, at most.
 const MERGE: u32 = 10;
 
@@ -44,6 +50,8 @@ struct InHand {
     /// Of each task.
     webhooks: HashMap<task::Id, WebhookId>,
     done: Vec<LaneOutcome>,
+    /// When the first of those came in.
+    since: Option<Instant>,
 }
 
 impl InHand {
@@ -58,6 +66,7 @@ impl InHand {
     fn end(&mut self, ended: Result<(task::Id, LaneOutcome), JoinError>, log: &Logger) {
         let id = match ended {
             Ok((id, outcome)) => {
+                self.since.get_or_insert_with(Instant::now);
                 self.done.push(outcome);
                 id
             }
@@ -70,16 +79,31 @@ impl InHand {
         self.webhooks.remove(&id);
     }
 
+    /// How long what has come in waits for more, if it does.
+    fn gathers(&self) -> Option<Duration> {
+        let waits = GATHER.checked_sub(self.since?.elapsed())?;
+        (self.done.len() < self.tasks.len()).then_some(waits)
+    }
+
     /// Webhooks that have their share: a slow one leaves room for others.
     fn busy(&self, share: usize) -> Vec<WebhookId> {
         let mut counts: HashMap<WebhookId, usize> = HashMap::new();
-        for webhook in self.webhooks.values() {
-            *counts.entry(*webhook).or_default() += 1;
+        let stay = self.done.iter().filter(|it| it.stays.is_some());
+        for webhook in self
+            .webhooks
+            .values()
+            .copied()
+            .chain(stay.map(|it| it.webhook))
+        {
+            *counts.entry(webhook).or_default() += 1;
         }
         let busy = counts.into_iter().filter(|(_, count)| *count >= share);
         busy.map(|(webhook, _)| webhook).collect()
     }
 }
+
+/// PostgreSQL could not be asked.
+struct Away;
 
 impl Sender {
     /// Sends until `stop`, then ends what is in hand.
@@ -97,11 +121,19 @@ impl Sender {
             } else {
                 self.concurrency - hand.tasks.len()
             };
+            if let Some(wait) = hand.gathers().filter(|_| !look) {
+                tokio::select! {
+                    Some(ended) = hand.tasks.join_next_with_id() => hand.end(ended, &self.log),
+                    () = tokio::time::sleep(wait) => {}
+                }
+                continue;
+            }
             if !hand.done.is_empty() || (look && room > 0) {
                 match self.turn(me, room, &mut hand).await {
-                    // All that may leave is under way, unless there was no room for more.
-                    Some(claimed) => look = claimed > 0,
-                    None => tokio::time::sleep(PAUSE).await,
+                    // All that may leave is under way; or there was no room for more, and the
+                    // next outcome makes some.
+                    Ok(()) => look = false,
+                    Err(Away) => tokio::time::sleep(PAUSE).await,
                 }
                 continue;
             }
@@ -116,8 +148,8 @@ impl Sender {
         }
     }
 
-    /// Writes outcomes and claims lanes; says how many, or nothing if PostgreSQL was away.
-    async fn turn(&self, me: WorkerId, room: usize, hand: &mut InHand) -> Option<usize> {
+    /// Writes outcomes and claims lanes.
+    async fn turn(&self, me: WorkerId, room: usize, hand: &mut InHand) -> Result<(), Away> {
         let share = (self.concurrency / 2).max(1);
         let claim = LaneClaim {
             holder: me,
@@ -126,18 +158,19 @@ impl Sender {
             except: hand.busy(share),
             hold: self.hold,
             merge: MERGE,
+            stay: STAY,
         };
         let leave_by = Instant::now() + self.leave_within;
         match self.store.deliveries_turn(&hand.done, &claim).await {
             Ok(lanes) => {
                 hand.done.clear();
-                let claimed = lanes.len();
+                hand.since = None;
                 hand.begin(&self.attempts, lanes, leave_by);
-                Some(claimed)
+                Ok(())
             }
             Err(error) => {
                 warn!(self.log, "cannot work on deliveries"; "error" => ErrorChain(&error));
-                None
+                Err(Away)
             }
         }
     }

@@ -1,18 +1,19 @@
 //! Claiming lanes, the requests of which may leave when the claim is committed.
 
 use super::lanes::give_back;
+use super::outcome::LaneOutcome;
 use crate::error::StoreError;
 use crate::pool::Connection;
+use crate::prepared::prepared;
 use chrono::{DateTime, Utc};
 use common::types::id::{DeliveryId, MessageId, WebhookId, WorkerId};
 use diesel::QueryableByName;
-use diesel::sql_query;
 use diesel::sql_types::{
     Array, BigInt, Bool, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// What a sender has room for.
@@ -30,6 +31,8 @@ pub struct LaneClaim {
     pub hold: Duration,
     /// Deliveries that one message to Discord may tell of.
     pub merge: u32,
+    /// So long it may hold on to a lane whose end takes what it gets; much less than `hold`.
+    pub stay: Duration,
 }
 
 /// A lane that is the claimant's for now.
@@ -41,6 +44,8 @@ pub struct HeldLane {
     pub lane: String,
     /// What proves that it is still the claimant's.
     pub fence: i64,
+    /// When it was claimed.
+    pub since: Instant,
     /// Whether nothing else goes to the webhook until this has shown how it is.
     pub is_probe: bool,
     /// What the webhook's address and secrets are known by.
@@ -87,10 +92,40 @@ struct LaneRow {
     fence: i64,
     #[diesel(sql_type = Bool)]
     is_probe: bool,
-    #[diesel(sql_type = BigInt)]
-    revision: i64,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    last_success_at: Option<DateTime<Utc>>,
+}
+
+/// A lane that is this sender's.
+struct Lane {
+    webhook: Uuid,
+    lane: String,
+    fence: i64,
+    is_probe: bool,
+    /// Since when, if it was before.
+    stays: Option<Instant>,
+}
+
+impl From<LaneRow> for Lane {
+    fn from(row: LaneRow) -> Self {
+        Self {
+            webhook: row.webhook_id,
+            lane: row.lane,
+            fence: row.fence,
+            is_probe: row.is_probe,
+            stays: None,
+        }
+    }
+}
+
+impl From<&LaneOutcome> for Lane {
+    fn from(outcome: &LaneOutcome) -> Self {
+        Self {
+            webhook: outcome.webhook.0,
+            lane: outcome.lane.clone(),
+            fence: outcome.fence,
+            is_probe: false,
+            stays: outcome.stays,
+        }
+    }
 }
 
 #[derive(QueryableByName)]
@@ -99,6 +134,10 @@ struct HeadRow {
     webhook_id: Uuid,
     #[diesel(sql_type = Text)]
     lane: String,
+    #[diesel(sql_type = BigInt)]
+    revision: i64,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    last_success_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = SqlUuid)]
     delivery_id: Uuid,
     #[diesel(sql_type = Integer)]
@@ -121,6 +160,13 @@ struct HeadRow {
     begun_in: Option<String>,
 }
 
+/// What waits in a lane, and what its webhook is like.
+struct Waiting {
+    revision: i64,
+    last_success_at: Option<DateTime<Utc>>,
+    heads: Vec<Head>,
+}
+
 impl From<HeadRow> for Head {
     fn from(row: HeadRow) -> Self {
         Self {
@@ -138,40 +184,46 @@ impl From<HeadRow> for Head {
     }
 }
 
-/// Claims lanes in the caller's transaction: takes them, and then, with all in sight that was
-/// added until then, looks what is at their heads.
+/// Claims lanes in the caller's transaction, beside those that stay: takes them, and then, with
+/// all in sight that was added until then, looks what is at their heads.
 pub(super) async fn claim(
     conn: &mut Connection,
     claim: &LaneClaim,
+    stay: Vec<&LaneOutcome>,
 ) -> Result<Vec<HeldLane>, StoreError> {
-    if claim.lanes == 0 {
+    let room = i64::from(claim.lanes) - stay.len() as i64;
+    let mut lanes: Vec<Lane> = stay.into_iter().map(Lane::from).collect();
+    if room > 0 {
+        let rows: Vec<LaneRow> = prepared(HOLD)
+            .bind::<SqlUuid, _>(claim.holder.0)
+            .bind::<BigInt, _>(room)
+            .bind::<BigInt, _>(i64::from(claim.per_webhook))
+            .bind::<Array<SqlUuid>, _>(claim.except.iter().map(|it| it.0).collect::<Vec<_>>())
+            .bind::<Double, _>(claim.hold.as_secs_f64())
+            .load(conn)
+            .await?;
+        lanes.extend(rows.into_iter().map(Lane::from));
+    }
+    if lanes.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<LaneRow> = sql_query(HOLD)
-        .bind::<SqlUuid, _>(claim.holder.0)
-        .bind::<BigInt, _>(i64::from(claim.lanes))
-        .bind::<BigInt, _>(i64::from(claim.per_webhook))
-        .bind::<Array<SqlUuid>, _>(claim.except.iter().map(|it| it.0).collect::<Vec<_>>())
-        .bind::<Double, _>(claim.hold.as_secs_f64())
-        .load(conn)
-        .await?;
-    if rows.is_empty() {
-        return Ok(Vec::new());
+    let mut waiting = heads(conn, &lanes, claim.merge).await?;
+    let (mut held, mut idle) = (Vec::new(), Vec::new());
+    for lane in lanes {
+        match waiting.remove(&(lane.webhook, lane.lane.clone())) {
+            Some(waiting) => held.push(HeldLane {
+                webhook: WebhookId(lane.webhook),
+                lane: lane.lane,
+                fence: lane.fence,
+                since: lane.stays.unwrap_or_else(Instant::now),
+                is_probe: lane.is_probe,
+                revision: waiting.revision,
+                last_success_at: waiting.last_success_at,
+                heads: waiting.heads,
+            }),
+            None => idle.push(lane),
+        }
     }
-    let mut heads = heads(conn, &rows, claim.merge).await?;
-    let lanes = rows.into_iter().map(|row| HeldLane {
-        webhook: WebhookId(row.webhook_id),
-        fence: row.fence,
-        is_probe: row.is_probe,
-        revision: row.revision,
-        last_success_at: row.last_success_at,
-        heads: heads
-            .remove(&(row.webhook_id, row.lane.clone()))
-            .unwrap_or_default(),
-        lane: row.lane,
-    });
-    let (held, idle): (Vec<HeldLane>, Vec<HeldLane>) =
-        lanes.partition(|lane| !lane.heads.is_empty());
     leave(conn, &idle).await?;
     Ok(held)
 }
@@ -179,37 +231,49 @@ pub(super) async fn claim(
 /// What is at the heads of lanes. Of signed webhooks the attempts are written.
 async fn heads(
     conn: &mut Connection,
-    lanes: &[LaneRow],
+    lanes: &[Lane],
     merge: u32,
-) -> Result<HashMap<(Uuid, String), Vec<Head>>, StoreError> {
-    let rows: Vec<HeadRow> = sql_query(HEADS)
-        .bind::<Array<SqlUuid>, _>(lanes.iter().map(|it| it.webhook_id).collect::<Vec<_>>())
+) -> Result<HashMap<(Uuid, String), Waiting>, StoreError> {
+    let rows: Vec<HeadRow> = prepared(HEADS)
+        .bind::<Array<SqlUuid>, _>(lanes.iter().map(|it| it.webhook).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(lanes.iter().map(|it| &it.lane).collect::<Vec<_>>())
         .bind::<BigInt, _>(i64::from(merge))
+        .bind::<Array<Bool>, _>(
+            lanes
+                .iter()
+                .map(|it| it.stays.is_some())
+                .collect::<Vec<_>>(),
+        )
         .load(conn)
         .await?;
-    let mut heads: HashMap<(Uuid, String), Vec<Head>> = HashMap::new();
+    let mut waiting: HashMap<(Uuid, String), Waiting> = HashMap::new();
     for row in rows {
-        let lane = (row.webhook_id, row.lane.clone());
-        heads.entry(lane).or_default().push(row.into());
+        let lane = waiting
+            .entry((row.webhook_id, row.lane.clone()))
+            .or_insert_with(|| Waiting {
+                revision: row.revision,
+                last_success_at: row.last_success_at,
+                heads: Vec::new(),
+            });
+        lane.heads.push(row.into());
     }
-    Ok(heads)
+    Ok(waiting)
 }
 
 /// Gives back lanes in which nothing may leave yet: the oldest was put off meanwhile, or
 /// nothing waits there any more.
-async fn leave(conn: &mut Connection, idle: &[HeldLane]) -> Result<(), StoreError> {
+async fn leave(conn: &mut Connection, idle: &[Lane]) -> Result<(), StoreError> {
     if idle.is_empty() {
         return Ok(());
     }
-    give_back(conn, idle.iter().map(|it| (it.webhook.0, it.lane.as_str()))).await?;
-    sql_query(
+    give_back(conn, idle.iter().map(|it| (it.webhook, it.lane.as_str()))).await?;
+    prepared(
         "UPDATE webhook_health SET busy_until = NULL, \
            probe_at = CASE WHEN probe_at IS NULL THEN NULL ELSE now() END \
          FROM unnest($1::uuid[], $2::bool[]) AS n (id, is_probe) \
          WHERE webhook_id = n.id AND (n.is_probe OR busy_until IS NOT NULL)",
     )
-    .bind::<Array<SqlUuid>, _>(idle.iter().map(|it| it.webhook.0).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(idle.iter().map(|it| it.webhook).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(idle.iter().map(|it| it.is_probe).collect::<Vec<_>>())
     .execute(conn)
     .await?;
@@ -226,7 +290,7 @@ const HOLD: &str = "
 WITH paused AS (
     SELECT kind FROM provider_pauses WHERE until > now()
 ), single AS (
-    SELECT h.webhook_id, w.kind, w.revision, h.last_success_at, h.probe_at IS NOT NULL AS is_probe
+    SELECT h.webhook_id, w.kind, h.probe_at IS NOT NULL AS is_probe
     FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id
     WHERE w.enabled AND w.kind NOT IN (SELECT kind FROM paused)
       AND (h.probe_at <= now() OR (h.probe_at IS NULL AND w.kind = 'discord'))
@@ -236,14 +300,13 @@ WITH paused AS (
                   WHERE l.webhook_id = w.id AND l.holder IS NULL AND l.due_at <= now())
     FOR UPDATE OF h SKIP LOCKED
 ), ready AS (
-    SELECT w.id AS webhook_id, w.kind, w.revision, h.last_success_at, false AS is_probe, false AS is_single,
-           $3::bigint AS most
+    SELECT w.id AS webhook_id, w.kind, false AS is_probe, false AS is_single, $3::bigint AS most
     FROM webhooks w JOIN webhook_health h ON h.webhook_id = w.id
     WHERE w.enabled AND w.kind <> 'discord' AND w.kind NOT IN (SELECT kind FROM paused)
       AND h.probe_at IS NULL AND (h.paused_until IS NULL OR h.paused_until <= now())
       AND w.id <> ALL ($4::uuid[])
     UNION ALL
-    SELECT webhook_id, kind, revision, last_success_at, is_probe, true, 1 FROM single
+    SELECT webhook_id, kind, is_probe, true, 1 FROM single
 ), chosen AS (
     SELECT due.lane, r.*
     FROM (SELECT * FROM ready ORDER BY random()) r CROSS JOIN LATERAL (
@@ -261,13 +324,17 @@ WITH paused AS (
 UPDATE delivery_lanes l
 SET holder = $1, held_until = now() + make_interval(secs => $5), fence = nextval('delivery_fences')
 FROM chosen c WHERE l.webhook_id = c.webhook_id AND l.lane = c.lane
-RETURNING l.webhook_id, l.lane, l.fence, c.is_probe, c.revision, c.last_success_at";
+RETURNING l.webhook_id, l.lane, l.fence, c.is_probe";
 
-/// $1 webhooks and $2 lanes, $3 merged. Nothing passes what is older in its lane.
+/// $1 webhooks and $2 lanes, $3 merged, $4 whether the lane was held before. Nothing passes
+/// what is older in its lane, and nothing is sent to a webhook that was disabled, has failed or
+/// has asked for a pause since its lane was claimed.
 const HEADS: &str = "
 WITH heads AS (
-    SELECT d.*, w.kind FROM unnest($1::uuid[], $2::text[]) AS h (webhook_id, lane)
-    JOIN webhooks w ON w.id = h.webhook_id CROSS JOIN LATERAL (
+    SELECT d.*, w.kind, w.revision, s.last_success_at
+    FROM unnest($1::uuid[], $2::text[], $4::bool[]) AS h (webhook_id, lane, stays)
+    JOIN webhooks w ON w.id = h.webhook_id JOIN webhook_health s ON s.webhook_id = h.webhook_id
+    CROSS JOIN LATERAL (
         SELECT * FROM (
             SELECT o.*, bool_and(o.due_at <= now()) OVER (ORDER BY o.seq) AS is_due FROM (
                 SELECT * FROM deliveries d
@@ -276,14 +343,16 @@ WITH heads AS (
             ) o
         ) o WHERE is_due
     ) d
+    WHERE NOT h.stays OR (w.enabled AND s.probe_at IS NULL
+      AND (s.paused_until IS NULL OR s.paused_until <= now()))
 ), begun AS (
     INSERT INTO delivery_attempts (delivery_id, number)
     SELECT id, attempts + 1 FROM heads WHERE kind = 'signed'
     ON CONFLICT (delivery_id, number) DO UPDATE SET started_at = now()
       WHERE delivery_attempts.outcome = 'sending'
 )
-SELECT h.webhook_id, h.lane, h.id AS delivery_id, h.attempts, h.failures, h.last_attempt_at,
-       h.parked_at IS NOT NULL AS is_parked, h.event_id, e.event_type, e.body,
+SELECT h.webhook_id, h.lane, h.revision, h.last_success_at, h.id AS delivery_id, h.attempts, h.failures,
+       h.last_attempt_at, h.parked_at IS NOT NULL AS is_parked, h.event_id, e.event_type, e.body,
        h.kind = 'discord' AND EXISTS (
            SELECT 1 FROM delivery_attempts a WHERE a.delivery_id = h.id AND a.number = h.attempts
              AND a.outcome = 'failed' AND a.status BETWEEN 400 AND 499) AS was_refused,

@@ -4,9 +4,9 @@ use super::disable::disable;
 use super::outcome::{HealthNote, LaneOutcome};
 use crate::error::StoreError;
 use crate::pool::Connection;
+use crate::prepared::prepared;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryableByName;
-use diesel::sql_query;
 use diesel::sql_types::{Array, Bool, Double, Integer, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use std::collections::BTreeMap;
@@ -127,7 +127,7 @@ async fn lock(
     if plain.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sql_query(
+    let rows = prepared(
         "SELECT h.webhook_id, now() AS now, h.last_success_at, h.failing_since, h.last_failure_at, h.probe_at, \
            h.probes, h.paused_until, h.alerted \
          FROM unnest($1::uuid[], $2::bool[]) AS n (id, plain) JOIN webhook_health h ON h.webhook_id = n.id \
@@ -147,7 +147,7 @@ async fn write(conn: &mut Connection, rows: Vec<Health>) -> Result<(), StoreErro
     if rows.is_empty() {
         return Ok(());
     }
-    sql_query(
+    prepared(
         "UPDATE webhook_health h SET last_success_at = n.last_success_at, failing_since = n.failing_since, \
            last_failure_at = n.last_failure_at, probe_at = n.probe_at, probes = n.probes, \
            paused_until = n.paused_until, alerted = n.alerted, busy_until = NULL \
@@ -178,7 +178,7 @@ async fn provider_pauses(
 ) -> Result<(), StoreError> {
     let blocked = outcomes.iter().filter(|it| !it.provider_pause.is_zero());
     for it in blocked {
-        sql_query(
+        prepared(
             "INSERT INTO provider_pauses AS p (kind, until) \
              SELECT kind, now() + make_interval(secs => $2) FROM webhooks WHERE id = $1 \
              ON CONFLICT (kind) DO UPDATE SET until = greatest(p.until, excluded.until)",

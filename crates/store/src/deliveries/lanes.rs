@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::pool::Connection;
-use diesel::sql_query;
+use crate::prepared::prepared;
 use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// Locks all lanes of a webhook, in their order. Whoever holds the webhook's row too knows
 /// that no lane is added.
 pub(crate) async fn lock_all(conn: &mut Connection, webhook: Uuid) -> Result<(), StoreError> {
-    sql_query("SELECT 1 FROM delivery_lanes WHERE webhook_id = $1 ORDER BY lane FOR UPDATE")
+    prepared("SELECT 1 FROM delivery_lanes WHERE webhook_id = $1 ORDER BY lane FOR UPDATE")
         .bind::<SqlUuid, _>(webhook)
         .execute(conn)
         .await?;
@@ -27,7 +27,7 @@ pub(super) async fn give_back(
     if lanes.is_empty() {
         return Ok(());
     }
-    sql_query(
+    prepared(
         "WITH next AS ( \
            SELECT m.webhook_id, m.lane, (SELECT d.due_at FROM deliveries d WHERE d.webhook_id = m.webhook_id \
                AND d.lane = m.lane AND d.state = 'pending' ORDER BY d.seq LIMIT 1) AS due_at \

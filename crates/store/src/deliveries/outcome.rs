@@ -1,7 +1,7 @@
 //! What senders say about the lanes that they held.
 
 use common::types::id::{DeliveryId, WebhookId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What became of a lane that was held.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct LaneOutcome {
     pub fence: i64,
     /// From its claim.
     pub is_probe: bool,
+    /// Since when it has been held, if it may be held on to: its end takes what it gets.
+    pub stays: Option<Instant>,
     /// What became of its heads; those that are not named wait as they did.
     pub settled: Vec<Settled>,
     /// What that says about the webhook.

@@ -8,10 +8,10 @@ use super::{health, parked_lane};
 use crate::error::StoreError;
 use crate::outbox::{self, Outgoing};
 use crate::pool::{Connection, Store};
+use crate::prepared::prepared;
 use chrono::{DateTime, Utc};
 use common::types::event::{Event, EventType};
 use diesel::QueryableByName;
-use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::json;
@@ -20,8 +20,9 @@ use std::time::Duration;
 use uuid::Uuid;
 
 impl Store {
-    /// Writes what became of lanes, gives them back, and claims others. Lanes that are no
-    /// longer this sender's are passed over: what became of them is unknown by now.
+    /// Writes what became of lanes, gives them back or holds on to them, and claims others.
+    /// Lanes that are no longer this sender's are passed over: what became of them is unknown
+    /// by now.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked; nothing is written then, and it may be tried again.
@@ -32,10 +33,11 @@ impl Store {
     ) -> Result<Vec<HeldLane>, StoreError> {
         let mut conn = self.conn().await?;
         conn.transaction(async |conn| {
-            if !outcomes.is_empty() {
-                settle(conn, outcomes).await?;
-            }
-            claim(conn, next).await
+            let stay = match outcomes {
+                [] => Vec::new(),
+                outcomes => settle(conn, outcomes, next).await?,
+            };
+            claim(conn, next, stay).await
         })
         .await
     }
@@ -46,7 +48,7 @@ impl Store {
     /// [`StoreError::FenceLost`], or when PostgreSQL cannot be asked.
     pub async fn deliveries_begin(&self, lane: &HeldLane) -> Result<(), StoreError> {
         let mut conn = self.conn().await?;
-        let begun = sql_query(
+        let begun = prepared(
             "WITH mine AS (SELECT 1 FROM delivery_lanes \
                WHERE webhook_id = $1 AND lane = $2 AND fence = $3 AND held_until > now() FOR UPDATE) \
              INSERT INTO delivery_attempts (delivery_id, number) \
@@ -77,7 +79,12 @@ struct Mine {
     lane: String,
 }
 
-async fn settle(conn: &mut Connection, outcomes: &[LaneOutcome]) -> Result<(), StoreError> {
+/// Says which lanes are held on to.
+async fn settle<'a>(
+    conn: &mut Connection,
+    outcomes: &'a [LaneOutcome],
+    next: &LaneClaim,
+) -> Result<Vec<&'a LaneOutcome>, StoreError> {
     lock_webhooks(conn, outcomes).await?;
     let mine = lock(conn, outcomes).await?;
     let ours: Vec<&LaneOutcome> = outcomes
@@ -89,10 +96,20 @@ async fn settle(conn: &mut Connection, outcomes: &[LaneOutcome]) -> Result<(), S
         .flat_map(|lane| lane.settled.iter().map(|it| (*lane, it)))
         .collect();
     write(conn, &settled).await?;
-    let lanes = ours.iter().map(|it| (it.webhook.0, it.lane.as_str()));
+    let (mut stay, mut leave): (Vec<_>, Vec<_>) =
+        ours.iter().copied().partition(|it| stays(it, next.stay));
+    leave.extend(stay.split_off(stay.len().min(next.lanes as usize)));
+    let lanes = leave.iter().map(|it| (it.webhook.0, it.lane.as_str()));
     give_back(conn, lanes).await?;
     health::note(conn, &ours).await?;
-    tell_of_dead(conn, &settled).await
+    tell_of_dead(conn, &settled).await?;
+    Ok(stay)
+}
+
+/// Whether a sender holds on to a lane: that saves two changes of its row for each delivery,
+/// and must not last, since others wait.
+fn stays(outcome: &LaneOutcome, limit: Duration) -> bool {
+    outcome.stays.is_some_and(|since| since.elapsed() < limit)
 }
 
 /// Locks webhooks that are about to be disabled or to get a lane more, before their lanes.
@@ -105,7 +122,7 @@ async fn lock_webhooks(conn: &mut Connection, outcomes: &[LaneOutcome]) -> Resul
     if ids.is_empty() {
         return Ok(());
     }
-    sql_query("SELECT 1 FROM webhooks WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE")
+    prepared("SELECT 1 FROM webhooks WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE")
         .bind::<Array<SqlUuid>, _>(ids)
         .execute(conn)
         .await?;
@@ -118,7 +135,7 @@ async fn lock(
     conn: &mut Connection,
     outcomes: &[LaneOutcome],
 ) -> Result<BTreeSet<(Uuid, String)>, StoreError> {
-    let rows: Vec<Mine> = sql_query(
+    let rows: Vec<Mine> = prepared(
         "SELECT l.webhook_id, l.lane FROM unnest($1::uuid[], $2::text[], $3::bigint[]) \
            AS h (webhook_id, lane, fence) \
          JOIN delivery_lanes l ON l.webhook_id = h.webhook_id AND l.lane = h.lane AND l.fence = h.fence \
@@ -195,7 +212,7 @@ async fn write(
     for (_, it) in settled {
         columns.push(it);
     }
-    sql_query(WRITE)
+    prepared(WRITE)
         .bind::<Array<SqlUuid>, _>(columns.deliveries)
         .bind::<Array<Nullable<Integer>>, _>(columns.numbers)
         .bind::<Array<Nullable<Text>>, _>(columns.outcomes)
@@ -269,7 +286,7 @@ async fn tell_of_dead(
     if dead.is_empty() {
         return Ok(());
     }
-    let rows: Vec<Dead> = sql_query(
+    let rows: Vec<Dead> = prepared(
         "SELECT d.id, d.webhook_id, w.name, d.event_id, e.event_type, d.reason FROM deliveries d \
          JOIN webhooks w ON w.id = d.webhook_id JOIN delivery_events e ON e.id = d.event_id \
          WHERE d.id = ANY($1) AND e.event_type NOT LIKE 'webhook.%' AND e.event_type NOT LIKE 'delivery.%'",

@@ -83,6 +83,7 @@ fn claim_of(holder: WorkerId, lanes: u32) -> LaneClaim {
         except: Vec::new(),
         hold: Duration::from_secs(30),
         merge: 10,
+        stay: Duration::from_secs(1),
     }
 }
 
@@ -111,6 +112,7 @@ fn outcome(
         lane: held.lane.clone(),
         fence: held.fence,
         is_probe: held.is_probe,
+        stays: None,
         settled: held
             .heads
             .iter()
