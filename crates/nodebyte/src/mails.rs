@@ -98,6 +98,10 @@ async fn replay(session: &Session<'_>, id: MailId) -> Result<ExitCode, Failure> 
         MailReplay::NotDead => Err(Failure::Refused(
             "only dead mails are tried again; this one is not".to_owned(),
         )),
+        MailReplay::Suppressed => Err(Failure::Refused(
+            "nothing is sent to its address any more: mail to it bounced, or somebody complained"
+                .to_owned(),
+        )),
         MailReplay::Erased => Err(Failure::Refused(
             "the mail held a link, which is erased by now: have another mail made".to_owned(),
         )),

@@ -116,11 +116,28 @@ fn hidden(url: &Url, secrets: &[SigningSecret]) -> Vec<String> {
         .map(str::to_owned);
     // A value of a letter or two is no secret, and masking it would leave no word whole.
     let query = values.chain(raw).filter(|part| part.chars().count() > 3);
-    signing
+    let mut all: Vec<String> = signing
         .chain(query)
         .chain(url.query().map(str::to_owned))
-        .chain(long)
-        .collect()
+        .chain(long.flat_map(|part| [decoded(&part), part]))
+        .collect();
+    // Some write slashes into JSON as `\/`.
+    let slashed = all.iter().filter(|it| it.contains('/'));
+    let slashed: Vec<String> = slashed.map(|it| it.replace('/', "\\/")).collect();
+    all.extend(slashed);
+    all
+}
+
+/// A part of a path without its percent signs.
+fn decoded(part: &str) -> String {
+    let literal = part
+        .replace('+', "%2B")
+        .replace('&', "%26")
+        .replace('=', "%3D");
+    let mut pairs = url::form_urlencoded::parse(literal.as_bytes());
+    pairs
+        .next()
+        .map_or_else(String::new, |(name, _)| name.into_owned())
 }
 
 /// What a status means. `410` is the way to say "never again" (Standard Webhooks, "Endpoint
@@ -143,5 +160,30 @@ fn judge(reply: &Reply, now: DateTime<Utc>) -> Verdict {
             retry_after,
         },
         _ => Verdict::Failed { retry_after },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::excerpt::excerpt;
+
+    #[test]
+    fn secrets_of_an_address_are_masked_however_they_are_written() {
+        let url: Url = "https://a.example/hooks/long%2Fpart+of=the%20path?key=ab%2Fcdef"
+            .parse()
+            .unwrap();
+        let hidden = hidden(&url, &[]);
+        let hidden: Vec<&str> = hidden.iter().map(String::as_str).collect();
+        for said in [
+            "ab/cdef",
+            r"ab\/cdef",
+            "ab%2Fcdef",
+            "long%2Fpart+of=the%20path",
+            "long/part+of=the path",
+            r"long\/part+of=the path",
+        ] {
+            assert_eq!(excerpt(said.as_bytes(), &hidden), "****", "{said}");
+        }
     }
 }

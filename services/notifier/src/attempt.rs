@@ -128,6 +128,7 @@ impl Attempts {
                     took_others: lane.last_success_at.is_some_and(|at| at > since)
                         || self.taken.since(lane.webhook, since),
                     may_be_anothers: heads.len() > 1 || edited(heads).is_some(),
+                    is_probe: lane.is_probe,
                     revision: lane.revision,
                 };
                 let decision = decide(answer, case, &self.schedule, chance);

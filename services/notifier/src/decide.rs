@@ -43,6 +43,8 @@ pub(crate) struct Case {
     /// Whether a refusal may be another's: the message told of several, or there is none any
     /// more to be changed.
     pub(crate) may_be_anothers: bool,
+    /// Whether it was sent to see if the webhook works again: what others took was before.
+    pub(crate) is_probe: bool,
     /// The webhook's revision.
     pub(crate) revision: i64,
 }
@@ -88,13 +90,14 @@ pub(crate) fn decide(answer: &Answer, case: Case, schedule: &Schedule, chance: f
             pause: emptied(answer),
             provider_pause: Duration::ZERO,
         },
-        Verdict::Refused { retry_after, .. } => {
+        Verdict::Refused { retry_after, .. } => Decision {
+            health: HealthNote::Works { took_it: false },
+            ..own_failure("failed", answer, case, schedule, retry_after, chance)
+        },
+        Verdict::Failed { retry_after } if case.took_others && !case.is_probe => {
             own_failure("failed", answer, case, schedule, retry_after, chance)
         }
-        Verdict::Failed { retry_after } if case.took_others => {
-            own_failure("failed", answer, case, schedule, retry_after, chance)
-        }
-        Verdict::Unknown if case.took_others => {
+        Verdict::Unknown if case.took_others && !case.is_probe => {
             own_failure("unknown", answer, case, schedule, None, chance)
         }
         Verdict::Failed { retry_after } => webhook_fails("failed", answer, retry_after),
@@ -156,7 +159,7 @@ fn alone_next() -> Decision {
     }
 }
 
-/// The event failed by itself.
+/// The event failed by itself, which says nothing of the webhook.
 fn own_failure(
     outcome: &'static str,
     answer: &Answer,
@@ -177,7 +180,7 @@ fn own_failure(
         outcome,
         counted: true,
         next,
-        health: HealthNote::Works { took_it: false },
+        health: HealthNote::Nothing,
         pause: Duration::ZERO,
         provider_pause: Duration::ZERO,
     }

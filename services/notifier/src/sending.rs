@@ -85,8 +85,9 @@ impl InHand {
         (self.done.len() < self.tasks.len()).then_some(waits)
     }
 
-    /// Webhooks that have their share: a slow one leaves room for others.
-    fn busy(&self, share: usize) -> Vec<WebhookId> {
+    /// Webhooks that have their share, since a slow one leaves room for others; and the most
+    /// that another has.
+    fn busy(&self, share: usize) -> (Vec<WebhookId>, usize) {
         let mut counts: HashMap<WebhookId, usize> = HashMap::new();
         let stay = self.done.iter().filter(|it| it.stays.is_some());
         for webhook in self
@@ -97,8 +98,10 @@ impl InHand {
         {
             *counts.entry(webhook).or_default() += 1;
         }
+        let most = counts.values().filter(|count| **count < share).max();
+        let most = most.copied().unwrap_or_default();
         let busy = counts.into_iter().filter(|(_, count)| *count >= share);
-        busy.map(|(webhook, _)| webhook).collect()
+        (busy.map(|(webhook, _)| webhook).collect(), most)
     }
 }
 
@@ -151,11 +154,12 @@ impl Sender {
     /// Writes outcomes and claims lanes.
     async fn turn(&self, me: WorkerId, room: usize, hand: &mut InHand) -> Result<(), Away> {
         let share = (self.concurrency / 2).max(1);
+        let (except, most) = hand.busy(share);
         let claim = LaneClaim {
             holder: me,
             lanes: u32::try_from(room).unwrap_or(u32::MAX),
-            per_webhook: u32::try_from(share.min(room)).unwrap_or(u32::MAX),
-            except: hand.busy(share),
+            per_webhook: u32::try_from(share - most).unwrap_or(u32::MAX),
+            except,
             hold: self.hold,
             merge: MERGE,
             stay: STAY,

@@ -210,12 +210,11 @@ impl Settings {
         let mut application_key = own(PanelKey::Application, &panel.application_key)?;
         access.client_key = own(PanelKey::Client, &panel.client_key)?;
         if panel.name == DEFAULT_PANEL {
-            if let Some(url) = default_url(overrides)? {
-                let origin = WebOrigin::of(&url);
-                let operators = overrides.configured_origin("pterodactyl_url");
-                access.is_guarded = origin.is_none() || origin != operators;
-                access.url = url;
-            }
+            access.url = default_url(overrides)?.unwrap_or(access.url);
+            // Its row remembers what a setting once said.
+            let origin = WebOrigin::of(&access.url);
+            let operators = overrides.configured_origin("pterodactyl_url");
+            access.is_guarded = origin.is_none() || origin != operators;
             let setting = |key| overrides.of_key(key);
             if application_key.is_none() {
                 application_key = setting("pterodactyl_api_key")?.cloned();

@@ -296,6 +296,8 @@ WITH paused AS (
       AND (h.probe_at <= now() OR (h.probe_at IS NULL AND w.kind = 'discord'))
       AND (h.paused_until IS NULL OR h.paused_until <= now())
       AND (h.busy_until IS NULL OR h.busy_until <= now())
+      AND (w.kind <> 'discord' OR NOT EXISTS (SELECT 1 FROM delivery_lanes l
+                                              WHERE l.webhook_id = w.id AND l.holder IS NOT NULL))
       AND EXISTS (SELECT 1 FROM delivery_lanes l
                   WHERE l.webhook_id = w.id AND l.holder IS NULL AND l.due_at <= now())
     FOR UPDATE OF h SKIP LOCKED

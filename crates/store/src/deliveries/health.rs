@@ -2,12 +2,13 @@
 
 use super::disable::disable;
 use super::outcome::{HealthNote, LaneOutcome};
+use super::pauses::provider_pauses;
 use crate::error::StoreError;
 use crate::pool::Connection;
 use crate::prepared::prepared;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{Array, Bool, Double, Integer, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Integer, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -170,23 +171,3 @@ async fn write(conn: &mut Connection, rows: Vec<Health>) -> Result<(), StoreErro
 }
 
 type Times = Array<Nullable<Timestamptz>>;
-
-/// The provider of a webhook blocks us: nothing is sent to any of its webhooks for so long.
-async fn provider_pauses(
-    conn: &mut Connection,
-    outcomes: &[&LaneOutcome],
-) -> Result<(), StoreError> {
-    let blocked = outcomes.iter().filter(|it| !it.provider_pause.is_zero());
-    for it in blocked {
-        prepared(
-            "INSERT INTO provider_pauses AS p (kind, until) \
-             SELECT kind, now() + make_interval(secs => $2) FROM webhooks WHERE id = $1 \
-             ON CONFLICT (kind) DO UPDATE SET until = greatest(p.until, excluded.until)",
-        )
-        .bind::<SqlUuid, _>(it.webhook.0)
-        .bind::<Double, _>(it.provider_pause.as_secs_f64())
-        .execute(conn)
-        .await?;
-    }
-    Ok(())
-}

@@ -19,6 +19,7 @@ mod health;
 mod lanes;
 mod list;
 mod outcome;
+mod pauses;
 mod recover;
 mod replay;
 mod retention;

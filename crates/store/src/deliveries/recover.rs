@@ -56,7 +56,8 @@ async fn recover(conn: &mut Connection) -> Result<u64, StoreError> {
     Ok(expired.len() as u64)
 }
 
-/// No more than 10 deliveries of a lane are sent at once, the oldest ones.
+/// No more than 10 deliveries of a lane are sent at once, the oldest ones. What sender after
+/// sender is lost over waits.
 const LOST: &str = "
 WITH lost AS (
     UPDATE delivery_attempts a SET outcome = 'unknown', counted = true
@@ -66,7 +67,8 @@ WITH lost AS (
         ORDER BY d.seq LIMIT 10
     ) d
     WHERE a.delivery_id = d.id AND a.number = d.attempts + 1 AND a.outcome = 'sending'
-    RETURNING a.delivery_id
+    RETURNING a.delivery_id, a.started_at
 )
-UPDATE deliveries d SET attempts = d.attempts + 1, failures = d.failures + 1, last_attempt_at = now()
+UPDATE deliveries d SET attempts = d.attempts + 1, failures = d.failures + 1, last_attempt_at = lost.started_at,
+    due_at = now() + make_interval(secs => CASE WHEN d.failures < 2 THEN 0 ELSE 30 * d.failures END)
 FROM lost WHERE d.id = lost.delivery_id";

@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::pool::Store;
 use common::types::admin::AdminEvent;
 use common::types::caller::Actor;
+use common::types::id::DeliveryId;
 use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Double, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -67,6 +68,7 @@ impl Store {
                 let report: ReplayReport = query
                     .bind::<BigInt, _>(limit)
                     .bind::<Double, _>(per_second.max(0.001))
+                    .bind::<Text, _>(format!("replay:{}", DeliveryId::new()))
                     .get_result(conn)
                     .await?;
                 if report.replayed > 0 {
@@ -105,7 +107,7 @@ fn lock_webhooks() -> String {
     )
 }
 
-/// A lane for replays: what is new does not wait for them. What was set aside stays in its
+/// A lane for each replay: neither what is new nor another replay waits for it. What was set aside stays in its
 /// lane, and is passed by while a sender has it in hand.
 fn replay() -> String {
     format!(
@@ -120,7 +122,7 @@ fn replay() -> String {
             WHERE o.state <> 'pending' AND d.state <> 'pending' FOR NO KEY UPDATE OF d SKIP LOCKED
         ), again AS (
             UPDATE deliveries d SET state = 'pending', failures = 0, parked_at = NULL, reason = NULL,
-                finished_at = NULL, due_at = now() + make_interval(secs => o.turn / $10), lane = 'replay'
+                finished_at = NULL, due_at = now() + make_interval(secs => o.turn / $10), lane = $11
             FROM over o WHERE d.id = o.id
             RETURNING d.webhook_id, d.lane, d.due_at
         ), touched AS (

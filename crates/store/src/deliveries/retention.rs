@@ -102,7 +102,7 @@ async fn drop_kept(
         "SELECT l.webhook_id, l.lane FROM delivery_lanes l JOIN webhooks w ON w.id = l.webhook_id \
          WHERE NOT w.enabled AND l.holder IS NULL AND EXISTS ( \
            SELECT 1 FROM deliveries d WHERE d.webhook_id = l.webhook_id AND d.lane = l.lane \
-             AND d.state = 'pending' AND d.created_at < now() - make_interval(secs => $1)) \
+             AND d.state = 'pending' AND d.due_at < now() - make_interval(secs => $1)) \
          ORDER BY l.webhook_id, l.lane LIMIT $2 FOR UPDATE OF l SKIP LOCKED",
     )
     .bind::<Double, _>(age.as_secs_f64())
@@ -117,7 +117,7 @@ async fn drop_kept(
            reason = 'the webhook was disabled for too long' \
          FROM unnest($2::uuid[], $3::text[]) AS l (webhook_id, lane) \
          WHERE d.webhook_id = l.webhook_id AND d.lane = l.lane AND d.state = 'pending' \
-           AND d.created_at < now() - make_interval(secs => $1)",
+           AND d.due_at < now() - make_interval(secs => $1)",
     )
     .bind::<Double, _>(age.as_secs_f64())
     .bind::<Array<SqlUuid>, _>(lanes.iter().map(|it| it.webhook_id).collect::<Vec<_>>())

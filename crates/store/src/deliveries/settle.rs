@@ -77,6 +77,8 @@ struct Mine {
     webhook_id: Uuid,
     #[diesel(sql_type = Text)]
     lane: String,
+    #[diesel(sql_type = BigInt)]
+    fence: i64,
 }
 
 /// Says which lanes are held on to.
@@ -89,7 +91,7 @@ async fn settle<'a>(
     let mine = lock(conn, outcomes).await?;
     let ours: Vec<&LaneOutcome> = outcomes
         .iter()
-        .filter(|it| mine.contains(&(it.webhook.0, it.lane.clone())))
+        .filter(|it| mine.contains(&(it.webhook.0, it.lane.clone(), it.fence)))
         .collect();
     let settled: Vec<(&LaneOutcome, &Settled)> = ours
         .iter()
@@ -134,9 +136,9 @@ async fn lock_webhooks(conn: &mut Connection, outcomes: &[LaneOutcome]) -> Resul
 async fn lock(
     conn: &mut Connection,
     outcomes: &[LaneOutcome],
-) -> Result<BTreeSet<(Uuid, String)>, StoreError> {
+) -> Result<BTreeSet<(Uuid, String, i64)>, StoreError> {
     let rows: Vec<Mine> = prepared(
-        "SELECT l.webhook_id, l.lane FROM unnest($1::uuid[], $2::text[], $3::bigint[]) \
+        "SELECT l.webhook_id, l.lane, l.fence FROM unnest($1::uuid[], $2::text[], $3::bigint[]) \
            AS h (webhook_id, lane, fence) \
          JOIN delivery_lanes l ON l.webhook_id = h.webhook_id AND l.lane = h.lane AND l.fence = h.fence \
          WHERE l.holder IS NOT NULL ORDER BY l.webhook_id, l.lane FOR UPDATE OF l",
@@ -148,7 +150,7 @@ async fn lock(
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| (row.webhook_id, row.lane))
+        .map(|row| (row.webhook_id, row.lane, row.fence))
         .collect())
 }
 
@@ -230,7 +232,8 @@ async fn write(
     Ok(())
 }
 
-/// What was set aside gets a lane of its own.
+/// What was set aside gets a lane of its own. Of Discord, what could not be sent has no attempt
+/// yet.
 const WRITE: &str = "
 WITH s AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bool[], $5::int[], $6::text[], $7::int[],
@@ -241,10 +244,16 @@ WITH s AS (
     SET outcome = s.outcome, counted = s.counted, status = s.status, answer = s.answer,
         milliseconds = s.milliseconds
     FROM s WHERE a.delivery_id = s.id AND a.number = s.number
+), unsent AS (
+    INSERT INTO delivery_attempts (delivery_id, number, outcome, counted, answer, milliseconds)
+    SELECT id, number, outcome, counted, answer, milliseconds FROM s
+    WHERE number IS NOT NULL AND status IS NULL
+    ON CONFLICT (delivery_id, number) DO NOTHING
 ), written AS (
     UPDATE deliveries d
     SET state = s.state, attempts = COALESCE(s.number, d.attempts), failures = d.failures + s.counted::int,
-        last_attempt_at = CASE WHEN s.number IS NULL THEN d.last_attempt_at ELSE now() END,
+        last_attempt_at = CASE WHEN s.number IS NULL THEN d.last_attempt_at
+                               ELSE now() - make_interval(secs => COALESCE(s.milliseconds, 0) / 1000.0) END,
         due_at = now() + make_interval(secs => s.wait), lane = COALESCE(s.lane, d.lane),
         parked_at = CASE WHEN s.lane IS NULL THEN d.parked_at ELSE now() END,
         reason = s.reason, message_id = COALESCE(s.message_id, d.message_id),

@@ -21,6 +21,8 @@ pub enum MailReplay {
     Replayed,
     /// It is on its way or has arrived, or its address takes nothing: see its state.
     NotDead,
+    /// Nothing is sent to its address any more.
+    Suppressed,
     /// It held a link, which was erased when the mail ended.
     Erased,
 }
@@ -33,6 +35,8 @@ struct Dead {
     recipient: String,
     #[diesel(sql_type = Bool)]
     is_erased: bool,
+    #[diesel(sql_type = Bool)]
+    is_suppressed: bool,
 }
 
 impl Store {
@@ -47,7 +51,9 @@ impl Store {
         admin_audit::change(self, move |conn| {
             async move {
                 let rows: Vec<Dead> = sql_query(
-                    "SELECT state, recipient, body IS NULL AS is_erased FROM mails \
+                    "SELECT state, recipient, body IS NULL AS is_erased, EXISTS ( \
+                       SELECT 1 FROM mail_suppressions s \
+                       WHERE s.address = recipient AND s.lifted_at IS NULL) AS is_suppressed FROM mails \
                      WHERE id = $1 FOR UPDATE",
                 )
                 .bind::<SqlUuid, _>(id.0)
@@ -59,6 +65,9 @@ impl Store {
                 }
                 if mail.is_erased {
                     return Ok(MailReplay::Erased);
+                }
+                if mail.is_suppressed {
+                    return Ok(MailReplay::Suppressed);
                 }
                 sql_query(
                     "UPDATE mails SET state = 'pending', failures = 0, due_at = now(), reason = NULL, \

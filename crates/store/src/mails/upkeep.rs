@@ -31,7 +31,8 @@ struct Freed {
 impl Store {
     /// Frees mails whose sender is gone: what it was sending may have arrived, so that
     /// attempt is unknown, and is made again as if it had failed. Ends mails whose link has
-    /// expired, or that Resend would send twice.
+    /// expired, or that Resend would send twice, and those that were on their way somewhere
+    /// when their address was suppressed.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -49,6 +50,7 @@ impl Store {
                 .await?;
             let expired = dead.len() as u64;
             dead::tell(conn, dead).await?;
+            sql_query(SUPPRESS).execute(conn).await?;
             if freed.freed > 0 {
                 sql_query(format!("NOTIFY {MAILS_CHANNEL}"))
                     .execute(conn)
@@ -113,3 +115,11 @@ WHERE m.id IN (
     LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 RETURNING m.id, m.template, m.reason";
+
+/// Mails that were being queued or sent while that was written.
+const SUPPRESS: &str = "
+UPDATE mails m
+SET state = 'suppressed', reason = 'Nothing is sent to the address any more: ' || s.reason, finished_at = now(),
+    body = CASE WHEN m.holds_link THEN NULL ELSE m.body END
+FROM mail_suppressions s
+WHERE s.address = m.recipient AND s.lifted_at IS NULL AND m.state = 'pending' AND m.holder IS NULL";

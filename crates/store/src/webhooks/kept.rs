@@ -54,17 +54,30 @@ pub(super) async fn release(
     Ok(())
 }
 
-const DROP: &str = "
-UPDATE deliveries d SET state = 'dropped', finished_at = now(), reason = 'dropped when the webhook was enabled'
-FROM delivery_lanes l
-WHERE d.webhook_id = $1 AND d.state = 'pending' AND l.webhook_id = $1 AND l.lane = d.lane AND l.holder IS NULL";
+/// What waits, in order, without what a sender may have in hand.
+macro_rules! waiting {
+    () => {
+        "(SELECT d.id, d.seq FROM ( \
+           SELECT d.id, d.seq, l.holder, row_number() OVER (PARTITION BY d.lane ORDER BY d.seq) AS place \
+           FROM deliveries d JOIN delivery_lanes l ON l.webhook_id = d.webhook_id AND l.lane = d.lane \
+           WHERE d.webhook_id = $1 AND d.state = 'pending') d \
+         WHERE d.holder IS NULL OR d.place > 10)"
+    };
+}
 
-const SPREAD: &str = "
-UPDATE deliveries d SET due_at = greatest(d.due_at, now() + make_interval(secs => o.turn / $2))
-FROM (SELECT d.id, row_number() OVER (ORDER BY d.seq) - 1 AS turn
-      FROM deliveries d JOIN delivery_lanes l ON l.webhook_id = d.webhook_id AND l.lane = d.lane
-      WHERE d.webhook_id = $1 AND d.state = 'pending' AND l.holder IS NULL) o
-WHERE d.id = o.id";
+const DROP: &str = concat!(
+    "UPDATE deliveries d SET state = 'dropped', finished_at = now(), \
+       reason = 'dropped when the webhook was enabled' FROM ",
+    waiting!(),
+    " w WHERE d.id = w.id"
+);
+
+const SPREAD: &str = concat!(
+    "UPDATE deliveries d SET due_at = greatest(d.due_at, now() + make_interval(secs => w.turn / $2)) FROM ( \
+       SELECT id, row_number() OVER (ORDER BY seq) - 1 AS turn FROM ",
+    waiting!(),
+    " w) w WHERE d.id = w.id"
+);
 
 /// A lane is due when its oldest delivery is.
 const DUE: &str = "

@@ -27,6 +27,7 @@ const FRESH: Case = Case {
     is_parked: false,
     took_others: false,
     may_be_anothers: false,
+    is_probe: false,
     revision: 1,
 };
 
@@ -137,6 +138,14 @@ fn a_failure_while_others_were_taken_is_the_events_own() {
         let decision = of(verdict, case);
         assert!(decision.counted);
         assert!(matches!(decision.next, NextStep::Again { park: true, .. }));
+        assert_eq!(decision.health, HealthNote::Nothing, "no circuit is closed");
+        let is_probe = true;
+        let probe = of(verdict, Case { is_probe, ..case });
+        assert!(
+            !probe.counted,
+            "others were taken before the circuit opened"
+        );
+        assert!(matches!(probe.health, HealthNote::Fails { .. }));
     }
     assert_eq!(of(Verdict::Unknown, FRESH).outcome, "unknown");
 }

@@ -182,6 +182,11 @@ pub async fn replay(
         )
         .with_code("MAIL_NOT_DEAD")
         .into()),
+        MailReplay::Suppressed => Err(ApiError::conflict(
+            "Nothing is sent to this address any more: mail to it bounced, or somebody complained",
+        )
+        .with_code("ADDRESS_SUPPRESSED")
+        .into()),
         MailReplay::Erased => Err(ApiError::conflict(
             "The mail held a link, which is erased by now: have another mail made",
         )

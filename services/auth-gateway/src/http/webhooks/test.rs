@@ -49,7 +49,16 @@ pub async fn test(
         datacontenttype: "application/json".to_owned(),
         data: json!({ "name": row.name }),
     };
-    let target = state.targets.of(row.webhook_id(), row.revision).await?;
+    let id = row.webhook_id();
+    // What blocks us counts one more request, too.
+    if let Some(left) = state.store.webhook_provider_paused(id).await? {
+        let why = "The test did not arrive: Discord has blocked us for a while";
+        let failed = ApiError::new(StatusCode::BAD_GATEWAY, "WEBHOOK_TEST_FAILED", why);
+        return Err(failed
+            .with_details(json!({ "seconds": left.as_secs() + 1 }))
+            .into());
+    }
+    let target = state.targets.of(id, row.revision).await?;
     let answer = match &*target {
         Target::Discord { webhook, .. } => {
             state
@@ -63,12 +72,15 @@ pub async fn test(
             state.messenger.send(to, &id, body).await
         }
     };
+    if let Verdict::ProviderBlocked { wait } = answer.verdict {
+        state.store.webhook_provider_pause(id, wait).await?;
+    }
     if answer.verdict != Verdict::Delivered {
         let why = format!("The test did not arrive: {}", said(&answer));
         let failed = ApiError::new(StatusCode::BAD_GATEWAY, "WEBHOOK_TEST_FAILED", why);
         return Err(failed.because(std::io::Error::other(answer.excerpt)).into());
     }
-    state.store.webhook_tested(row.webhook_id()).await?;
+    state.store.webhook_tested(id).await?;
     Ok(Json(Tested {
         success: true,
         message: "Webhook test successful",
