@@ -53,6 +53,14 @@ async fn a_dead_mail_is_listed_with_its_attempts_and_sent_when_it_is_tried_again
     assert_eq!(one["attempts"][0]["status"], 422);
 
     let replay = format!("{LIST}/{id}/replay");
+    let client = post.gateway.database.connect().await;
+    let suppress = "INSERT INTO mail_suppressions (id, address, reason, event) \
+                    VALUES (gen_random_uuid(), 'anna@example.net', 'BOUNCED', 'e')";
+    client.batch_execute(suppress).await.unwrap();
+    let (status, body) = ask(&post, &admin, Method::POST, &replay).await;
+    assert_eq!(error_code(status, &body), "ADDRESS_SUPPRESSED");
+    let lift = "DELETE FROM mail_suppressions";
+    client.batch_execute(lift).await.unwrap();
     let (status, body) = ask(&post, &admin, Method::POST, &replay).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     post.wait_state(&id, "sent").await;

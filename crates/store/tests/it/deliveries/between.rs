@@ -161,6 +161,90 @@ async fn a_failure_long_after_the_last_one_begins_anew() {
     );
 }
 
+#[tokio::test]
+async fn a_replay_waits_for_no_other_replay() {
+    let stage = Stage::new().await;
+    let webhook = webhook(&stage.store, WebhookKind::Signed).await;
+    let ids = tell(&stage.store, webhook, &["a", "b", "c"]).await;
+    let held = take(&stage.store, 5).await;
+    let done: Vec<_> = held.iter().map(delivered).collect();
+    settle(&stage.store, &done).await;
+    let of = |event: MessageId| DeliveryFilter {
+        event: Some(event.0),
+        ..DeliveryFilter::default()
+    };
+    let actor = operator();
+    let all = DeliveryFilter {
+        state: Some("delivered".to_owned()),
+        until: Some(chrono::Utc::now() + chrono::TimeDelta::days(1)),
+        ..DeliveryFilter::default()
+    };
+    let slow = stage.store.deliveries_replay(&all, 2, 0.001, &actor);
+    assert_eq!(slow.await.unwrap().replayed, 2);
+    assert_eq!(first(&take(&stage.store, 5).await), ids[0]);
+    let urgent = of(ids[2]);
+    let urgent = stage.store.deliveries_replay(&urgent, 10, 10.0, &actor);
+    assert_eq!(urgent.await.unwrap().replayed, 1);
+    assert_eq!(first(&take(&stage.store, 5).await), ids[2]);
+}
+
+#[tokio::test]
+async fn of_what_is_dropped_only_what_is_in_hand_is_sent() {
+    let stage = Stage::new().await;
+    let webhook = webhook(&stage.store, WebhookKind::Discord).await;
+    let ids: Vec<MessageId> = (0..12).map(|_| MessageId::new()).collect();
+    add(
+        &stage.store,
+        webhook,
+        WebhookKind::Discord,
+        &["a"; 12],
+        &ids,
+    )
+    .await;
+    let held = take(&stage.store, 5).await;
+    let actor = operator();
+    for change in [enabled(false, None), enabled(true, Some(Kept::Drop))] {
+        let changed = stage.store.webhook_change(webhook, change, &actor);
+        changed.await.unwrap();
+    }
+    settle(&stage.store, &[delivered(&held[0])]).await;
+    assert!(take(&stage.store, 5).await.is_empty());
+    let dropped = DeliveryFilter {
+        state: Some("dropped".to_owned()),
+        ..DeliveryFilter::default()
+    };
+    let rows = stage.store.deliveries(&dropped, None, 100).await.unwrap();
+    assert_eq!(rows.len(), 2);
+}
+
+#[tokio::test]
+async fn a_lane_that_flows_is_held_on_to_until_its_time_is_over() {
+    let stage = Stage::new().await;
+    let webhook = webhook(&stage.store, WebhookKind::Signed).await;
+    let ids = tell(&stage.store, webhook, &["a", "a", "a"]).await;
+    let me = claim_of(WorkerId::new(), 1);
+    let held = stage.store.deliveries_turn(&[], &me).await.unwrap();
+    let mut outcome = delivered(&held[0]);
+    outcome.stays = Some(held[0].since);
+    let second = stage.store.deliveries_turn(&[outcome], &me).await.unwrap();
+    assert_eq!((first(&second), second[0].fence), (ids[1], held[0].fence));
+    assert!(take(&stage.store, 5).await.is_empty(), "it is held");
+
+    let mut outcome = delivered(&second[0]);
+    outcome.stays = Some(second[0].since);
+    let over = LaneClaim {
+        stay: Duration::ZERO,
+        ..claim_of(WorkerId::new(), 1)
+    };
+    let third = stage
+        .store
+        .deliveries_turn(&[outcome], &over)
+        .await
+        .unwrap();
+    assert_eq!(first(&third), ids[2]);
+    assert_ne!(third[0].fence, second[0].fence, "it was given back");
+}
+
 /// Everybody who locks more than one row, at once and again and again.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_for_ever_for_another() {
