@@ -68,3 +68,6 @@ impl DiscordBudget {
         (!ruling.decision.allowed).then_some(ruling.decision.retry_after)
     }
 }
+
+#[cfg(test)]
+mod tests;
