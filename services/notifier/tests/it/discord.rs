@@ -2,10 +2,12 @@
 
 use chrono::Utc;
 use common::types::event::{Event, EventType};
+use common::types::id::DeliveryId;
 use common::types::webhook::WebhookType;
 use serde_json::json;
 use simulators::discord::{Effect, Fault};
 use testkit::wait_for;
+use tokio::task::JoinSet;
 
 use crate::stage::{PATIENCE, Stage};
 
@@ -195,4 +197,131 @@ async fn while_discord_is_off_in_the_settings_no_delivery_for_it_is_made() {
     let rows = stage.wait_state("delivered", 1).await;
     assert_eq!(rows.len(), 1);
     assert!(stage.discord.messages("100").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_discord_has_refused_too_much_nothing_is_sent_there_for_a_while() {
+    let stage = Stage::new().await;
+    let (revoked, sound) = (
+        stage.discord.add_webhook("100"),
+        stage.discord.add_webhook("200"),
+    );
+    let only = |name: &str| json!([{"field": "subject", "equals": name}]);
+    let hook = stage
+        .hook(&revoked.public_url, WebhookType::System, &[], only("one"))
+        .await;
+    stage
+        .hook(&sound.public_url, WebhookType::System, &[], only("two"))
+        .await;
+    // What all notifiers together have been refused so far: more than half of what Discord
+    // takes in ten minutes, for the next two minutes.
+    spend(&stage, "discord:invalid", 3_000, 2500.0 / 600.0).await;
+    let invalid = Fault::new(Effect::Status {
+        status: 401,
+        accepted: false,
+    });
+    stage
+        .discord
+        .faults(|faults| faults.add(invalid.on(&revoked.id).times(1)));
+    stage.completed(&["one"]).await;
+    stage.wait_disabled(&hook).await;
+    let client = stage.database.connect().await;
+    let pauses = "SELECT count(*) FROM provider_pauses WHERE kind = 'discord' AND until > now()";
+    let paused: i64 = client.query_one(pauses, &[]).await.unwrap().get(0);
+    assert_eq!(paused, 1);
+    stage.completed(&["two"]).await;
+    stage.wait_state("pending", 2).await;
+    client
+        .execute("UPDATE provider_pauses SET until = now()", &[])
+        .await
+        .unwrap();
+    stage.wait_state("delivered", 1).await;
+    assert_eq!(stage.discord.messages("200").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_to_discord_is_marked_before_it_leaves() {
+    let stage = Stage::new().await;
+    let there = stage.discord.add_webhook("100");
+    stage
+        .hook(&there.public_url, WebhookType::System, &[], json!([]))
+        .await;
+    let late = Fault::new(Effect::Late { milliseconds: 1000 });
+    stage
+        .discord
+        .faults(|faults| faults.add(late.on(&there.id).times(1)));
+    stage.completed(&["run"]).await;
+    wait_for("the message to arrive", PATIENCE, async || {
+        match stage.discord.messages("100").len() {
+            1 => Ok(()),
+            _ => Err(String::new()),
+        }
+    })
+    .await;
+    let outcomes = async || {
+        let delivery = DeliveryId(stage.deliveries().await[0].id);
+        let attempts = stage.store.delivery_attempts(delivery).await.unwrap();
+        attempts
+            .into_iter()
+            .map(|it| it.outcome)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(outcomes().await, ["sending"]);
+    stage.wait_state("delivered", 1).await;
+    assert_eq!(outcomes().await, ["delivered"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_webhooks_of_one_channel_share_what_it_takes() {
+    let mut stage = Stage::without_notifier(&[]).await;
+    let (full, free) = (
+        stage.discord.add_webhook("100"),
+        stage.discord.add_webhook("200"),
+    );
+    let hook = stage
+        .hook(&full.public_url, WebhookType::System, &[], json!([]))
+        .await;
+    stage
+        .hook(&free.public_url, WebhookType::System, &[], json!([]))
+        .await;
+    let client = stage.database.connect().await;
+    let channel = "UPDATE webhooks SET channel_id = '100' WHERE id = $1";
+    client.execute(channel, &[&hook.id.0]).await.unwrap();
+    // Other webhooks of that channel have used it up for the next half a minute.
+    spend(&stage, "discord:channel:100", 20, 25.0 / 60.0).await;
+    stage.completed(&["run"]).await;
+    stage.start();
+    wait_for("the pause", PATIENCE, async || {
+        let select = "SELECT COALESCE(paused_until > now() + interval '10 seconds', false) \
+                      FROM webhook_health WHERE webhook_id = $1";
+        let paused = client.query_one(select, &[&hook.id.0]).await.unwrap();
+        let paused: bool = paused.get(0);
+        paused.then_some(()).ok_or_else(|| "not paused".to_owned())
+    })
+    .await;
+    stage.wait_state("delivered", 1).await;
+    assert!(stage.discord.messages("100").is_empty());
+    assert_eq!(stage.discord.messages("200").len(), 1);
+}
+
+/// Takes so much from a bucket that all notifiers share, be there enough in it or not.
+async fn spend(stage: &Stage, bucket: &'static str, tokens: u32, per_second: f64) {
+    let mut settings = cache::Settings::new(stage.config.redis.url.clone());
+    settings.prefix.clone_from(&stage.config.redis.prefix);
+    settings.operation_timeout = PATIENCE;
+    let cache = cache::Cache::connect(&settings).unwrap();
+    let rule = cache::RateRule {
+        capacity: tokens,
+        per_second,
+    };
+    let tasks = 10;
+    let takers = (0..tasks).map(|_| {
+        let cache = cache.clone();
+        async move {
+            for _ in 0..tokens / tasks {
+                cache.take_token(bucket, rule).await.unwrap();
+            }
+        }
+    });
+    takers.collect::<JoinSet<()>>().join_all().await;
 }
