@@ -128,6 +128,17 @@ fn a_webhook_that_fails_as_a_whole_costs_no_attempt_and_no_order() {
 }
 
 #[test]
+fn an_outage_that_says_how_long_it_lasts_is_waited_for() {
+    let wish = Duration::from_secs(90);
+    let verdict = Verdict::Failed {
+        retry_after: Some(wish),
+    };
+    let decision = of(verdict, FRESH);
+    assert_eq!((decision.pause, decision.counted), (wish, false));
+    assert_eq!(of(FAILED, FRESH).pause, Duration::ZERO);
+}
+
+#[test]
 fn a_failure_while_others_were_taken_is_the_events_own() {
     for verdict in [FAILED, Verdict::Unknown] {
         let case = Case {

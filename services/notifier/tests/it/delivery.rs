@@ -288,3 +288,49 @@ async fn a_notifier_that_stops_ends_what_it_has_in_hand_and_another_goes_on() {
     assert_eq!(stage.arrived("/a"), texts(&ids));
     assert_eq!(stage.receiver.journal_of("/a").len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_webhook_that_fails_for_days_the_others_hear_until_it_is_disabled() {
+    let mut stage = Stage::without_notifier(&[]).await;
+    let half = stage.signed("/half").await;
+    let over = stage.signed("/over").await;
+    stage.signed("/other").await;
+    let down = || Rule::new([Answer::status(503)]);
+    stage.receiver.rule(down().on("/half"));
+    stage.receiver.rule(down().on("/over"));
+    let client = stage.database.connect().await;
+    let fails = "UPDATE webhook_health SET last_failure_at = now(), alerted = $2, \
+                 failing_since = now() - make_interval(days => $3) WHERE webhook_id = $1";
+    for (hook, alerted, days) in [(&half, 0, 3), (&over, 90, 6)] {
+        let row: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&hook.id.0, &alerted, &days];
+        client.execute(fails, &row).await.unwrap();
+    }
+    stage.start();
+    let said = |of: &crate::stage::Hook| {
+        let entries = stage.receiver.journal_of("/other");
+        let about = entries.iter().map(|it| it.json());
+        let about = about.filter(|it| it["subject"] == json!(of.id.to_string()));
+        about
+            .map(|it| (it["type"].clone(), it["data"]["percent"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let failing = |percent| (json!("webhook.failing"), json!(percent));
+    let disabled = (json!("webhook.disabled"), json!(null));
+    wait_for("what is told of them", PATIENCE, async || {
+        let (half, over) = (said(&half), said(&over));
+        if half == [failing(50)] && over == [failing(100), disabled.clone()] {
+            Ok(())
+        } else {
+            Err(format!("{half:?} {over:?}"))
+        }
+    })
+    .await;
+    let row = stage.store.webhook(over.id).await.unwrap();
+    assert_eq!(row.disabled_because.as_deref(), Some("FAILING"));
+    assert!(stage.store.webhook(half.id).await.unwrap().enabled);
+    let own = stage.deliveries().await;
+    let own = own
+        .iter()
+        .filter(|it| it.subject == it.webhook_id.to_string());
+    assert_eq!(own.count(), 0, "none is told of itself");
+}
