@@ -147,6 +147,29 @@ async fn a_key_that_counts_is_sent_to_no_other_address() {
 }
 
 #[tokio::test]
+async fn the_service_token_that_counts_is_shown_to_no_other_address() {
+    let (home, other) = (panel().await, panel().await);
+    for panel in [&home, &other] {
+        panel.access(|access| access.guard("id.access", "planted-token"));
+    }
+    let stage = Stage::with(vec![
+        ("PTERODACTYL_URL", home.url()),
+        ("PTERODACTYL_API_KEY", home.application_key().to_owned()),
+        ("CF_ACCESS_CLIENT_ID", "id.access".to_owned()),
+        ("CF_ACCESS_CLIENT_SECRET", "planted-token".to_owned()),
+        ("OUTBOUND_ALLOWED_NETWORKS", "127.0.0.0/8".to_owned()),
+    ])
+    .await;
+    let at_home = tried(&stage, "pterodactyl", json!({})).await;
+    assert_eq!(at_home["success"], true, "{at_home}");
+    let with_key = json!({
+        "pterodactylUrl": other.url(), "pterodactylApiKey": other.application_key(),
+    });
+    let elsewhere = tried(&stage, "pterodactyl", with_key).await;
+    assert_eq!(elsewhere["success"], false, "{elsewhere}");
+}
+
+#[tokio::test]
 async fn addresses_that_only_we_can_reach_are_not_asked() {
     let (home, other) = (panel().await, panel().await);
     let stage = at_home(&home).await;
