@@ -25,8 +25,8 @@ const IDLE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(500);
 /// So long a lane is held on to while its end takes what it gets.
 const STAY: Duration = Duration::from_millis(250);
-/// So long outcomes wait for others, unless half of what is under way has come in.
-const GATHER: Duration = Duration::from_millis(1);
+/// So long outcomes wait for others, unless all that is under way has come in.
+const GATHER: Duration = Duration::from_millis(2);
 /// Deliveries that one message to Discord tells of, at most.
 const MERGE: u32 = 10;
 
@@ -82,7 +82,7 @@ impl InHand {
     /// How long what has come in waits for more, if it does.
     fn gathers(&self) -> Option<Duration> {
         let waits = GATHER.checked_sub(self.since?.elapsed())?;
-        (self.done.len() < self.tasks.len()).then_some(waits)
+        (!self.tasks.is_empty()).then_some(waits)
     }
 
     /// Webhooks that have their share, since a slow one leaves room for others; and the most

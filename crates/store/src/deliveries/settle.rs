@@ -8,7 +8,7 @@ use super::{health, parked_lane};
 use crate::error::StoreError;
 use crate::outbox::{self, Outgoing};
 use crate::pool::{Connection, Store};
-use crate::prepared::prepared;
+use crate::prepared::{self, prepared};
 use chrono::{DateTime, Utc};
 use common::types::event::{Event, EventType};
 use diesel::QueryableByName;
@@ -33,6 +33,7 @@ impl Store {
     ) -> Result<Vec<HeldLane>, StoreError> {
         let mut conn = self.conn().await?;
         conn.transaction(async |conn| {
+            prepared::without_planning(conn).await?;
             let stay = match outcomes {
                 [] => Vec::new(),
                 outcomes => settle(conn, outcomes, next).await?,
