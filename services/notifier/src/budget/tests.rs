@@ -54,3 +54,17 @@ async fn all_requests_of_an_address_together_are_limited() {
     let most = 10.0 + 40.0 * began.elapsed().as_secs_f64();
     assert!(taken >= 10 && taken as f64 <= most, "{taken} of {most}");
 }
+
+#[tokio::test]
+async fn without_redis_each_notifier_keeps_to_its_share() {
+    // Nobody listens there.
+    let nowhere = cache::Settings::new("redis://127.0.0.1:1/0".to_owned().into());
+    let cache = Cache::connect(&nowhere).unwrap();
+    let patience = Duration::from_secs(10);
+    let limiter = RateLimiter::new(cache, 4, patience, &test_logger());
+    let began = Instant::now();
+    let of = |it: u32| (it.to_string(), it.to_string());
+    let taken = at_once(&[DiscordBudget { limiter }], of).await;
+    let most = 10.0 / 4.0 + 40.0 / 4.0 * began.elapsed().as_secs_f64();
+    assert!(taken >= 1 && f64::from(taken) <= most, "{taken} of {most}");
+}
