@@ -113,17 +113,17 @@ impl Worker {
                 subscribed = self.subscribe_in_time(&link) => subscribed,
             };
             match subscribed {
-                Ok((channel, consumer)) => {
+                Ok((channel, mut consumer)) => {
                     self.shared.consumer_up();
                     debug!(self.log, "subscribed");
                     let mut work = JoinSet::new();
                     let end = match &self.work {
                         Work::Each(handler) => {
-                            self.receive(&channel, consumer, handler, &mut work, &stop)
+                            self.receive(&channel, &mut consumer, handler, &mut work, &stop)
                                 .await
                         }
                         Work::InOrder(sequence) => {
-                            sequence::receive(&self, &channel, consumer, sequence, &stop).await
+                            sequence::receive(&self, &channel, &mut consumer, sequence, &stop).await
                         }
                     };
                     if end == End::Lost {
@@ -131,6 +131,7 @@ impl Worker {
                         warn!(self.log, "the subscription ended and is renewed");
                     }
                     self.finish(&channel, work).await;
+                    drop(consumer);
                     if end == End::Stopped {
                         return;
                     }
@@ -188,7 +189,7 @@ impl Worker {
     async fn receive(
         self: &Arc<Self>,
         channel: &Channel,
-        mut consumer: Consumer,
+        consumer: &mut Consumer,
         handler: &Arc<dyn Handler>,
         work: &mut JoinSet<()>,
         stop: &CancellationToken,
@@ -197,7 +198,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
-                    self.cancel(channel, &consumer).await;
+                    self.cancel(channel, consumer).await;
                     return End::Stopped;
                 }
                 Some(_) = work.join_next() => {}
@@ -216,7 +217,7 @@ impl Worker {
     }
 
     /// Ends a subscription: nothing more comes.
-    pub(crate) async fn cancel(&self, channel: &Channel, consumer: &Consumer) {
+    async fn cancel(&self, channel: &Channel, consumer: &Consumer) {
         let cancelled = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
         if let Err(error) = cancelled.await {
             debug!(self.log, "the subscription was already gone"; "error" => %error);

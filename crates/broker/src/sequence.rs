@@ -34,20 +34,22 @@ pub trait Sequence: Send + Sync {
 }
 
 /// Hands over what arrives, until the subscription ends or `stop`.
+///
+/// The subscription is never cancelled: what RabbitMQ sends while it hears of that goes back
+/// at once, ahead of older messages, which go back with the channel. Whoever closes the
+/// channel alone gives all of them back together, in their order. Dropping a consumer cancels
+/// too, hence it stays the caller's until the channel is closed.
 pub(crate) async fn receive(
     worker: &Worker,
     channel: &Channel,
-    mut consumer: Consumer,
+    consumer: &mut Consumer,
     sequence: &Arc<dyn Sequence>,
     stop: &CancellationToken,
 ) -> End {
     loop {
         let first = tokio::select! {
             biased;
-            () = stop.cancelled() => {
-                worker.cancel(channel, &consumer).await;
-                return End::Stopped;
-            }
+            () = stop.cancelled() => return End::Stopped,
             first = consumer.next() => first,
         };
         let mut batch = Vec::new();
@@ -70,9 +72,6 @@ pub(crate) async fn receive(
             }
         }
         if let Some(end) = settle(worker, channel, batch, sequence, stop).await {
-            if end == End::Stopped {
-                worker.cancel(channel, &consumer).await;
-            }
             return end;
         }
     }

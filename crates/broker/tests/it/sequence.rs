@@ -147,6 +147,42 @@ async fn what_its_receiver_had_in_hand_is_handed_to_the_next_in_the_same_order()
     assert_eq!(twos.wait(30).await, numbers(30));
 }
 
+/// RabbitMQ goes on sending to a receiver until it has heard that it stops, so the moment
+/// must be met; each round has a chance.
+#[tokio::test]
+async fn a_receiver_that_stops_while_messages_come_hands_them_on_in_the_same_order() {
+    for round in 0..20 {
+        let vhost = TestVhost::new().await;
+        let (first, second) = (
+            start(&vhost, &[ORDERED]).await,
+            start(&vhost, &[ORDERED]).await,
+        );
+        let (ones, twos) = (Arc::new(Notes::default()), Arc::new(Notes::default()));
+        ones.refuse(true);
+        let stop = CancellationToken::new();
+        let consuming = first.consume_in_order(WORK, ones.clone(), stop.clone());
+        assert!(first.wait_connected(PATIENCE).await);
+        let publishing = async {
+            for window in numbers(60).chunks(4) {
+                publish(&second, window).await;
+            }
+        };
+        let stopping = async {
+            wait_for("the first to hold some", PATIENCE, async || {
+                (*ones.asked.lock().unwrap() >= 1).then_some(())
+            })
+            .await;
+            stop.cancel();
+            consuming.await.unwrap();
+        };
+        tokio::join!(publishing, stopping);
+        second.consume_in_order(WORK, twos.clone(), CancellationToken::new());
+        assert_eq!(twos.wait(60).await, numbers(60), "round {round}");
+        first.close().await;
+        second.close().await;
+    }
+}
+
 #[tokio::test]
 async fn what_can_never_be_handled_is_put_aside_and_the_rest_is_not_held_up() {
     let vhost = TestVhost::new().await;
