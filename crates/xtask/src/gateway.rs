@@ -50,8 +50,6 @@ struct Triggered {
 
 impl Gateway {
     pub(crate) fn new(base: &str, key: &str) -> Self {
-        // Only a second call in one process is refused, and then there is a provider already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             client: Client::new(),
             base: base.to_owned(),

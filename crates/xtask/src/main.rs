@@ -49,6 +49,8 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // Only a second call in one process is refused, and then there is a provider already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match run(Arguments::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

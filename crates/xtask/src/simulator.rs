@@ -18,6 +18,8 @@ pub(crate) struct Simulator {
     name: &'static str,
     url: String,
     port: u16,
+    /// Kept: to make one takes longer than to ask.
+    client: Client,
 }
 
 impl Simulator {
@@ -27,6 +29,7 @@ impl Simulator {
             name,
             url: format!("http://127.0.0.1:{port}"),
             port,
+            client: Client::new(),
         }
     }
 
@@ -52,7 +55,9 @@ impl Simulator {
         what: &str,
         body: Option<&Value>,
     ) -> Result<Value> {
-        let mut request = Client::new().request(method, format!("{}/__simulator/{what}", self.url));
+        let mut request = self
+            .client
+            .request(method, format!("{}/__simulator/{what}", self.url));
         if let Some(body) = body {
             request = request.json(body);
         }

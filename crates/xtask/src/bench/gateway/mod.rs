@@ -121,8 +121,6 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<Report> {
     } else {
         None
     };
-    // Only a second call in one process is refused, and then there is a provider already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     // From here on everything but the gateway has one core, and the gateway the other.
     let cores = Cores::take()?;
     let stack = Stack::start(&Options::private())?;

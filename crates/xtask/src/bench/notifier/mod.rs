@@ -80,8 +80,6 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<Report> {
             shell::binaries("release")?
         }
     };
-    // Only a second call in one process is refused, and then there is a provider already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let stack = Arc::new(Stack::start(&Options {
         durability: Durability::Default,
         ..Options::private()
