@@ -10,10 +10,11 @@ use common::types::caller::Actor;
 use common::types::id::DeliveryId;
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Double, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Double, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use serde_json::json;
+use uuid::Uuid;
 
 /// What a replay does, or would do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
@@ -60,8 +61,8 @@ impl Store {
         admin_audit::change(self, move |conn| {
             async move {
                 let webhooks = lock_webhooks();
-                bind_filter!(sql_query(&webhooks), filter)
-                    .execute(conn)
+                let webhooks: Vec<Locked> = bind_filter!(sql_query(&webhooks), filter)
+                    .load(conn)
                     .await?;
                 let statement = replay();
                 let query = bind_filter!(sql_query(&statement), filter);
@@ -69,6 +70,7 @@ impl Store {
                     .bind::<BigInt, _>(limit)
                     .bind::<Double, _>(per_second.max(0.001))
                     .bind::<Text, _>(format!("replay:{}", DeliveryId::new()))
+                    .bind::<Array<SqlUuid>, _>(webhooks.iter().map(|it| it.id).collect::<Vec<_>>())
                     .get_result(conn)
                     .await?;
                 if report.replayed > 0 {
@@ -98,23 +100,31 @@ impl Store {
 
 const REPLAYABLE: &str = "(d.state <> 'pending' OR d.parked_at IS NOT NULL)";
 
+#[derive(QueryableByName)]
+struct Locked {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
 /// Those of webhooks that are there, which stay until this is over.
 fn lock_webhooks() -> String {
     format!(
-        "SELECT 1 FROM webhooks WHERE id IN (SELECT d.webhook_id FROM deliveries d \
+        "SELECT id FROM webhooks WHERE id IN (SELECT d.webhook_id FROM deliveries d \
            JOIN delivery_events e ON e.id = d.event_id WHERE {CONDITIONS} AND {REPLAYABLE}) \
          ORDER BY id FOR KEY SHARE"
     )
 }
 
-/// A lane for each replay: neither what is new nor another replay waits for it. What was set aside stays in its
+/// Of webhooks that were locked: those that something became replayable of since then may be
+/// waited for by whoever holds them. A lane for each replay: neither what is new nor another
+/// replay waits for it. What was set aside stays in its
 /// lane, and is passed by while a sender has it in hand.
 fn replay() -> String {
     format!(
         "WITH matched AS (
             SELECT d.id, d.seq, d.state, d.webhook_id, d.lane
             FROM deliveries d JOIN delivery_events e ON e.id = d.event_id
-            WHERE {CONDITIONS} AND {REPLAYABLE}
+            WHERE {CONDITIONS} AND {REPLAYABLE} AND d.webhook_id = ANY ($12)
         ), oldest AS (
             SELECT *, row_number() OVER (ORDER BY seq) - 1 AS turn FROM matched ORDER BY seq LIMIT $9
         ), over AS (

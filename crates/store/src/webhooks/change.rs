@@ -114,7 +114,7 @@ impl Store {
             async move {
                 let before = find(conn, id, "FOR UPDATE OF w").await?;
                 lock_all(conn, id.0).await?;
-                sql_query("DELETE FROM webhooks WHERE id = $1")
+                sql_query(DELETE)
                     .bind::<SqlUuid, _>(id.0)
                     .execute(conn)
                     .await?;
@@ -126,6 +126,16 @@ impl Store {
         .await
     }
 }
+
+/// Deliveries go by their reference. Lanes and health have none: its check would wait for
+/// webhooks behind lanes.
+const DELETE: &str = "
+WITH lanes AS (
+    DELETE FROM delivery_lanes WHERE webhook_id = $1
+), health AS (
+    DELETE FROM webhook_health WHERE webhook_id = $1
+)
+DELETE FROM webhooks WHERE id = $1";
 
 fn apply(mut row: WebhookRow, change: &WebhookChange) -> WebhookRow {
     let change = change.clone();
