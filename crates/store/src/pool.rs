@@ -20,6 +20,16 @@ use std::time::Duration;
 /// its locks would keep every other worker from taking the task over.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 
+/// Connections for statements that are asked hundreds of times a second.
+const PLAN_ONCE: usize = 2;
+
+/// Their settings. Prepared statements are not planned anew: PostgreSQL would do that whenever
+/// it takes the values' plan for the cheaper one, and for arrays it always does, which costs
+/// more than the statement itself. The plan that is made once goes by indexes: one that was
+/// made while a table was small would read all of it ever after.
+const PLANNED_ONCE: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off \
+    -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
+
 /// Silence after which a connection is probed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -43,6 +53,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Store {
     pool: Pool<AsyncPgConnection>,
+    plans_once: Pool<AsyncPgConnection>,
     pub(crate) settings: Settings,
 }
 
@@ -61,31 +72,11 @@ impl Store {
     /// # Errors
     /// When the pool's settings are refused.
     pub fn connect(settings: &Settings) -> Result<Self, StoreError> {
-        let session = settings.clone();
-        let mut manager = ManagerConfig::default();
-        // A connection that broke meanwhile is known to be broken; asking each time would cost a
-        // statement for every piece of work.
-        manager.recycling_method = RecyclingMethod::Fast;
-        manager.custom_setup = Box::new(move |url| {
-            let url = url.to_owned();
-            let session = session.clone();
-            async move { establish(&url, &session).await }.boxed()
-        });
-        let manager =
-            AsyncDieselConnectionManager::new_with_config(settings.url.expose_secret(), manager);
-        let pool = Pool::builder(manager)
-            .max_size(settings.pool_size)
-            .wait_timeout(Some(settings.connect_timeout))
-            .create_timeout(Some(settings.connect_timeout))
-            .recycle_timeout(Some(settings.connect_timeout))
-            .runtime(Runtime::Tokio1)
-            // The one that was used last: each keeps buffers as large as its largest statement,
-            // and taking turns would give all of them such.
-            .queue_mode(QueueMode::Lifo)
-            .build()
-            .map_err(|error| StoreError::Pool(Box::new(error)))?;
+        let pool = pool(settings, settings.pool_size, "")?;
+        let plans_once = self::pool(settings, PLAN_ONCE, PLANNED_ONCE)?;
         Ok(Self {
             pool,
+            plans_once,
             settings: settings.clone(),
         })
     }
@@ -113,6 +104,17 @@ impl Store {
         Ok(version.server_version)
     }
 
+    /// For transactions of few statements that are asked hundreds of times a second, each of
+    /// which finds few rows by their keys.
+    pub(crate) async fn conn_that_plans_once(
+        &self,
+    ) -> Result<Object<AsyncPgConnection>, StoreError> {
+        self.plans_once
+            .get()
+            .await
+            .map_err(|error| StoreError::Pool(Box::new(error)))
+    }
+
     pub(crate) async fn conn(&self) -> Result<Object<AsyncPgConnection>, StoreError> {
         self.pool
             .get()
@@ -121,8 +123,44 @@ impl Store {
     }
 }
 
-async fn establish(url: &str, settings: &Settings) -> diesel::ConnectionResult<AsyncPgConnection> {
-    let config = parse(url, settings).map_err(|error| bad(&error))?;
+fn pool(
+    settings: &Settings,
+    size: usize,
+    options: &'static str,
+) -> Result<Pool<AsyncPgConnection>, StoreError> {
+    let session = settings.clone();
+    let mut manager = ManagerConfig::default();
+    // A connection that broke meanwhile is known to be broken; asking each time would cost a
+    // statement for every piece of work.
+    manager.recycling_method = RecyclingMethod::Fast;
+    manager.custom_setup = Box::new(move |url| {
+        let url = url.to_owned();
+        let session = session.clone();
+        async move { establish(&url, &session, options).await }.boxed()
+    });
+    let manager =
+        AsyncDieselConnectionManager::new_with_config(settings.url.expose_secret(), manager);
+    Pool::builder(manager)
+        .max_size(size)
+        .wait_timeout(Some(settings.connect_timeout))
+        .create_timeout(Some(settings.connect_timeout))
+        .recycle_timeout(Some(settings.connect_timeout))
+        .runtime(Runtime::Tokio1)
+        // The one that was used last: each keeps buffers as large as its largest statement,
+        // and taking turns would give all of them such.
+        .queue_mode(QueueMode::Lifo)
+        .build()
+        .map_err(|error| StoreError::Pool(Box::new(error)))
+}
+
+async fn establish(
+    url: &str,
+    settings: &Settings,
+    options: &str,
+) -> diesel::ConnectionResult<AsyncPgConnection> {
+    let mut config = parse(url, settings).map_err(|error| bad(&error))?;
+    let usual = config.get_options().unwrap_or_default().to_owned();
+    config.options(format!("{usual} {options}"));
     let mut connection = match config.get_ssl_mode() {
         tokio_postgres::config::SslMode::Disable | tokio_postgres::config::SslMode::Prefer => {
             let (client, driver) = config

@@ -2,16 +2,13 @@
 //!
 //! What `diesel::sql_query` says is parsed and planned anew each time, and asked in two round
 //! trips; that takes longer than a small statement itself. This is for those that are asked
-//! hundreds of times a second.
+//! hundreds of times a second; see [`crate::Store`]'s connections that plan once, too.
 
-use crate::error::StoreError;
-use crate::pool::Connection;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Untyped};
-use diesel_async::SimpleAsyncConnection;
 use std::marker::PhantomData;
 
 /// A statement of PostgreSQL with its values, used as `diesel::sql_query` is.
@@ -84,15 +81,6 @@ impl QueryFragment<Pg> for Prepared<'_> {
         }
         Ok(())
     }
-}
-
-/// In this transaction, statements that are prepared are not planned anew either: PostgreSQL
-/// would do that whenever it takes the values' plan for the cheaper one, and for arrays it
-/// always does, which costs more than the statement itself.
-pub(crate) async fn without_planning(conn: &mut Connection) -> Result<(), StoreError> {
-    conn.batch_execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        .await?;
-    Ok(())
 }
 
 impl QueryId for Prepared<'_> {

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// So long a lane is held on to while its end takes what it gets.
 const STAY: Duration = Duration::from_millis(250);
 /// So long outcomes wait for others, unless all that is under way has come in.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(1);
 /// Deliveries that one message to Discord tells of, at most.
 const MERGE: u32 = 10;
 

@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub struct LaneClaim {
     /// Who sends.
     pub holder: WorkerId,
-    /// Lanes that it takes.
+    /// Lanes that it takes, those that it holds on to among them.
     pub lanes: u32,
     /// Of one webhook, in one claim.
     pub per_webhook: u32,
@@ -193,17 +193,7 @@ pub(super) async fn claim(
 ) -> Result<Vec<HeldLane>, StoreError> {
     let room = i64::from(claim.lanes) - stay.len() as i64;
     let mut lanes: Vec<Lane> = stay.into_iter().map(Lane::from).collect();
-    if room > 0 {
-        let rows: Vec<LaneRow> = prepared(HOLD)
-            .bind::<SqlUuid, _>(claim.holder.0)
-            .bind::<BigInt, _>(room)
-            .bind::<BigInt, _>(i64::from(claim.per_webhook))
-            .bind::<Array<SqlUuid>, _>(claim.except.iter().map(|it| it.0).collect::<Vec<_>>())
-            .bind::<Double, _>(claim.hold.as_secs_f64())
-            .load(conn)
-            .await?;
-        lanes.extend(rows.into_iter().map(Lane::from));
-    }
+    lanes.extend(hold(conn, claim, room).await?);
     if lanes.is_empty() {
         return Ok(Vec::new());
     }
@@ -228,6 +218,26 @@ pub(super) async fn claim(
     Ok(held)
 }
 
+/// Takes lanes.
+async fn hold(
+    conn: &mut Connection,
+    claim: &LaneClaim,
+    room: i64,
+) -> Result<Vec<Lane>, StoreError> {
+    if room <= 0 {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<LaneRow> = prepared(HOLD)
+        .bind::<SqlUuid, _>(claim.holder.0)
+        .bind::<BigInt, _>(room)
+        .bind::<BigInt, _>(i64::from(claim.per_webhook))
+        .bind::<Array<SqlUuid>, _>(claim.except.iter().map(|it| it.0).collect::<Vec<_>>())
+        .bind::<Double, _>(claim.hold.as_secs_f64())
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(Lane::from).collect())
+}
+
 /// What is at the heads of lanes. Of signed webhooks the attempts are written.
 async fn heads(
     conn: &mut Connection,
@@ -238,12 +248,7 @@ async fn heads(
         .bind::<Array<SqlUuid>, _>(lanes.iter().map(|it| it.webhook).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(lanes.iter().map(|it| &it.lane).collect::<Vec<_>>())
         .bind::<BigInt, _>(i64::from(merge))
-        .bind::<Array<Bool>, _>(
-            lanes
-                .iter()
-                .map(|it| it.stays.is_some())
-                .collect::<Vec<_>>(),
-        )
+        .bind::<Array<Bool>, _>(lanes.iter().map(|it| it.is_probe).collect::<Vec<_>>())
         .load(conn)
         .await?;
     let mut waiting: HashMap<(Uuid, String), Waiting> = HashMap::new();
@@ -328,13 +333,13 @@ SET holder = $1, held_until = now() + make_interval(secs => $5), fence = nextval
 FROM chosen c WHERE l.webhook_id = c.webhook_id AND l.lane = c.lane
 RETURNING l.webhook_id, l.lane, l.fence, c.is_probe";
 
-/// $1 webhooks and $2 lanes, $3 merged, $4 whether the lane was held before. Nothing passes
-/// what is older in its lane, and nothing is sent to a webhook that was disabled, has failed or
-/// has asked for a pause since its lane was claimed.
+/// $1 webhooks and $2 lanes, $3 merged, $4 whether it probes. Nothing passes what is older
+/// in its lane, and nothing is sent to a webhook that was disabled, has failed or has asked for
+/// a pause since its lane was claimed.
 const HEADS: &str = "
 WITH heads AS (
     SELECT d.*, w.kind, w.revision, s.last_success_at
-    FROM unnest($1::uuid[], $2::text[], $4::bool[]) AS h (webhook_id, lane, stays)
+    FROM unnest($1::uuid[], $2::text[], $4::bool[]) AS h (webhook_id, lane, is_probe)
     JOIN webhooks w ON w.id = h.webhook_id JOIN webhook_health s ON s.webhook_id = h.webhook_id
     CROSS JOIN LATERAL (
         SELECT * FROM (
@@ -345,7 +350,7 @@ WITH heads AS (
             ) o
         ) o WHERE is_due
     ) d
-    WHERE NOT h.stays OR (w.enabled AND s.probe_at IS NULL
+    WHERE h.is_probe OR (w.enabled AND s.probe_at IS NULL
       AND (s.paused_until IS NULL OR s.paused_until <= now()))
 ), begun AS (
     INSERT INTO delivery_attempts (delivery_id, number)

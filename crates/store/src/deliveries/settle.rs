@@ -2,13 +2,14 @@
 //! PostgreSQL once a round.
 
 use super::claim::{HeldLane, LaneClaim, claim};
+use super::health;
 use super::lanes::give_back;
 use super::outcome::{HealthNote, LaneOutcome, NextStep, Settled};
-use super::{health, parked_lane};
+use super::parked_lane;
 use crate::error::StoreError;
 use crate::outbox::{self, Outgoing};
 use crate::pool::{Connection, Store};
-use crate::prepared::{self, prepared};
+use crate::prepared::prepared;
 use chrono::{DateTime, Utc};
 use common::types::event::{Event, EventType};
 use diesel::QueryableByName;
@@ -31,9 +32,8 @@ impl Store {
         outcomes: &[LaneOutcome],
         next: &LaneClaim,
     ) -> Result<Vec<HeldLane>, StoreError> {
-        let mut conn = self.conn().await?;
+        let mut conn = self.conn_that_plans_once().await?;
         conn.transaction(async |conn| {
-            prepared::without_planning(conn).await?;
             let stay = match outcomes {
                 [] => Vec::new(),
                 outcomes => settle(conn, outcomes, next).await?,
@@ -89,23 +89,18 @@ async fn settle<'a>(
     next: &LaneClaim,
 ) -> Result<Vec<&'a LaneOutcome>, StoreError> {
     lock_webhooks(conn, outcomes).await?;
-    let mine = lock(conn, outcomes).await?;
+    let mine = write(conn, outcomes).await?;
     let ours: Vec<&LaneOutcome> = outcomes
         .iter()
         .filter(|it| mine.contains(&(it.webhook.0, it.lane.clone(), it.fence)))
         .collect();
-    let settled: Vec<(&LaneOutcome, &Settled)> = ours
-        .iter()
-        .flat_map(|lane| lane.settled.iter().map(|it| (*lane, it)))
-        .collect();
-    write(conn, &settled).await?;
     let (mut stay, mut leave): (Vec<_>, Vec<_>) =
         ours.iter().copied().partition(|it| stays(it, next.stay));
     leave.extend(stay.split_off(stay.len().min(next.lanes as usize)));
     let lanes = leave.iter().map(|it| (it.webhook.0, it.lane.as_str()));
     give_back(conn, lanes).await?;
     health::note(conn, &ours).await?;
-    tell_of_dead(conn, &settled).await?;
+    tell_of_dead(conn, &ours).await?;
     Ok(stay)
 }
 
@@ -132,29 +127,6 @@ async fn lock_webhooks(conn: &mut Connection, outcomes: &[LaneOutcome]) -> Resul
     Ok(())
 }
 
-/// Locks the lanes that are still ours: what is added to them meanwhile is seen by the
-/// statements that follow.
-async fn lock(
-    conn: &mut Connection,
-    outcomes: &[LaneOutcome],
-) -> Result<BTreeSet<(Uuid, String, i64)>, StoreError> {
-    let rows: Vec<Mine> = prepared(
-        "SELECT l.webhook_id, l.lane, l.fence FROM unnest($1::uuid[], $2::text[], $3::bigint[]) \
-           AS h (webhook_id, lane, fence) \
-         JOIN delivery_lanes l ON l.webhook_id = h.webhook_id AND l.lane = h.lane AND l.fence = h.fence \
-         WHERE l.holder IS NOT NULL ORDER BY l.webhook_id, l.lane FOR UPDATE OF l",
-    )
-    .bind::<Array<SqlUuid>, _>(outcomes.iter().map(|it| it.webhook.0).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(outcomes.iter().map(|it| &it.lane).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(outcomes.iter().map(|it| it.fence).collect::<Vec<_>>())
-    .load(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.webhook_id, row.lane, row.fence))
-        .collect())
-}
-
 /// Columns of the statements, a row each delivery.
 #[derive(Default)]
 struct Columns {
@@ -170,10 +142,12 @@ struct Columns {
     lanes: Vec<Option<String>>,
     reasons: Vec<Option<String>>,
     messages: Vec<Option<String>>,
+    places: Vec<i32>,
 }
 
 impl Columns {
-    fn push(&mut self, it: &Settled) {
+    /// `place` is that of its lane.
+    fn push(&mut self, place: i32, it: &Settled) {
         let attempt = it.attempt.as_ref();
         self.deliveries.push(it.delivery.0);
         self.numbers.push(attempt.map(|it| it.number));
@@ -201,21 +175,23 @@ impl Columns {
         self.lanes.push(lane);
         self.reasons.push(reason);
         self.messages.push(message);
+        self.places.push(place);
     }
 }
 
+/// Locks the lanes that are still ours, and writes what became of their heads. What is added
+/// to them meanwhile is seen by the statements that follow.
 async fn write(
     conn: &mut Connection,
-    settled: &[(&LaneOutcome, &Settled)],
-) -> Result<(), StoreError> {
-    if settled.is_empty() {
-        return Ok(());
-    }
+    outcomes: &[LaneOutcome],
+) -> Result<BTreeSet<(Uuid, String, i64)>, StoreError> {
     let mut columns = Columns::default();
-    for (_, it) in settled {
-        columns.push(it);
+    for (place, outcome) in (0..).zip(outcomes) {
+        for it in &outcome.settled {
+            columns.push(place, it);
+        }
     }
-    prepared(WRITE)
+    let rows: Vec<Mine> = prepared(WRITE)
         .bind::<Array<SqlUuid>, _>(columns.deliveries)
         .bind::<Array<Nullable<Integer>>, _>(columns.numbers)
         .bind::<Array<Nullable<Text>>, _>(columns.outcomes)
@@ -228,18 +204,37 @@ async fn write(
         .bind::<Array<Nullable<Text>>, _>(columns.lanes)
         .bind::<Array<Nullable<Text>>, _>(columns.reasons)
         .bind::<Array<Nullable<Text>>, _>(columns.messages)
-        .execute(conn)
+        .bind::<Array<Integer>, _>(columns.places)
+        .bind::<Array<SqlUuid>, _>(outcomes.iter().map(|it| it.webhook.0).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(outcomes.iter().map(|it| &it.lane).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(outcomes.iter().map(|it| it.fence).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>((0..).zip(outcomes).map(|(it, _)| it).collect::<Vec<i32>>())
+        .load(conn)
         .await?;
-    Ok(())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.webhook_id, row.lane, row.fence))
+        .collect())
 }
 
+/// $1 to $12 of what was settled, $13 in which of the lanes; $14 to $16 lanes as they were
+/// claimed, $17 their places. All lanes are locked before anything is written.
+///
 /// What was set aside gets a lane of its own. Of Discord, what could not be sent has no attempt
-/// yet.
+/// yet. That something is not finished is said by its time and not by its state: the index of
+/// what waits would lead to all that waits.
 const WRITE: &str = "
-WITH s AS (
-    SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bool[], $5::int[], $6::text[], $7::int[],
-                         $8::text[], $9::float8[], $10::text[], $11::text[], $12::text[])
-      AS s (id, number, outcome, counted, status, answer, milliseconds, state, wait, lane, reason, message_id)
+WITH mine AS MATERIALIZED (
+    SELECT l.webhook_id, l.lane, l.fence, h.place
+    FROM unnest($14::uuid[], $15::text[], $16::bigint[], $17::int[]) AS h (webhook_id, lane, fence, place)
+    JOIN delivery_lanes l ON l.webhook_id = h.webhook_id AND l.lane = h.lane AND l.fence = h.fence
+    WHERE l.holder IS NOT NULL ORDER BY l.webhook_id, l.lane FOR UPDATE OF l
+), s AS MATERIALIZED (
+    SELECT u.* FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bool[], $5::int[], $6::text[], $7::int[],
+                           $8::text[], $9::float8[], $10::text[], $11::text[], $12::text[], $13::int[])
+      AS u (id, number, outcome, counted, status, answer, milliseconds, state, wait, lane, reason, message_id,
+            place)
+    JOIN mine ON mine.place = u.place
 ), noted AS (
     UPDATE delivery_attempts a
     SET outcome = s.outcome, counted = s.counted, status = s.status, answer = s.answer,
@@ -259,12 +254,14 @@ WITH s AS (
         parked_at = CASE WHEN s.lane IS NULL THEN d.parked_at ELSE now() END,
         reason = s.reason, message_id = COALESCE(s.message_id, d.message_id),
         finished_at = CASE WHEN s.state = 'pending' THEN NULL ELSE now() END
-    FROM s WHERE d.id = s.id AND d.state = 'pending'
+    FROM s WHERE d.id = s.id AND d.finished_at IS NULL
     RETURNING d.webhook_id, s.lane, d.due_at
+), aside AS (
+    INSERT INTO delivery_lanes (webhook_id, lane, due_at)
+    SELECT webhook_id, lane, due_at FROM written WHERE lane IS NOT NULL
+    ON CONFLICT DO NOTHING
 )
-INSERT INTO delivery_lanes (webhook_id, lane, due_at)
-SELECT webhook_id, lane, due_at FROM written WHERE lane IS NOT NULL
-ON CONFLICT DO NOTHING";
+SELECT webhook_id, lane, fence FROM mine";
 
 #[derive(QueryableByName)]
 struct Dead {
@@ -284,14 +281,12 @@ struct Dead {
 
 /// Says in the outbox what will not be tried any more. Of what is said about webhooks and
 /// deliveries nothing is said: that would have no end.
-async fn tell_of_dead(
-    conn: &mut Connection,
-    settled: &[(&LaneOutcome, &Settled)],
-) -> Result<(), StoreError> {
-    let dead: Vec<Uuid> = settled
+async fn tell_of_dead(conn: &mut Connection, outcomes: &[&LaneOutcome]) -> Result<(), StoreError> {
+    let dead: Vec<Uuid> = outcomes
         .iter()
-        .filter(|(_, it)| matches!(it.next, NextStep::Dead { .. }))
-        .map(|(_, it)| it.delivery.0)
+        .flat_map(|it| &it.settled)
+        .filter(|it| matches!(it.next, NextStep::Dead { .. }))
+        .map(|it| it.delivery.0)
         .collect();
     if dead.is_empty() {
         return Ok(());

@@ -2,6 +2,7 @@
 
 mod between;
 mod endings;
+mod growth;
 mod order;
 
 use crate::stage::Stage;

@@ -1,0 +1,53 @@
+//! Turns cost the same however much there is besides.
+
+use super::{claim_of, delivered, take, tell, webhook};
+use crate::stage::{PATIENCE, Stage};
+use common::types::id::WorkerId;
+use common::types::webhook::WebhookKind;
+use testkit::wait_for;
+
+/// Deliveries that come when the first ones are over.
+const MANY: i64 = 400;
+
+#[tokio::test]
+async fn turns_that_began_when_there_was_little_never_read_whole_tables_when_there_is_much() {
+    let Stage {
+        database, store, ..
+    } = Stage::new().await;
+    let client = database.connect().await;
+    let webhook = webhook(&store, WebhookKind::Signed).await;
+    let me = WorkerId::new();
+    client.batch_execute("ANALYZE").await.unwrap();
+    tell(&store, webhook, &["first"]).await;
+    let mut held = take(&store, 1).await;
+
+    let subjects: Vec<String> = (0..MANY).map(|it| it.to_string()).collect();
+    let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
+    tell(&store, webhook, &subjects).await;
+    while !held.is_empty() {
+        let outcomes: Vec<_> = held.iter().map(delivered).collect();
+        held = store
+            .deliveries_turn(&outcomes, &claim_of(me, 20))
+            .await
+            .unwrap();
+    }
+
+    // What a connection has counted is known when it ends.
+    drop(store);
+    let sql = "SELECT relname::text, idx_scan, seq_tup_read FROM pg_stat_user_tables \
+               WHERE relname IN ('deliveries', 'delivery_attempts', 'delivery_lanes')";
+    let read = wait_for("what was read to be counted", PATIENCE, async || {
+        let rows = client.query(sql, &[]).await.unwrap();
+        let read: Vec<(String, i64, i64)> = rows
+            .iter()
+            .map(|row| (row.get(0), row.get(1), row.get(2)))
+            .collect();
+        let is_counted = read.iter().all(|(_, by_index, _)| *by_index >= MANY);
+        let so_far = format!("{read:?}");
+        is_counted.then_some(read).ok_or(so_far)
+    })
+    .await;
+    for (table, _, whole) in read {
+        assert!(whole < MANY, "{whole} rows of {table} were read in passing");
+    }
+}

@@ -1,0 +1,1 @@
+ALTER TABLE deliveries DROP CONSTRAINT deliveries_finished_check;
