@@ -13,22 +13,24 @@ use diesel_async::pooled_connection::{
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How long a transaction may stand open between two statements. One that is
 /// longer belongs to a process that is paused or cut off, and PostgreSQL ends it:
 /// its locks would keep every other worker from taking the task over.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 
-/// Connections for statements that are asked hundreds of times a second.
-const PLAN_ONCE: usize = 2;
-
-/// Their settings. Prepared statements are not planned anew: PostgreSQL would do that whenever
-/// it takes the values' plan for the cheaper one, and for arrays it always does, which costs
-/// more than the statement itself. The plan that is made once goes by indexes: one that was
-/// made while a table was small would read all of it ever after.
-const PLANNED_ONCE: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off \
+/// Settings of the connection for statements that are asked hundreds of times a second.
+/// PostgreSQL would plan them anew each time, since for arrays it takes the plan of the values
+/// at hand for the cheaper one, and that costs more than the statement itself. Each finds few
+/// rows by their keys, so that indexes are never wrong.
+const PLANS_ONCE: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off \
     -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
+
+/// After so long plans are made anew: one that was made while a table was empty may read all
+/// of an index, which then is thousands of times too much.
+const PLANS_LAST: Duration = Duration::from_secs(5);
 
 /// Silence after which a connection is probed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -53,7 +55,10 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Store {
     pool: Pool<AsyncPgConnection>,
+    /// One connection.
     plans_once: Pool<AsyncPgConnection>,
+    /// When its plans were made.
+    planned: Arc<Mutex<Instant>>,
     pub(crate) settings: Settings,
 }
 
@@ -73,10 +78,11 @@ impl Store {
     /// When the pool's settings are refused.
     pub fn connect(settings: &Settings) -> Result<Self, StoreError> {
         let pool = pool(settings, settings.pool_size, "")?;
-        let plans_once = self::pool(settings, PLAN_ONCE, PLANNED_ONCE)?;
+        let plans_once = self::pool(settings, 1, PLANS_ONCE)?;
         Ok(Self {
             pool,
             plans_once,
+            planned: Arc::new(Mutex::new(Instant::now())),
             settings: settings.clone(),
         })
     }
@@ -105,14 +111,29 @@ impl Store {
     }
 
     /// For transactions of few statements that are asked hundreds of times a second, each of
-    /// which finds few rows by their keys.
+    /// which finds few rows by their keys. There is one.
     pub(crate) async fn conn_that_plans_once(
         &self,
     ) -> Result<Object<AsyncPgConnection>, StoreError> {
-        self.plans_once
+        let mut conn = self
+            .plans_once
             .get()
             .await
-            .map_err(|error| StoreError::Pool(Box::new(error)))
+            .map_err(|error| StoreError::Pool(Box::new(error)))?;
+        if self.plans_are_old() {
+            conn.batch_execute("DISCARD PLANS").await?;
+        }
+        Ok(conn)
+    }
+
+    /// Takes it that they are made now if so.
+    fn plans_are_old(&self) -> bool {
+        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = planned.elapsed() > PLANS_LAST;
+        if old {
+            *planned = Instant::now();
+        }
+        old
     }
 
     pub(crate) async fn conn(&self) -> Result<Object<AsyncPgConnection>, StoreError> {

@@ -2,7 +2,7 @@
 //!
 //! What `diesel::sql_query` says is parsed and planned anew each time, and asked in two round
 //! trips; that takes longer than a small statement itself. This is for those that are asked
-//! hundreds of times a second; see [`crate::Store`]'s connections that plan once, too.
+//! hundreds of times a second; see the pool's connection that plans once, too.
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};

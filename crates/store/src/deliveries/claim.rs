@@ -297,14 +297,14 @@ WITH paused AS (
 ), single AS (
     SELECT h.webhook_id, w.kind, h.probe_at IS NOT NULL AS is_probe
     FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id
+    CROSS JOIN LATERAL (SELECT FROM delivery_lanes l
+                        WHERE l.webhook_id = h.webhook_id AND l.holder IS NULL AND l.due_at <= now() LIMIT 1) due
     WHERE w.enabled AND w.kind NOT IN (SELECT kind FROM paused)
       AND (h.probe_at <= now() OR (h.probe_at IS NULL AND w.kind = 'discord'))
       AND (h.paused_until IS NULL OR h.paused_until <= now())
       AND (h.busy_until IS NULL OR h.busy_until <= now())
       AND (w.kind <> 'discord' OR NOT EXISTS (SELECT 1 FROM delivery_lanes l
                                               WHERE l.webhook_id = w.id AND l.holder IS NOT NULL))
-      AND EXISTS (SELECT 1 FROM delivery_lanes l
-                  WHERE l.webhook_id = w.id AND l.holder IS NULL AND l.due_at <= now())
     FOR UPDATE OF h SKIP LOCKED
 ), ready AS (
     SELECT w.id AS webhook_id, w.kind, false AS is_probe, false AS is_single, $3::bigint AS most

@@ -1,6 +1,7 @@
 //! What must not happen between two who work on the same at once.
 
 use super::*;
+use crate::stage::connect;
 use futures_util::future::join_all;
 use store::{DeliveryRetention, Kept, StoreError, WebhookChange};
 
@@ -270,6 +271,7 @@ async fn nobody_waits_for_ever_for_another() {
         }
     };
     let send = async |turn: usize| {
+        let store = connect(stage.database.url());
         let me = WorkerId::new();
         let mut outcomes: Vec<LaneOutcome> = Vec::new();
         for round in 0..ROUNDS * 4 {
