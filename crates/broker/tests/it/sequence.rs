@@ -72,6 +72,14 @@ async fn publish(broker: &Broker, texts: &[String]) {
     }
 }
 
+/// Processes that consume the same queue.
+async fn two(vhost: &TestVhost) -> (Broker, Broker) {
+    (
+        start(vhost, &[ORDERED]).await,
+        start(vhost, &[ORDERED]).await,
+    )
+}
+
 fn numbers(count: usize) -> Vec<String> {
     (0..count).map(|it| it.to_string()).collect()
 }
@@ -101,10 +109,7 @@ async fn what_cannot_be_handled_now_keeps_its_place_and_what_is_behind_it_waits(
 #[tokio::test]
 async fn one_process_at_a_time_receives_and_another_goes_on_where_it_ended() {
     let vhost = TestVhost::new().await;
-    let (first, second) = (
-        start(&vhost, &[ORDERED]).await,
-        start(&vhost, &[ORDERED]).await,
-    );
+    let (first, second) = two(&vhost).await;
     let (ones, twos) = (Arc::new(Notes::default()), Arc::new(Notes::default()));
     let stop = CancellationToken::new();
     let consuming = first.consume_in_order(WORK, ones.clone(), stop.clone());
@@ -124,10 +129,7 @@ async fn one_process_at_a_time_receives_and_another_goes_on_where_it_ended() {
 #[tokio::test]
 async fn what_its_receiver_had_in_hand_is_handed_to_the_next_in_the_same_order() {
     let vhost = TestVhost::new().await;
-    let (first, second) = (
-        start(&vhost, &[ORDERED]).await,
-        start(&vhost, &[ORDERED]).await,
-    );
+    let (first, second) = two(&vhost).await;
     let (ones, twos) = (Arc::new(Notes::default()), Arc::new(Notes::default()));
     ones.refuse(true);
     first.consume_in_order(WORK, ones.clone(), CancellationToken::new());
@@ -153,10 +155,7 @@ async fn what_its_receiver_had_in_hand_is_handed_to_the_next_in_the_same_order()
 async fn a_receiver_that_stops_while_messages_come_hands_them_on_in_the_same_order() {
     for round in 0..20 {
         let vhost = TestVhost::new().await;
-        let (first, second) = (
-            start(&vhost, &[ORDERED]).await,
-            start(&vhost, &[ORDERED]).await,
-        );
+        let (first, second) = two(&vhost).await;
         let (ones, twos) = (Arc::new(Notes::default()), Arc::new(Notes::default()));
         ones.refuse(true);
         let stop = CancellationToken::new();

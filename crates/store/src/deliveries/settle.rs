@@ -2,10 +2,9 @@
 //! PostgreSQL once a round.
 
 use super::claim::{HeldLane, LaneClaim, claim};
-use super::health;
 use super::lanes::give_back;
 use super::outcome::{HealthNote, LaneOutcome, NextStep, Settled};
-use super::parked_lane;
+use super::{health, parked_lane};
 use crate::error::StoreError;
 use crate::outbox::{self, Outgoing};
 use crate::pool::{Connection, Store};
