@@ -127,6 +127,7 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Not
     };
     let upkeep = Upkeep {
         store: store.clone(),
+        retries: config.notifications.retries.len(),
         disable_after: TimeDelta::days(config.notifications.disable_days.into()),
         keep: DAY * config.notifications.retention_days,
         keep_mails: DAY * config.mail.retention_days,

@@ -25,6 +25,8 @@ const BATCH: i64 = 1000;
 /// The upkeep.
 pub(crate) struct Upkeep {
     pub(crate) store: Store,
+    /// Attempts after the first, until a delivery is dead.
+    pub(crate) retries: usize,
     /// Of nothing but failures, after which a webhook is disabled.
     pub(crate) disable_after: TimeDelta,
     /// How long deliveries are kept.
@@ -57,7 +59,7 @@ impl Upkeep {
     }
 
     async fn round(&self, round: u64) -> Result<(), StoreError> {
-        let freed = self.store.deliveries_recover().await?;
+        let freed = self.store.deliveries_recover(self.retries).await?;
         if freed > 0 {
             info!(self.log, "took over what a sender had left"; "lanes" => freed);
         }

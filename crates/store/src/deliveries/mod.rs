@@ -14,6 +14,7 @@
 mod add;
 mod alert;
 mod claim;
+mod dead;
 mod disable;
 mod health;
 mod lanes;

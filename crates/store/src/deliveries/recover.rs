@@ -1,12 +1,13 @@
 //! Lanes whose sender has not been heard of in time.
 
 use super::DELIVERIES_CHANNEL;
+use super::dead::tell_of_dead;
 use super::lanes::give_back;
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Integer, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -18,15 +19,27 @@ struct Expired {
     lane: String,
 }
 
+/// A delivery whose sender is gone.
+#[derive(QueryableByName)]
+struct Lost {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Bool)]
+    is_dead: bool,
+}
+
 impl Store {
     /// Frees lanes whose sender is gone. What it was sending may have arrived: those attempts
-    /// are unknown, and are made again as if they had failed. Says how many lanes were freed.
+    /// are unknown, and are made again as if they had failed; after `retries` failures and one
+    /// more there is no further attempt. Says how many lanes were freed.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
-    pub async fn deliveries_recover(&self) -> Result<u64, StoreError> {
+    pub async fn deliveries_recover(&self, retries: usize) -> Result<u64, StoreError> {
         let mut conn = self.conn().await?;
-        let expired = conn.transaction(async |conn| recover(conn).await).await?;
+        let expired = conn
+            .transaction(async |conn| recover(conn, retries).await)
+            .await?;
         if expired > 0 {
             sql_query(format!("NOTIFY {DELIVERIES_CHANNEL}"))
                 .execute(&mut conn)
@@ -36,7 +49,7 @@ impl Store {
     }
 }
 
-async fn recover(conn: &mut Connection) -> Result<u64, StoreError> {
+async fn recover(conn: &mut Connection, retries: usize) -> Result<u64, StoreError> {
     let expired: Vec<Expired> = sql_query(
         "SELECT webhook_id, lane FROM delivery_lanes WHERE holder IS NOT NULL AND held_until < now() \
          ORDER BY webhook_id, lane LIMIT 500 FOR UPDATE SKIP LOCKED",
@@ -46,18 +59,22 @@ async fn recover(conn: &mut Connection) -> Result<u64, StoreError> {
     if expired.is_empty() {
         return Ok(0);
     }
-    sql_query(LOST)
+    let lost: Vec<Lost> = sql_query(LOST)
         .bind::<Array<SqlUuid>, _>(expired.iter().map(|it| it.webhook_id).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(expired.iter().map(|it| &it.lane).collect::<Vec<_>>())
-        .execute(conn)
+        .bind::<Integer, _>(i32::try_from(retries).unwrap_or(i32::MAX))
+        .load(conn)
         .await?;
+    let dead = lost.iter().filter(|it| it.is_dead).map(|it| it.id);
+    tell_of_dead(conn, dead.collect()).await?;
     let lanes = expired.iter().map(|it| (it.webhook_id, it.lane.as_str()));
     give_back(conn, lanes).await?;
     Ok(expired.len() as u64)
 }
 
-/// No more than 10 deliveries of a lane are sent at once, the oldest ones. What sender after
-/// sender is lost over waits.
+/// $1 and $2 lanes, $3 retries. No more than 10 deliveries of a lane are sent at once, the
+/// oldest ones. What sender after sender is lost over waits: 30 s after the third, and twice as
+/// long each time, since it may be what they are lost over.
 const LOST: &str = "
 WITH lost AS (
     UPDATE delivery_attempts a SET outcome = 'unknown', counted = true
@@ -70,5 +87,9 @@ WITH lost AS (
     RETURNING a.delivery_id, a.started_at
 )
 UPDATE deliveries d SET attempts = d.attempts + 1, failures = d.failures + 1, last_attempt_at = lost.started_at,
-    due_at = now() + make_interval(secs => CASE WHEN d.failures < 2 THEN 0 ELSE 30 * d.failures END)
-FROM lost WHERE d.id = lost.delivery_id";
+    due_at = now() + make_interval(secs => CASE WHEN d.failures < 2 THEN 0 ELSE 30 * 2 ^ least(d.failures - 2, 9) END),
+    state = CASE WHEN d.failures < $3 THEN 'pending' ELSE 'dead' END,
+    finished_at = CASE WHEN d.failures < $3 THEN NULL ELSE now() END,
+    reason = CASE WHEN d.failures < $3 THEN NULL ELSE 'Its last sender was lost before the answer came.' END
+FROM lost WHERE d.id = lost.delivery_id
+RETURNING d.id, d.state = 'dead' AS is_dead";

@@ -2,19 +2,16 @@
 //! PostgreSQL once a round.
 
 use super::claim::{HeldLane, LaneClaim, claim};
+use super::dead::tell_of_dead;
 use super::lanes::give_back;
 use super::outcome::{HealthNote, LaneOutcome, NextStep, Settled};
 use super::{health, parked_lane};
 use crate::error::StoreError;
-use crate::outbox::{self, Outgoing};
 use crate::pool::{Connection, Store};
 use crate::prepared::prepared;
-use chrono::{DateTime, Utc};
-use common::types::event::{Event, EventType};
 use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
-use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use uuid::Uuid;
@@ -99,7 +96,9 @@ async fn settle<'a>(
     let lanes = leave.iter().map(|it| (it.webhook.0, it.lane.as_str()));
     give_back(conn, lanes).await?;
     health::note(conn, &ours).await?;
-    tell_of_dead(conn, &ours).await?;
+    let settled = ours.iter().flat_map(|it| &it.settled);
+    let dead = settled.filter(|it| matches!(it.next, NextStep::Dead { .. }));
+    tell_of_dead(conn, dead.map(|it| it.delivery.0).collect()).await?;
     Ok(stay)
 }
 
@@ -261,55 +260,3 @@ WITH mine AS MATERIALIZED (
     ON CONFLICT DO NOTHING
 )
 SELECT webhook_id, lane, fence FROM mine";
-
-#[derive(QueryableByName)]
-struct Dead {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
-    #[diesel(sql_type = SqlUuid)]
-    webhook_id: Uuid,
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = SqlUuid)]
-    event_id: Uuid,
-    #[diesel(sql_type = Text)]
-    event_type: String,
-    #[diesel(sql_type = Nullable<Text>)]
-    reason: Option<String>,
-}
-
-/// Says in the outbox what will not be tried any more. Of what is said about webhooks and
-/// deliveries nothing is said: that would have no end.
-async fn tell_of_dead(conn: &mut Connection, outcomes: &[&LaneOutcome]) -> Result<(), StoreError> {
-    let dead: Vec<Uuid> = outcomes
-        .iter()
-        .flat_map(|it| &it.settled)
-        .filter(|it| matches!(it.next, NextStep::Dead { .. }))
-        .map(|it| it.delivery.0)
-        .collect();
-    if dead.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<Dead> = prepared(
-        "SELECT d.id, d.webhook_id, w.name, d.event_id, e.event_type, d.reason FROM deliveries d \
-         JOIN webhooks w ON w.id = d.webhook_id JOIN delivery_events e ON e.id = d.event_id \
-         WHERE d.id = ANY($1) AND e.event_type NOT LIKE 'webhook.%' AND e.event_type NOT LIKE 'delivery.%'",
-    )
-    .bind::<Array<SqlUuid>, _>(dead)
-    .load(conn)
-    .await?;
-    let now: DateTime<Utc> = Utc::now();
-    let said = rows.into_iter().map(|row| {
-        let data = json!({
-            "webhook_id": row.webhook_id, "name": row.name, "event_id": row.event_id,
-            "event_type": row.event_type, "reason": row.reason,
-        });
-        Outgoing::event(Event::new(
-            EventType::DeliveryDead,
-            row.id.to_string(),
-            now,
-            data,
-        ))
-    });
-    outbox::say(conn, said.collect()).await
-}

@@ -21,7 +21,7 @@ async fn a_lane_that_went_and_came_again_is_not_its_former_holders() {
     let mut claim = claim_of(WorkerId::new(), 1);
     claim.hold = Duration::ZERO;
     let late = stage.store.deliveries_turn(&[], &claim).await.unwrap();
-    stage.store.deliveries_recover().await.unwrap();
+    stage.store.deliveries_recover(10).await.unwrap();
     let held = take(&stage.store, 1).await;
     settle(&stage.store, &[delivered(&held[0])]).await;
 
@@ -327,7 +327,7 @@ async fn nobody_waits_for_ever_for_another() {
             let replay = store.deliveries_replay(&everything, 50, 1e6, &actor);
             replay.await?;
             store.deliveries_clean_up(retention).await?;
-            store.deliveries_recover().await?;
+            store.deliveries_recover(10).await?;
         }
         Ok::<_, StoreError>(())
     };

@@ -54,7 +54,7 @@ async fn what_its_dead_sender_sent_is_unknown_and_sent_again_and_a_late_sender_c
     let mut claim = claim_of(WorkerId::new(), 1);
     claim.hold = Duration::ZERO;
     let dead = stage.store.deliveries_turn(&[], &claim).await.unwrap();
-    assert_eq!(stage.store.deliveries_recover().await.unwrap(), 1);
+    assert_eq!(stage.store.deliveries_recover(10).await.unwrap(), 1);
 
     let held = take(&stage.store, 1).await;
     assert_eq!(first(&held), ids[0], "order is kept");
@@ -76,6 +76,30 @@ async fn what_its_dead_sender_sent_is_unknown_and_sent_again_and_a_late_sender_c
         .map(|it| it.outcome)
         .collect();
     assert_eq!(outcomes, ["unknown", "sending"]);
+}
+
+#[tokio::test]
+async fn what_every_sender_is_lost_over_is_dead_in_the_end_and_lets_the_rest_proceed() {
+    let stage = Stage::new().await;
+    let webhook = webhook(&stage.store, WebhookKind::Signed).await;
+    let ids = tell(&stage.store, webhook, &["a", "a"]).await;
+    let mut claim = claim_of(WorkerId::new(), 1);
+    claim.hold = Duration::ZERO;
+    for attempt in 1..=2 {
+        let lost = stage.store.deliveries_turn(&[], &claim).await.unwrap();
+        assert_eq!((first(&lost), lost[0].heads[0].attempt), (ids[0], attempt));
+        assert_eq!(stage.store.deliveries_recover(1).await.unwrap(), 1);
+    }
+    assert_eq!(first(&take(&stage.store, 1).await), ids[1]);
+    let dead = DeliveryFilter {
+        state: Some("dead".to_owned()),
+        ..DeliveryFilter::default()
+    };
+    let rows = stage.store.deliveries(&dead, None, 10).await.unwrap();
+    let told: Vec<_> = rows.iter().map(|it| (it.event_id, it.attempts)).collect();
+    assert_eq!(told, [(ids[0].0, 2)]);
+    let said = "SELECT count(*) FROM outbox WHERE key = 'delivery.dead'";
+    assert_eq!(stage.number(said).await, 1);
 }
 
 #[tokio::test]
