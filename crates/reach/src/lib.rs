@@ -9,9 +9,11 @@
 //! - [`signing`] keeps the keys that sign access tokens.
 //! - [`webhooks`] opens the addresses and secrets of webhooks, and sends to them.
 //! - [`SharedBudget`] takes requests from Redis, or a share of the limit without it.
+//! - [`DiscordBudget`] takes requests to Discord, likewise.
 //! - [`Panels`] has one client for each panel, made of all three.
 
 mod budget;
+mod discord_budget;
 pub mod mail;
 mod panels;
 pub mod rotation;
@@ -21,4 +23,5 @@ pub mod vault;
 pub mod webhooks;
 
 pub use budget::SharedBudget;
+pub use discord_budget::DiscordBudget;
 pub use panels::{Manner, Panels, ReachError};

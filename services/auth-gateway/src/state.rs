@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cache::{Cache, Progress, RateLimiter};
 use hytale::custody::Custody;
+use reach::DiscordBudget;
 use reach::mail::Mailer;
 use reach::settings::{DEFAULT_PANEL, Settings, SettingsError};
 use reach::webhooks::{Messenger, Targets};
@@ -45,6 +46,8 @@ pub struct State {
     pub refusals: Refusals,
     /// Where webhooks are.
     pub targets: Targets,
+    /// How much Discord takes.
+    pub discord: DiscordBudget,
     /// What sends to webhooks.
     pub messenger: Messenger,
     /// Takes orders for mail.
@@ -104,6 +107,7 @@ impl State {
             ),
             refusals,
             targets: settings.targets(),
+            discord: DiscordBudget::new(cache.clone(), config, log),
             messenger,
             mailer: Mailer::new(store.clone(), Arc::clone(&settings), config)?,
             streams: Arc::new(Semaphore::new(config.http.event_streams)),

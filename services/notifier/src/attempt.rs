@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use common::types::event::Event;
 use outbound::{Answer, DiscordWebhook, Verdict};
+use reach::DiscordBudget;
 use reach::vault::VaultError;
 use reach::webhooks::{Messenger, Target, TargetError, Targets};
 use runtime::error_chain::ErrorChain;
 use slog::{Logger, debug, warn};
 use store::{Attempt, Head, HealthNote, HeldLane, LaneOutcome, NextStep, Settled, Store};
 
-use crate::budget::DiscordBudget;
 use crate::decide::{Case, Decision, Schedule, decide};
 use crate::taken::Taken;
 

@@ -12,7 +12,6 @@
 //!    days and disables them, and deletes what is over for long.
 
 mod attempt;
-mod budget;
 mod decide;
 mod mailing;
 mod matching;
@@ -26,14 +25,14 @@ use std::time::Duration;
 
 use attempt::Attempts;
 use broker::Broker;
-use budget::DiscordBudget;
-use cache::{Cache, RateLimiter};
+use cache::Cache;
 use chrono::TimeDelta;
 use common::types::id::WorkerId;
 use common::types::message::NOTIFIER_QUEUE;
 use decide::Schedule;
 use mailing::Mailing;
 use matching::Matcher;
+use reach::DiscordBudget;
 use reach::mail::PostOffice;
 use reach::settings::Settings;
 use reach::webhooks::Messenger;
@@ -51,8 +50,6 @@ use tokio_util::sync::CancellationToken;
 use upkeep::Upkeep;
 
 const NAME: &str = "notifier";
-/// Time that Redis has for a decision about Discord's limits.
-const PATIENCE: Duration = Duration::from_millis(200);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A notifier that is ready to run.
@@ -93,17 +90,11 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Not
     let settings = Settings::new(store.clone(), config)?;
     let mut redis = cache::Settings::new(config.redis.url.clone());
     redis.prefix.clone_from(&config.redis.prefix);
-    let limiter = RateLimiter::new(
-        Cache::connect(&redis)?,
-        config.notifications.notifiers,
-        PATIENCE,
-        log,
-    );
     let attempts = Attempts {
         store: store.clone(),
         targets: settings.targets(),
         messenger: Messenger::new(config)?,
-        budget: DiscordBudget { limiter },
+        budget: DiscordBudget::new(Cache::connect(&redis)?, config, log),
         schedule: Schedule(config.notifications.retries.clone()),
         taken: Taken::default(),
         log: log.new(o!("component" => "attempts")),

@@ -3,13 +3,12 @@
 use super::outcome::LaneOutcome;
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
-use common::types::id::WebhookId;
+use common::types::webhook::WebhookKind;
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Double, Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{Double, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
-use uuid::Uuid;
 
 #[derive(QueryableByName)]
 struct Left {
@@ -17,36 +16,40 @@ struct Left {
     seconds: Option<f64>,
 }
 
+#[derive(QueryableByName)]
+struct Kind {
+    #[diesel(sql_type = Text)]
+    kind: String,
+}
+
 impl Store {
-    /// How long nothing goes to the provider of this webhook any more; `None` if it may.
+    /// How long nothing goes to the provider of webhooks of this kind any more; `None` if it
+    /// may.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
-    pub async fn webhook_provider_paused(
-        &self,
-        id: WebhookId,
-    ) -> Result<Option<Duration>, StoreError> {
+    pub async fn provider_paused(&self, kind: WebhookKind) -> Result<Option<Duration>, StoreError> {
         let mut conn = self.conn().await?;
         let left: Left = sql_query(
-            "SELECT max(EXTRACT(EPOCH FROM p.until - now()))::float8 AS seconds \
-             FROM provider_pauses p JOIN webhooks w ON w.kind = p.kind WHERE w.id = $1 AND p.until > now()",
+            "SELECT max(EXTRACT(EPOCH FROM until - now()))::float8 AS seconds FROM provider_pauses \
+             WHERE kind = $1 AND until > now()",
         )
-        .bind::<SqlUuid, _>(id.0)
+        .bind::<Text, _>(kind.as_str())
         .get_result(&mut conn)
         .await?;
         Ok(left.seconds.map(Duration::from_secs_f64))
     }
 
-    /// Nothing goes to the provider of this webhook for so long.
+    /// Nothing goes to the provider of webhooks of this kind for so long.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
-    pub async fn webhook_provider_pause(
+    pub async fn provider_pause(
         &self,
-        id: WebhookId,
+        kind: WebhookKind,
         lasts: Duration,
     ) -> Result<(), StoreError> {
-        pause(&mut *self.conn().await?, id.0, lasts).await
+        pause(&mut *self.conn().await?, kind.as_str(), lasts).await
     }
 }
 
@@ -56,18 +59,21 @@ pub(super) async fn provider_pauses(
     outcomes: &[&LaneOutcome],
 ) -> Result<(), StoreError> {
     for it in outcomes.iter().filter(|it| !it.provider_pause.is_zero()) {
-        pause(conn, it.webhook.0, it.provider_pause).await?;
+        let kind: Kind = sql_query("SELECT kind FROM webhooks WHERE id = $1")
+            .bind::<SqlUuid, _>(it.webhook.0)
+            .get_result(conn)
+            .await?;
+        pause(conn, &kind.kind, it.provider_pause).await?;
     }
     Ok(())
 }
 
-async fn pause(conn: &mut Connection, webhook: Uuid, lasts: Duration) -> Result<(), StoreError> {
+async fn pause(conn: &mut Connection, kind: &str, lasts: Duration) -> Result<(), StoreError> {
     sql_query(
-        "INSERT INTO provider_pauses AS p (kind, until) \
-         SELECT kind, now() + make_interval(secs => $2) FROM webhooks WHERE id = $1 \
+        "INSERT INTO provider_pauses AS p (kind, until) VALUES ($1, now() + make_interval(secs => $2)) \
          ON CONFLICT (kind) DO UPDATE SET until = greatest(p.until, excluded.until)",
     )
-    .bind::<SqlUuid, _>(webhook)
+    .bind::<Text, _>(kind)
     .bind::<Double, _>(lasts.as_secs_f64())
     .execute(conn)
     .await?;

@@ -8,7 +8,6 @@ use common::types::caller::Actor;
 use common::types::id::WebhookId;
 use common::types::setting::MASK;
 use common::types::webhook::{WebhookKind, WebhookScope, WebhookType};
-use outbound::Verdict;
 use paperclip::actix::{Apiv2Schema, api_v2_operation};
 use reach::webhooks::{Address, Target, seal_address, seal_secret};
 use runtime::http::ApiError;
@@ -18,7 +17,8 @@ use serde_json::Value;
 use store::{Kept, NewWebhook, WebhookChange, WebhookRow};
 use uuid::Uuid;
 
-use super::failure::{address, field, said};
+use super::discord::is_there;
+use super::failure::{address, field};
 use super::wire::Webhook;
 use crate::auth::{Administer, Needs};
 use crate::http::body::Body;
@@ -280,29 +280,6 @@ fn kept(word: Option<&str>, per_second: Option<f64>) -> Result<Option<Kept>, Api
 /// What was shown comes back as it was: unchanged.
 fn is_masked(text: &str, row: &WebhookRow) -> bool {
     text == row.address_shown || text == MASK
-}
-
-/// Discord says whether a webhook is there; of others nobody can know before a test.
-async fn is_there(state: &State, to: &Address) -> Result<Option<String>, ApiError> {
-    let Address::Discord(webhook) = to else {
-        return Ok(None);
-    };
-    match state.messenger.check(webhook).await {
-        Ok(channel) => Ok(channel),
-        Err(answer) => match answer.verdict {
-            Verdict::Gone(_) | Verdict::Misconfigured(_) | Verdict::Refused { .. } => {
-                let why = format!("The webhook cannot be used: {}", said(&answer));
-                Err(field("webhookUrl", why).with_code("INVALID_WEBHOOK_URL"))
-            }
-            _ => {
-                let why = std::io::Error::other(answer.excerpt);
-                Err(ApiError::unavailable(
-                    "Discord cannot be asked about the webhook now",
-                    why,
-                ))
-            }
-        },
-    }
 }
 
 /// The answer to the same wish a moment ago: whoever had none sends it again.

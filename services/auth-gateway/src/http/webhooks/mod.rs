@@ -5,6 +5,7 @@
 //! see of an address, which comes back as "unchanged", and a signing secret when it is made.
 
 pub mod deliveries;
+mod discord;
 mod failure;
 pub mod form;
 pub mod list;

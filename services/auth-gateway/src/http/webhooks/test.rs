@@ -1,17 +1,20 @@
 //! The test button: a real delivery, and what came of it.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json};
 use chrono::Utc;
 use common::types::event::Event;
 use common::types::id::MessageId;
-use outbound::Verdict;
+use outbound::{Answer, Verdict};
 use paperclip::actix::{Apiv2Schema, api_v2_operation};
 use reach::webhooks::Target;
 use runtime::http::ApiError;
 use serde::Serialize;
 use serde_json::json;
 
+use super::discord::{NoAnswer, ask};
 use super::failure::said;
 use super::list::WhichWebhook;
 use crate::auth::{Administer, Needs};
@@ -50,39 +53,49 @@ pub async fn test(
         data: json!({ "name": row.name }),
     };
     let id = row.webhook_id();
-    // What blocks us counts one more request, too.
-    if let Some(left) = state.store.webhook_provider_paused(id).await? {
-        let why = "The test did not arrive: Discord has blocked us for a while";
-        let failed = ApiError::new(StatusCode::BAD_GATEWAY, "WEBHOOK_TEST_FAILED", why);
-        return Err(failed
-            .with_details(json!({ "seconds": left.as_secs() + 1 }))
-            .into());
-    }
-    let target = state.targets.of(id, row.revision).await?;
-    let answer = match &*target {
-        Target::Discord { webhook, .. } => {
-            state
-                .messenger
-                .post(webhook, std::slice::from_ref(&event))
-                .await
+    match &*state.targets.of(id, row.revision).await? {
+        Target::Discord { webhook, channel } => {
+            let request = async {
+                let messages = std::slice::from_ref(&event);
+                delivered(state.messenger.post(webhook, messages).await)
+            };
+            match ask(&state, webhook, channel.as_deref(), request).await {
+                Ok(()) => {}
+                Err(NoAnswer::Refused(answer)) => return Err(failed(*answer).into()),
+                Err(NoAnswer::Busy(wait)) => return Err(busy(wait).into()),
+                Err(NoAnswer::Store(error)) => return Err(error.into()),
+            }
         }
         Target::Signed(to) => {
             let id = event.id.to_string();
             let body = json!(event).to_string();
-            state.messenger.send(to, &id, body).await
+            delivered(state.messenger.send(to, &id, body).await).map_err(failed)?;
         }
-    };
-    if let Verdict::ProviderBlocked { wait } = answer.verdict {
-        state.store.webhook_provider_pause(id, wait).await?;
-    }
-    if answer.verdict != Verdict::Delivered {
-        let why = format!("The test did not arrive: {}", said(&answer));
-        let failed = ApiError::new(StatusCode::BAD_GATEWAY, "WEBHOOK_TEST_FAILED", why);
-        return Err(failed.because(std::io::Error::other(answer.excerpt)).into());
     }
     state.store.webhook_tested(id).await?;
     Ok(Json(Tested {
         success: true,
         message: "Webhook test successful",
     }))
+}
+
+fn delivered(answer: Answer) -> Result<(), Answer> {
+    match answer.verdict {
+        Verdict::Delivered => Ok(()),
+        _ => Err(answer),
+    }
+}
+
+fn failed(answer: Answer) -> ApiError {
+    let why = format!("The test did not arrive: {}", said(&answer));
+    not_tested(why).because(std::io::Error::other(answer.excerpt))
+}
+
+fn busy(wait: Duration) -> ApiError {
+    let why = "The test did not arrive: Discord takes nothing more from us for a while";
+    not_tested(why).with_details(json!({ "seconds": wait.as_secs() + 1 }))
+}
+
+fn not_tested(why: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::BAD_GATEWAY, "WEBHOOK_TEST_FAILED", why)
 }

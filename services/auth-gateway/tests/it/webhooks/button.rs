@@ -1,7 +1,9 @@
 //! The test button, and signing secrets replaced.
 
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use simulators::discord::{Effect, Fault};
 use simulators::receiver::{Answer, Rule};
 
 use super::stage::{Stage, WEBHOOKS, id};
@@ -73,6 +75,44 @@ async fn a_test_that_fails_is_never_2xx_and_says_why() {
         stage.send(Method::PATCH, WEBHOOKS, &unknown).await.0,
         StatusCode::NOT_FOUND
     );
+}
+
+#[tokio::test]
+async fn while_discord_blocks_us_nothing_asks_it() {
+    let stage = Stage::new().await;
+    let there = stage.discord.add_webhook("100");
+    let discord = json!({"name": "d", "webhookUrl": there.public_url});
+    let made = stage.made(discord.clone()).await;
+    let blocked = Fault::new(Effect::Cloudflare {
+        status: 403,
+        code: 1015,
+    })
+    .times(1);
+    stage.discord.faults(|faults| faults.add(blocked));
+    let (status, body) = pressed(&stage, &made).await;
+    assert_eq!(error_code(status, &body), "WEBHOOK_TEST_FAILED");
+    let asked = stage.discord.journal().len();
+
+    let (status, body) = pressed(&stage, &made).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    assert!(body["details"]["seconds"].as_u64() > Some(60), "{body}");
+    let other = json!({"name": "e", "webhookUrl": stage.discord.add_webhook("200").public_url});
+    let (status, _) = stage.send(Method::POST, WEBHOOKS, &other).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(stage.discord.journal().len(), asked);
+}
+
+#[tokio::test]
+async fn tests_that_come_at_once_wait_for_their_turn() {
+    let stage = Stage::new().await;
+    let there = stage.discord.add_webhook("100");
+    let made = stage
+        .made(json!({"name": "d", "webhookUrl": there.public_url}))
+        .await;
+    let all = join_all((0..7).map(|_| pressed(&stage, &made))).await;
+    assert!(all.iter().any(|(status, _)| *status == StatusCode::OK));
+    let journal = stage.discord.journal();
+    assert!(journal.iter().all(|it| it.status != 429));
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! What leaves within which time, however many notifiers there are.
 
 use super::*;
-use cache::Cache;
 use std::time::Instant;
 use testkit::{TestRedis, test_logger};
 use tokio::task::JoinSet;

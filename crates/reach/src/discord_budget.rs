@@ -1,5 +1,5 @@
-//! What Discord takes from us, shared by all notifiers through Redis; while that is away
-//! each keeps to its share.
+//! What Discord takes from us, shared by all notifiers and gateways through Redis; while that
+//! is away each notifier keeps to its share, and gateways ask little.
 //!
 //! Discord's limits are known in part (documented: 50 requests a second from one address,
 //! 10,000 answers 401, 403 or 429 in ten minutes) and in part from experience (5 in 2 s a
@@ -8,7 +8,9 @@
 
 use std::time::Duration;
 
-use cache::{RateLimiter, RateRule, Ruling};
+use cache::{Cache, RateLimiter, RateRule, Ruling};
+use runtime::config::Config;
+use slog::Logger;
 
 /// 3 at once and 1 a second: at most 5 in any 2 s.
 const WEBHOOK: RateRule = RateRule {
@@ -33,14 +35,28 @@ const INVALID: RateRule = RateRule {
 
 /// What Discord takes from us.
 #[derive(Clone)]
-pub(crate) struct DiscordBudget {
-    pub(crate) limiter: RateLimiter,
+pub struct DiscordBudget {
+    limiter: RateLimiter,
 }
 
+/// Time that Redis has for a decision.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 impl DiscordBudget {
-    /// Takes a request to a webhook in a channel, or says how long to wait. What is refused
-    /// costs nothing.
-    pub(crate) async fn take(&self, webhook: &str, channel: &str) -> Result<(), Duration> {
+    /// Shared through this Redis.
+    #[must_use]
+    pub fn new(cache: Cache, config: &Config, log: &Logger) -> Self {
+        Self {
+            limiter: RateLimiter::new(cache, config.notifications.notifiers, PATIENCE, log),
+        }
+    }
+
+    /// Takes a request to a webhook in a channel (their ids; a webhook's own for a channel that
+    /// is not known).
+    ///
+    /// # Errors
+    /// How long to wait before it may be asked again. What is refused costs nothing.
+    pub async fn take(&self, webhook: &str, channel: &str) -> Result<(), Duration> {
         let buckets = [
             (format!("discord:webhook:{webhook}"), WEBHOOK),
             (format!("discord:channel:{channel}"), CHANNEL),
@@ -63,7 +79,7 @@ impl DiscordBudget {
 
     /// Counts an answer 401, 403 or 429; says how long nothing at all may be sent once there
     /// were too many.
-    pub(crate) async fn count_invalid(&self) -> Option<Duration> {
+    pub async fn count_invalid(&self) -> Option<Duration> {
         let ruling = self.limiter.take("discord:invalid", INVALID).await;
         (!ruling.decision.allowed).then_some(ruling.decision.retry_after)
     }

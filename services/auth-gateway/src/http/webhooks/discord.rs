@@ -1,0 +1,104 @@
+//! Discord, asked by the gateway: when admins make, change or test a webhook. It counts these
+//! requests with the notifiers', so they are taken from the same budget and keep the same
+//! pauses.
+
+use std::time::Duration;
+
+use common::types::webhook::WebhookKind;
+use outbound::{Answer, DiscordWebhook, Verdict};
+use reach::webhooks::Address;
+use runtime::http::ApiError;
+use store::StoreError;
+use tokio::time::{Instant, sleep};
+
+use super::failure::{field, said};
+use crate::http::failure::Failure;
+use crate::state::State;
+
+/// So long an admin waits for a request's turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why there is no good answer.
+pub(super) enum NoAnswer {
+    /// Discord takes nothing from us for so long; it was not asked.
+    Busy(Duration),
+    /// It refused.
+    Refused(Box<Answer>),
+    /// PostgreSQL could not be asked.
+    Store(StoreError),
+}
+
+impl From<StoreError> for NoAnswer {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Makes a request to a webhook in a channel, as far as that is known, when it is its turn.
+pub(super) async fn ask<T>(
+    state: &State,
+    webhook: &DiscordWebhook,
+    channel: Option<&str>,
+    request: impl Future<Output = Result<T, Answer>>,
+) -> Result<T, NoAnswer> {
+    if let Some(left) = state.store.provider_paused(WebhookKind::Discord).await? {
+        return Err(NoAnswer::Busy(left));
+    }
+    let channel = channel.unwrap_or_else(|| webhook.id());
+    let give_up = Instant::now() + PATIENCE;
+    while let Err(wait) = state.discord.take(webhook.id(), channel).await {
+        if Instant::now() + wait > give_up {
+            return Err(NoAnswer::Busy(wait));
+        }
+        sleep(wait).await;
+    }
+    let answer = match request.await {
+        Ok(told) => return Ok(told),
+        Err(answer) => answer,
+    };
+    let too_many = match answer.status {
+        Some(401 | 403 | 429) => state.discord.count_invalid().await,
+        _ => None,
+    };
+    let blocked = match answer.verdict {
+        Verdict::ProviderBlocked { wait } => Some(wait),
+        _ => None,
+    };
+    if let Some(wait) = blocked.max(too_many) {
+        state
+            .store
+            .provider_pause(WebhookKind::Discord, wait)
+            .await?;
+    }
+    Err(NoAnswer::Refused(Box::new(answer)))
+}
+
+/// Discord says whether a webhook is there; of others nobody can know before a test.
+pub(super) async fn is_there<const A: u16, const B: u16, const C: u16>(
+    state: &State,
+    to: &Address,
+) -> Result<Option<String>, Failure<A, B, C>> {
+    let Address::Discord(webhook) = to else {
+        return Ok(None);
+    };
+    let cannot = "Discord cannot be asked about the webhook now";
+    match ask(state, webhook, None, state.messenger.check(webhook)).await {
+        Ok(channel) => Ok(channel),
+        Err(NoAnswer::Refused(answer)) => match answer.verdict {
+            Verdict::Gone(_) | Verdict::Misconfigured(_) | Verdict::Refused { .. } => {
+                let why = format!("The webhook cannot be used: {}", said(&answer));
+                let refused = field("webhookUrl", why).with_code("INVALID_WEBHOOK_URL");
+                Err(refused.into())
+            }
+            _ => {
+                let why = std::io::Error::other(answer.excerpt);
+                Err(ApiError::unavailable(cannot, why).into())
+            }
+        },
+        Err(NoAnswer::Busy(wait)) => {
+            let why = std::io::Error::other("it takes nothing more from us for a while");
+            Err(ApiError::unavailable(cannot, why).after(wait).into())
+        }
+        Err(NoAnswer::Store(error)) => Err(error.into()),
+    }
+}
