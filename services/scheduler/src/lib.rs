@@ -1,10 +1,11 @@
 //! The scheduler: recurring work, on many replicas, once.
 //!
-//! It does the upkeep of Hytale accounts and of the trail of administration on a fixed tick
-//! (`upkeep`, `trail`), and reports its
-//! health and figures. Recurring work begins in [`Scheduler::run`] and ends there, in
+//! It starts full syncs by the clock (`auto_sync`), does the upkeep of Hytale accounts and of
+//! the trail of administration on a fixed tick (`upkeep`, `trail`), and reports its health and
+//! figures. Recurring work begins in [`Scheduler::run`] and ends there, in
 //! order, at the signal to stop.
 
+mod auto_sync;
 mod trail;
 mod upkeep;
 
@@ -14,15 +15,17 @@ use std::time::Duration;
 
 use broker::Broker;
 use hytale::custody::{Custody, UpkeepSettings};
+use reach::settings::Settings;
 use runtime::config::Config;
 use runtime::health::{Health, Probe};
 use runtime::ops::OpsServer;
 use runtime::process::BoxError;
 use runtime::shutdown::{Drain, Shutdown};
-use slog::Logger;
+use slog::{Logger, o};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
+use auto_sync::AutoSync;
 use trail::Trail;
 
 const NAME: &str = "scheduler";
@@ -30,6 +33,7 @@ const NAME: &str = "scheduler";
 /// A scheduler that is ready to run.
 pub struct Scheduler {
     broker: Broker,
+    auto_sync: AutoSync,
     custody: Custody,
     trail: Trail,
     upkeep: UpkeepSettings,
@@ -55,6 +59,11 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Sch
     })?;
     let custody = hytale::connect(config, store.clone(), log)?;
     let trail = Trail::new(store.clone(), &config.security, log);
+    let auto_sync = AutoSync {
+        store: store.clone(),
+        settings: Settings::new(store.clone(), config)?,
+        log: log.new(o!("component" => "auto_sync")),
+    };
     let settings = broker::Settings {
         prefix: config.amqp.prefix.clone(),
         ..broker::Settings::new(config.amqp.url.clone(), NAME)
@@ -65,6 +74,7 @@ pub fn build(config: &Config, listener: TcpListener, log: &Logger) -> Result<Sch
     let drain_limit = config.http.shutdown;
     Ok(Scheduler {
         broker,
+        auto_sync,
         custody,
         trail,
         upkeep: UpkeepSettings::of(&config.hytale),
@@ -103,6 +113,7 @@ impl Scheduler {
     /// what Hytale answers once stored, connections closed, health last.
     pub async fn run(self, shutdown: Shutdown) {
         let stop = CancellationToken::new();
+        let syncing = tokio::spawn(self.auto_sync.run(stop.clone()));
         let upkeep = tokio::spawn(upkeep::run(
             self.custody.clone(),
             self.upkeep,
@@ -114,8 +125,12 @@ impl Scheduler {
         self.health.stopping();
         stop.cancel();
         Drain::within(self.drain_limit, &self.log)
-            .step("upkeep", async {
+            .step("auto sync", async {
                 // It ends by returning; a panic has its own line.
+                let _ = syncing.await;
+            })
+            .await
+            .step("upkeep", async {
                 let _ = upkeep.await;
             })
             .await

@@ -3,6 +3,7 @@
 use super::{Settings, SettingsError};
 use common::types::setting::Setting;
 use secrecy::SecretString;
+use std::time::Duration;
 
 impl Settings {
     /// Whether Discord is told anything.
@@ -11,6 +12,20 @@ impl Settings {
     /// The settings cannot be read.
     pub async fn discord_notifications_enabled(&self) -> Result<bool, SettingsError> {
         self.is_on("discord_notifications_enabled").await
+    }
+
+    /// The time between two full syncs that the clock starts; `None`: it starts none.
+    ///
+    /// # Errors
+    /// The settings cannot be read.
+    pub async fn auto_sync(&self) -> Result<Option<Duration>, SettingsError> {
+        if !self.is_on("auto_sync_enabled").await? {
+            return Ok(None);
+        }
+        let seconds = self.text("auto_sync_interval").await?;
+        Ok(seconds
+            .and_then(|it| it.parse().ok())
+            .map(Duration::from_secs))
     }
 
     /// Whether mails are sent that hold no one-time link.

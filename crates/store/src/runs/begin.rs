@@ -13,10 +13,11 @@ use common::types::message::Command;
 use common::types::sync::{Kind, RunStatus, Target};
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Array, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Double, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A run that is asked for.
@@ -79,6 +80,35 @@ impl Store {
             }
             let run = insert_run(conn, new, &kinds, None).await?;
             Ok(Triggered { run, new: true })
+        })
+        .await
+    }
+
+    /// Asks for a run, as [`run_trigger`](Self::run_trigger) does, unless one with this target
+    /// was asked for within this time, by whomever, or one that covers it is open. However
+    /// many ask at once, one of them is answered with the run.
+    ///
+    /// # Errors
+    /// As [`run_trigger`](Self::run_trigger).
+    pub async fn run_trigger_due(
+        &self,
+        new: &NewRun,
+        interval: Duration,
+    ) -> Result<Option<RunRow>, StoreError> {
+        let kinds = new.target.kinds(new.skip_users);
+        let mut conn = self.conn().await?;
+        conn.transaction(async move |conn| {
+            // Nearly always there is nothing to do, and nobody need wait for that.
+            if is_recent(conn, new, interval).await? {
+                return Ok(None);
+            }
+            lock_panel(conn, new.panel).await?;
+            let open = open_runs(conn, new.panel).await?;
+            let is_covered = open.iter().any(|run| kinds_of(run).is_superset(&kinds));
+            if is_covered || is_recent(conn, new, interval).await? {
+                return Ok(None);
+            }
+            insert_run(conn, new, &kinds, None).await.map(Some)
         })
         .await
     }
@@ -204,6 +234,23 @@ async fn open_runs(conn: &mut Connection, panel: PanelId) -> Result<Vec<RunRow>,
     .bind::<SqlUuid, _>(panel.0)
     .load(conn)
     .await?)
+}
+
+async fn is_recent(
+    conn: &mut Connection,
+    new: &NewRun,
+    interval: Duration,
+) -> Result<bool, StoreError> {
+    let rows: Vec<PanelOnly> = sql_query(
+        "SELECT panel_id FROM sync_runs WHERE panel_id = $1 AND target = $2 AND confirms_run_id IS NULL \
+         AND created_at > now() - make_interval(secs => $3) LIMIT 1",
+    )
+    .bind::<SqlUuid, _>(new.panel.0)
+    .bind::<Text, _>(new.target.as_str())
+    .bind::<Double, _>(interval.as_secs_f64())
+    .load(conn)
+    .await?;
+    Ok(!rows.is_empty())
 }
 
 /// `held` is an object with one entry a kind.

@@ -2,6 +2,7 @@
 
 use crate::stage::{Stage, locations};
 use common::types::sync::{Kind, Target};
+use futures_util::future::join_all;
 use std::time::Duration;
 use store::{CancelOutcome, ConfirmOutcome, Ending, Progress};
 
@@ -21,6 +22,30 @@ async fn a_cancel_and_a_start_at_once_leave_a_final_run() {
         let tasks = stage.store.tasks(id).await.unwrap();
         assert!(tasks.iter().all(|task| task.state == "cancelled"));
     }
+}
+
+#[tokio::test]
+async fn of_many_who_find_a_run_due_one_asks_for_it() {
+    let stage = Stage::new().await;
+    let new = stage.new_run(Target::Full);
+    let hour = Duration::from_secs(3600);
+    let due = || stage.store.run_trigger_due(&new, hour);
+    let asked = join_all((0..6).map(|_| due())).await;
+    let mut asked: Vec<_> = asked.into_iter().filter_map(|it| it.unwrap()).collect();
+    assert_eq!(asked.len(), 1);
+
+    let first = asked.remove(0).run_id();
+    stage
+        .execute("UPDATE sync_runs SET created_at = now() - interval '2 hours'")
+        .await;
+    assert_eq!(due().await.unwrap(), None, "it has not ended");
+    stage.store.run_cancel(first).await.unwrap();
+    assert!(due().await.unwrap().is_some());
+    // Whoever asked: no other is due for an hour.
+    stage
+        .execute("UPDATE sync_runs SET status = 'CANCELLED', requested_by = 'somebody'")
+        .await;
+    assert_eq!(due().await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod auto_sync;
 mod health;
 mod process;
 mod trail;
