@@ -30,6 +30,11 @@ pub async fn run(session: &Session<'_>, command: &Deliveries) -> Result<ExitCode
                     "say which deliveries: an id, or at least one of the options that narrow the choice".to_owned(),
                 ));
             }
+            if filter.state.as_deref() == Some("pending") {
+                return Err(Failure::Usage(
+                    "what is pending is tried by itself; choose another state".to_owned(),
+                ));
+            }
             replay(
                 session,
                 &filter,

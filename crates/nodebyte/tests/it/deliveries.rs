@@ -111,6 +111,8 @@ async fn deliveries_are_replayed_by_id_and_by_choice_after_a_dry_run() {
     let dead = cli.json(&["deliveries", "list", "--state", "dead"]).await;
     assert_eq!(count(&dead), 0);
 
+    let pending = ["deliveries", "replay", "--state", "pending"];
+    assert_eq!(cli.run(&pending).await.code, 64);
     let everything = cli.run(&["deliveries", "replay"]).await;
     assert_eq!(everything.code, 64, "all at once is said, not meant");
     let nobody = "018f0000-0000-7000-8000-000000000001";

@@ -31,13 +31,30 @@ pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err("The body must be a JSON object".to_owned());
     }
-    serde_json::from_slice(body).map_err(|at| {
-        format!(
-            "The body is not the JSON expected here (line {}, column {})",
-            at.line(),
-            at.column()
-        )
-    })
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|error| unread(&error.path().to_string(), error.inner()))?;
+    reader.end().map_err(|error| unread(".", &error))?;
+    Ok(read)
+}
+
+/// Longer names are not repeated.
+const LONGEST_NAME: usize = 100;
+
+/// Names the field, where one is to blame.
+fn unread(path: &str, error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let name = said.split('`').nth(1).filter(|it| it.len() <= LONGEST_NAME);
+    let why = match name {
+        Some(name) if said.starts_with("unknown field") => format!(": there is no field `{name}`"),
+        Some(name) if said.starts_with("missing field") => format!(": `{name}` is missing"),
+        _ if error.is_data() && path != "." && path.len() <= LONGEST_NAME => {
+            format!(": the value of `{path}` is not of its type")
+        }
+        _ => String::new(),
+    };
+    let (line, column) = (error.line(), error.column());
+    format!("The body is not the JSON expected here{why} (line {line}, column {column})")
 }
 
 impl<T: Apiv2Schema> Apiv2Schema for Body<T> {
@@ -57,5 +74,52 @@ impl<T: Apiv2Schema> OperationModifier for Body<T> {
 
     fn update_definitions(map: &mut std::collections::BTreeMap<String, DefaultSchemaRaw>) {
         Json::<T>::update_definitions(map);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "read by nobody")]
+    struct Wish {
+        to: String,
+        data: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "read by nobody")]
+    struct Inner {
+        count: u32,
+    }
+
+    #[test]
+    fn whoever_sends_something_wrong_learns_which_field_and_no_value() {
+        for (body, why) in [
+            (
+                r#"{"to":7}"#,
+                ": the value of `to` is not of its type (line 1, column 7)",
+            ),
+            (
+                r#"{"tO":"a"}"#,
+                ": there is no field `tO` (line 1, column 5)",
+            ),
+            (r#"{"data":null}"#, ": `to` is missing (line 1, column 13)"),
+            (
+                r#"{"to":"a","data":{"count":"s3cret"}}"#,
+                ": the value of `data.count` is not of its type (line 1, column 34)",
+            ),
+            (r#"{"to":"a"} x"#, " (line 1, column 12)"),
+            (r#"{"to":"a""#, " (line 1, column 9)"),
+        ] {
+            let refused = object::<Wish>(body.as_bytes()).unwrap_err();
+            let expected = format!("The body is not the JSON expected here{why}");
+            assert_eq!(refused, expected, "{body}");
+        }
+        assert!(object::<Wish>(br#"["a"]"#).unwrap_err().contains("object"));
+        object::<Wish>(br#"{"to":"a"} "#).unwrap();
     }
 }

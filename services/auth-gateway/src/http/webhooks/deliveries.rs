@@ -115,8 +115,10 @@ pub struct DeliveryAttempt {
     milliseconds: Option<i32>,
 }
 
-/// What is to be made again. At least one field must narrow the choice.
+/// What is to be made again. At least one field must narrow the choice. A field that is not
+/// known is refused: a choice that was misspelt would be wider than it was meant.
 #[derive(Debug, Default, Deserialize, Apiv2Schema)]
+#[serde(deny_unknown_fields)]
 pub struct Replay {
     /// This one.
     id: Option<Uuid>,
@@ -135,8 +137,7 @@ pub struct Replay {
     /// Made before this moment, RFC 3339.
     until: Option<String>,
     /// Only say how many there are.
-    #[serde(default)]
-    dry_run: bool,
+    dry_run: Option<bool>,
     /// How many, oldest first, at most 10,000.
     limit: Option<i64>,
     /// How many a second, at most 1,000; without it 10.
@@ -231,7 +232,8 @@ pub async fn replay(
         return Err(ApiError::bad_request(why).into());
     }
     let actor = Actor::Caller(caller.origin());
-    let report = if wish.dry_run {
+    let dry_run = wish.dry_run.unwrap_or(false);
+    let report = if dry_run {
         state.store.deliveries_replayable(&filter).await?
     } else {
         let store = &state.store;
@@ -241,7 +243,7 @@ pub async fn replay(
         success: true,
         matched: report.matched,
         replayed: report.replayed,
-        dry_run: wish.dry_run,
+        dry_run,
     }))
 }
 
@@ -257,6 +259,10 @@ impl Replay {
             since: moment("since", given(&self.since))?,
             until: moment("until", given(&self.until))?,
         };
+        if filter.state.as_deref() == Some("pending") {
+            let why = "What is pending is tried by itself; `state` must be another";
+            return Err(ApiError::bad_request(why));
+        }
         if filter == DeliveryFilter::default() {
             let why = "Say which deliveries: by `id`, `webhook_id`, `state`, `event_id`, `event_type`, \
                        `subject`, `since` or `until`";

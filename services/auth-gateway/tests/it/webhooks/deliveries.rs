@@ -88,6 +88,14 @@ async fn a_replay_is_tried_dry_then_made_and_noted_and_never_of_everything() {
         replay(json!({"state": "dead", "per_second": 0})).await.0,
         StatusCode::BAD_REQUEST
     );
+    // Misspelt, it would be made at once, and of everything.
+    for body in [
+        json!({"state": "dead", "dryRun": true}),
+        json!({"state": "dead", "webhookId": uuid::Uuid::nil()}),
+        json!({"state": "pending"}),
+    ] {
+        assert_eq!(replay(body).await.0, StatusCode::BAD_REQUEST);
+    }
     let (_, dry) = replay(json!({"state": "dead", "dry_run": true})).await;
     assert_eq!((&dry["matched"], &dry["replayed"]), (&json!(1), &json!(0)));
     let dead = "SELECT count(*)::text FROM deliveries WHERE state = 'dead'";
