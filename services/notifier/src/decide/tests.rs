@@ -162,6 +162,14 @@ fn a_failure_while_others_were_taken_is_the_events_own() {
 }
 
 #[test]
+fn a_pause_is_a_fifth_shorter_or_longer_as_chance_has_it() {
+    let pause = |chance| wait(&decide(&answer(REFUSED), FRESH, &schedule(), chance));
+    assert_eq!(pause(0.0), Duration::from_secs(4));
+    assert_eq!(pause(0.5), Duration::from_secs(5));
+    assert_eq!(pause(1.0), Duration::from_secs(6));
+}
+
+#[test]
 fn a_permanent_refusal_is_not_tried_again() {
     let verdict = Verdict::Refused {
         permanent: true,

@@ -234,6 +234,16 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_is_a_fifth_shorter_or_longer_as_chance_has_it() {
+        let failed = answer(Verdict::Failed { retry_after: None });
+        for (chance, seconds) in [(0.0, 4), (0.5, 5), (1.0, 6)] {
+            let decision = decide(&failed, &case(0, Duration::ZERO), &schedule(), chance);
+            let wait = Duration::from_secs(seconds);
+            assert_eq!(decision.next, MailStep::Again { wait });
+        }
+    }
+
+    #[test]
     fn no_attempt_is_made_when_the_link_has_expired() {
         let mut case = case(0, Duration::ZERO);
         case.expires_at = Some(case.now + Duration::from_secs(6));

@@ -305,7 +305,7 @@ async fn the_webhooks_of_one_channel_share_what_it_takes() {
 }
 
 /// Takes so much from a bucket that all notifiers share, be there enough in it or not.
-async fn spend(stage: &Stage, bucket: &'static str, tokens: u32, per_second: f64) {
+pub async fn spend(stage: &Stage, bucket: &'static str, tokens: u32, per_second: f64) {
     let mut settings = cache::Settings::new(stage.config.redis.url.clone());
     settings.prefix.clone_from(&stage.config.redis.prefix);
     settings.operation_timeout = PATIENCE;

@@ -17,9 +17,9 @@ use crate::stage::{PATIENCE, Stage};
 
 const TOKEN: &str = "cGxhbnRlZC1zZWNyZXQtdG9rZW4";
 
-struct Post {
-    stage: Stage,
-    resend: Resend,
+pub struct Post {
+    pub stage: Stage,
+    pub resend: Resend,
 }
 
 impl Post {
@@ -30,7 +30,7 @@ impl Post {
         post
     }
 
-    async fn without_notifier(limits: Limits, more: &[(&str, &str)]) -> Self {
+    pub async fn without_notifier(limits: Limits, more: &[(&str, &str)]) -> Self {
         let options = Options {
             limits,
             ..Options::default()
@@ -51,7 +51,7 @@ impl Post {
         Self { stage, resend }
     }
 
-    async fn queue(&self, template: &str) -> MailId {
+    pub async fn queue(&self, template: &str) -> MailId {
         let config = Arc::clone(&self.stage.config);
         let store = self.stage.store.clone();
         let settings = Settings::new(store.clone(), Arc::clone(&config)).unwrap();
@@ -75,7 +75,7 @@ impl Post {
         self.resend.faults(|faults| faults.add(fault));
     }
 
-    async fn sent(&self, count: usize) -> Vec<Sent> {
+    pub async fn sent(&self, count: usize) -> Vec<Sent> {
         wait_for("mails at Resend", PATIENCE, async || {
             let sent = self.resend.sent();
             if sent.len() == count {
@@ -88,7 +88,7 @@ impl Post {
     }
 
     /// Waits for a mail's state, and says why it has it and how its attempts went.
-    async fn wait_state(&self, id: MailId, state: &str) -> (String, Vec<String>) {
+    pub async fn wait_state(&self, id: MailId, state: &str) -> (String, Vec<String>) {
         let client = self.stage.database.connect().await;
         wait_for("the mail", PATIENCE, async || {
             let select = "SELECT state, COALESCE(reason, ''), \
@@ -128,7 +128,7 @@ impl Post {
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    async fn sql(&self, statement: &str) {
+    pub async fn sql(&self, statement: &str) {
         let client = self.stage.database.connect().await;
         client.batch_execute(statement).await.unwrap();
     }
