@@ -3,6 +3,7 @@
 mod between;
 mod endings;
 mod growth;
+mod health;
 mod order;
 
 use crate::stage::Stage;
