@@ -7,7 +7,7 @@ use simulators::resend::{Emitted, Flaw};
 use common::types::scope::Scope;
 
 use crate::gateway::{Gateway, answer, error_code};
-use crate::mail::Post;
+use crate::mail::{Post, verification};
 
 const HOOK: &str = "/api/webhooks/resend";
 const LIST: &str = "/api/admin/mail/suppressions";
@@ -79,6 +79,20 @@ async fn an_address_that_bounced_for_good_gets_no_mail_until_an_administrator_sa
     let replayed = post.resend.replay(&url, &heard.id).await.unwrap();
     assert_eq!(replayed.status, 200);
     assert_eq!(suppressed(&post, &admin).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_link_that_waits_for_an_address_that_bounced_is_erased() {
+    let post = Post::new(&[]).await;
+    let (_, waiting) = post.queue(&verification()).await;
+    let heard = emit(&post, "email.bounced", bounce("Permanent")).await;
+    assert_eq!(heard.status, 200);
+    let id = waiting["data"]["task_id"].as_str().unwrap();
+    post.wait_state(id, "suppressed").await;
+    let client = post.gateway.database.connect().await;
+    let erased = "SELECT body IS NULL FROM mails WHERE holds_link";
+    let row = client.query_one(erased, &[]).await.unwrap();
+    assert!(row.get::<_, bool>(0));
 }
 
 #[tokio::test]

@@ -86,6 +86,20 @@ async fn a_panel_that_says_nothing_holds_the_page_for_a_few_seconds_at_most() {
 }
 
 #[tokio::test]
+async fn who_tries_out_a_panel_that_says_nothing_is_told_so_in_time() {
+    let panel = panel().await;
+    let stage = at_home(&panel).await;
+    let silence = Effect::Stall { seconds: 60.0 };
+    panel.faults(|faults| faults.add(Fault::new(silence)));
+    let asked = tried(&stage, "pterodactyl", json!({}));
+    let answer = tokio::time::timeout(Duration::from_secs(20), asked).await;
+    assert_eq!(
+        answer.expect("an answer")["error"],
+        "The panel did not answer in time"
+    );
+}
+
+#[tokio::test]
 async fn a_connection_is_tried_with_what_is_sent_and_else_with_what_counts() {
     let panel = panel().await;
     let stage = at_home(&panel).await;

@@ -169,6 +169,10 @@ async fn a_version_that_is_no_longer_there_is_refused() {
     assert_eq!(status, StatusCode::PRECONDITION_FAILED);
     assert_eq!(error_code(status, &body), "PRECONDITION_FAILED");
     assert_eq!(stage.shown().await["settings"]["siteName"], "First");
+    let reset = stage.request(Method::PUT, SETTINGS);
+    let reset = reset.header("If-Match", &version);
+    let (status, body) = answer(reset.json(&json!({"keys": []}))).await;
+    assert_eq!(error_code(status, &body), "PRECONDITION_FAILED");
     let (status, _) = save("*", "Third").await;
     assert_eq!(status, StatusCode::OK);
     stage.saved(json!({"siteName": "Fourth"})).await;

@@ -5,6 +5,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use simulators::discord::{Effect, Fault};
 use simulators::receiver::{Answer, Rule};
+use std::time::Duration;
+use testkit::wait_for;
 
 use super::stage::{Stage, WEBHOOKS, id};
 use crate::gateway::error_code;
@@ -146,4 +148,62 @@ async fn while_a_secret_is_replaced_both_sign() {
         .send(Method::POST, &path, &json!({"overlapHours": 1000}))
         .await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_former_secret_signs_no_longer_than_its_time() {
+    let stage = Stage::new().await;
+    let made = stage.signed().await;
+    let path = format!("{WEBHOOKS}/{}/rotate-secret", id(&made));
+    let (status, body) = stage.bare(Method::POST, &path).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let secret = |of: &Value| of["signingSecret"].as_str().unwrap().to_owned();
+    let (old, new) = (secret(&made), secret(&body));
+    // So soon that the gateway has read both before.
+    let soon = "UPDATE webhooks SET previous_secret_until = now() + interval '2 s', \
+                revision = revision + 1 RETURNING name";
+    stage.gateway.text(soon).await;
+    wait_for(
+        "the end of the overlap",
+        Duration::from_secs(20),
+        async || {
+            pressed(&stage, &made).await;
+            let last = stage.receiver.journal_of("/hook").pop().unwrap();
+            last.verify(&new).unwrap();
+            last.verify(&old).is_err().then_some(())
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn while_discord_blocks_us_no_test_goes_there_and_nothing_else() {
+    let stage = Stage::new().await;
+    let there = stage.discord.add_webhook("100");
+    let made = stage
+        .made(json!({"name": "d", "webhookUrl": there.public_url}))
+        .await;
+    let block = Fault::new(Effect::Cloudflare {
+        status: 403,
+        code: 1015,
+    });
+    stage
+        .discord
+        .faults(|faults| faults.add(block.on(&there.id).times(1)));
+    stage.discord.clear_journal();
+    let (status, body) = pressed(&stage, &made).await;
+    assert_eq!(error_code(status, &body), "WEBHOOK_TEST_FAILED");
+    let pauses = "SELECT count(*)::text FROM provider_pauses \
+                  WHERE kind = 'discord' AND until > now() + interval '30 s'";
+    assert_eq!(stage.gateway.text(pauses).await, "1", "notifiers know too");
+    let (status, body) = pressed(&stage, &made).await;
+    assert_eq!(error_code(status, &body), "WEBHOOK_TEST_FAILED");
+    assert!(body["details"]["seconds"].as_u64().unwrap() > 30, "{body}");
+    assert_eq!(stage.discord.journal().len(), 1, "it is asked no more");
+
+    let signed = stage.signed().await;
+    assert_eq!(pressed(&stage, &signed).await.0, StatusCode::OK);
+    let over = "UPDATE provider_pauses SET until = now() RETURNING kind";
+    stage.gateway.text(over).await;
+    assert_eq!(pressed(&stage, &made).await.0, StatusCode::OK);
 }

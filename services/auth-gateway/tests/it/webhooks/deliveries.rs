@@ -108,3 +108,121 @@ async fn a_replay_is_tried_dry_then_made_and_noted_and_never_of_everything() {
         .await;
     assert_eq!(trail["count"], 1);
 }
+
+/// All of them dead, each made an hour before the next, about a subject and of a type of its own.
+const SPREAD: &str = "WITH dead AS (
+    UPDATE deliveries SET state = 'dead', finished_at = now(),
+        created_at = now() - make_interval(hours => seq::int)
+    RETURNING event_id, seq
+), told AS (
+    UPDATE delivery_events e SET subject = 'run-' || seq, event_type = 'test.of_' || seq
+    FROM dead WHERE e.id = dead.event_id RETURNING 1
+), lanes AS (
+    DELETE FROM delivery_lanes RETURNING 1
+)
+SELECT count(*)::text FROM told";
+
+#[tokio::test]
+async fn list_and_replay_are_narrowed_by_each_choice() {
+    let stage = Stage::new().await;
+    let webhook = told(&stage).await;
+    assert_eq!(stage.gateway.text(SPREAD).await, "3");
+    let url = format!("{}/other", stage.receiver.url());
+    let other = stage
+        .made(json!({"name": "other", "webhookUrl": url}))
+        .await;
+    let moved = format!(
+        "UPDATE deliveries SET webhook_id = '{}' WHERE seq = (SELECT max(seq) FROM deliveries) \
+         RETURNING id::text",
+        id(&other)
+    );
+    let moved = stage.gateway.text(&moved).await;
+    let of = async |what: &str| {
+        let row = format!(
+            "SELECT {what} FROM deliveries d JOIN delivery_events e ON e.id = d.event_id \
+             ORDER BY d.seq OFFSET 1 LIMIT 1"
+        );
+        stage.gateway.text(&row).await
+    };
+    let when =
+        of("to_char(d.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')").await;
+    for (name, value, matched) in [
+        ("webhook_id", webhook.to_string(), 2),
+        ("event_id", of("d.event_id::text").await, 1),
+        ("event_type", of("e.event_type").await, 1),
+        ("subject", of("e.subject").await, 1),
+        ("since", when.clone(), 2),
+        ("until", when, 1),
+        ("state", "dead".to_owned(), 3),
+    ] {
+        let path = format!("{DELIVERIES}?{name}={value}");
+        let (status, list) = stage.bare(Method::GET, &path).await;
+        assert_eq!(
+            (status, &list["count"]),
+            (StatusCode::OK, &json!(matched)),
+            "{name}"
+        );
+        // Beside another choice, lest one that is passed over is refused for being none.
+        let replay = json!({name: value, "state": "dead", "dry_run": true});
+        let path = format!("{DELIVERIES}/replay");
+        let (status, dry) = stage.send(Method::POST, &path, &replay).await;
+        assert_eq!(
+            (status, &dry["matched"]),
+            (StatusCode::OK, &json!(matched)),
+            "{name}"
+        );
+    }
+    let one = json!({"id": moved, "state": "dead"});
+    let path = format!("{DELIVERIES}/replay");
+    let (_, made) = stage.send(Method::POST, &path, &one).await;
+    assert_eq!(
+        (&made["matched"], &made["replayed"]),
+        (&json!(1), &json!(1))
+    );
+    let again = "SELECT string_agg(id::text, ' ') FROM deliveries WHERE state = 'pending'";
+    assert_eq!(stage.gateway.text(again).await, moved);
+}
+
+#[tokio::test]
+async fn a_replay_keeps_to_the_rate_and_the_number_that_are_asked_for() {
+    let stage = Stage::new().await;
+    told(&stage).await;
+    assert_eq!(stage.gateway.text(SPREAD).await, "3");
+    let slowly = json!({"state": "dead", "per_second": 0.01, "limit": 2});
+    let path = format!("{DELIVERIES}/replay");
+    let (status, made) = stage.send(Method::POST, &path, &slowly).await;
+    assert_eq!(status, StatusCode::OK, "{made}");
+    assert_eq!(
+        (&made["matched"], &made["replayed"]),
+        (&json!(3), &json!(2))
+    );
+    let between = "SELECT round(extract(epoch FROM max(due_at) - min(due_at)))::text \
+                   FROM deliveries WHERE state = 'pending'";
+    assert_eq!(stage.gateway.text(between).await, "100");
+}
+
+#[tokio::test]
+async fn an_attempt_is_shown_with_when_how_long_and_what_was_said() {
+    let stage = Stage::new().await;
+    told(&stage).await;
+    let attempt = "INSERT INTO delivery_attempts \
+                     (delivery_id, number, outcome, counted, status, answer, milliseconds) \
+                   SELECT id, 1, 'failed', true, 422, 'go away', 17 FROM deliveries \
+                   WHERE state = 'dead' RETURNING delivery_id::text";
+    let dead = stage.gateway.text(attempt).await;
+    let (_, shown) = stage
+        .bare(Method::GET, &format!("{DELIVERIES}/{dead}"))
+        .await;
+    let attempt = &shown["attempts"][0];
+    assert!(attempt["started_at"].is_string(), "{attempt}");
+    for (field, value) in [
+        ("number", json!(1)),
+        ("outcome", json!("failed")),
+        ("counted", json!(true)),
+        ("status", json!(422)),
+        ("answer", json!("go away")),
+        ("milliseconds", json!(17)),
+    ] {
+        assert_eq!(attempt[field], value, "{field}");
+    }
+}

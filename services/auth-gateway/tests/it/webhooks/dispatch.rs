@@ -1,5 +1,6 @@
 //! Events that callers say.
 
+use common::types::scope::Scope;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -44,6 +45,25 @@ async fn a_known_event_is_told_in_the_callers_name() {
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(said["source"], "/callers/service");
     assert_eq!(said["id"], answer["data"]["task_ids"][0]);
+}
+
+#[tokio::test]
+async fn the_source_of_an_event_is_the_client_that_says_it() {
+    let stage = Stage::new().await;
+    let gateway = &stage.gateway.gateway;
+    let client = async |name: &str| {
+        let key = gateway.key(name, [Scope::Notify]).await;
+        let request = gateway.as_client(&key, Method::POST, DISPATCH);
+        let said = json!({"event": format!("{name}.said")});
+        let (status, body) = answer(request.json(&said)).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+        let source = format!("SELECT body->>'source' FROM outbox WHERE key = '{name}.said'");
+        let id = format!("SELECT id::text FROM api_clients WHERE name = '{name}'");
+        let expected = format!("/callers/client/{}", stage.gateway.text(&id).await);
+        assert_eq!(stage.gateway.text(&source).await, expected);
+        expected
+    };
+    assert_ne!(client("shop").await, client("forum").await);
 }
 
 #[tokio::test]

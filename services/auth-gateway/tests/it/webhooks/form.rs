@@ -171,16 +171,40 @@ async fn another_address_is_taken_but_not_one_of_another_kind() {
         .send(Method::PUT, WEBHOOKS, &put(json!(there.public_url)))
         .await;
     assert_eq!(error_code(status, &body), "KIND_CHANGED");
+    // The gateway knows its address by now.
+    let pressed = json!({"id": id(&made)});
+    let (status, _) = stage.send(Method::PATCH, WEBHOOKS, &pressed).await;
+    assert_eq!(status, StatusCode::OK);
     let elsewhere = format!("{}/elsewhere", stage.receiver.url());
     let (status, _) = stage
         .send(Method::PUT, WEBHOOKS, &put(json!(elsewhere)))
         .await;
     assert_eq!(status, StatusCode::OK);
-    let (status, _) = stage
-        .send(Method::PATCH, WEBHOOKS, &json!({"id": id(&made)}))
-        .await;
+    let (status, _) = stage.send(Method::PATCH, WEBHOOKS, &pressed).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(stage.receiver.journal_of("/elsewhere").len(), 1);
+    assert_eq!(stage.receiver.journal_of("/hook").len(), 1);
+}
+
+#[tokio::test]
+async fn the_channel_of_a_webhook_of_discord_is_kept_since_its_webhooks_share_a_limit() {
+    let stage = Stage::new().await;
+    let (first, second) = (
+        stage.discord.add_webhook("100"),
+        stage.discord.add_webhook("200"),
+    );
+    let made = stage
+        .made(json!({"name": "d", "webhookUrl": first.public_url}))
+        .await;
+    let channel = "SELECT channel_id FROM webhooks";
+    assert_eq!(stage.gateway.text(channel).await, "100");
+    let moved = json!({"id": id(&made), "webhookUrl": second.public_url});
+    let (status, body) = stage.send(Method::PUT, WEBHOOKS, &moved).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(stage.gateway.text(channel).await, "200");
+    let renamed = json!({"id": id(&made), "name": "another"});
+    stage.send(Method::PUT, WEBHOOKS, &renamed).await;
+    assert_eq!(stage.gateway.text(channel).await, "200");
 }
 
 #[tokio::test]
@@ -258,4 +282,72 @@ async fn every_change_stands_in_the_trail_without_address_and_secret() {
     let secret = made["signingSecret"].as_str().unwrap();
     let all = stage.gateway.everything().await;
     assert!(!all.contains("planted-in-query") && !all.contains(secret));
+}
+
+#[tokio::test]
+async fn what_a_webhook_asks_for_is_kept_shown_and_changed() {
+    let stage = Stage::new().await;
+    let url = format!("{}/hook", stage.receiver.url());
+    let condition = json!([{"field": "data.kind", "equals": "full"}]);
+    let made = stage
+        .made(
+            json!({"name": "w", "webhookUrl": url, "events": ["sync.*"], "conditions": condition}),
+        )
+        .await;
+    let asks = |it: &Value| (it["events"].clone(), it["conditions"].clone());
+    let first = (json!(["sync.*"]), condition);
+    assert_eq!(asks(&made["webhook"]), first);
+    assert_eq!(asks(&stage.listed().await[0]), first);
+
+    let put = async |body: Value| {
+        let (status, answer) = stage.send(Method::PUT, WEBHOOKS, &body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        asks(&stage.listed().await[0])
+    };
+    let renamed = json!({"id": id(&made), "name": "another"});
+    assert_eq!(put(renamed).await, first, "absent fields stay");
+    let other = json!([{"field": "data.items_failed", "above": 0.0}]);
+    let changed = json!({"id": id(&made), "events": ["sync.failed"], "conditions": other});
+    assert_eq!(put(changed).await, (json!(["sync.failed"]), other));
+    let everything = json!({"id": id(&made), "events": [], "conditions": []});
+    assert_eq!(put(everything).await, (json!([]), json!([])));
+}
+
+#[tokio::test]
+async fn a_wish_that_comes_back_after_a_minute_is_not_told_the_secret_again() {
+    let stage = Stage::new().await;
+    let first = stage.signed().await;
+    let age = "UPDATE webhooks SET created_at = created_at - interval '61 s' RETURNING name";
+    stage.gateway.text(age).await;
+    let second = stage.signed().await;
+    assert_ne!(id(&first), id(&second), "it is another webhook");
+    assert_ne!(first["signingSecret"], second["signingSecret"]);
+}
+
+#[tokio::test]
+async fn another_address_or_secret_is_told_of_as_changed_and_no_more() {
+    let stage = Stage::new().await;
+    let made = stage.signed().await;
+    let trail = async || {
+        let (_, trail) = stage
+            .bare(Method::GET, "/api/admin/audit?event=WEBHOOK_CHANGED")
+            .await;
+        let details = &trail["logs"][0]["details"];
+        (details["address"].clone(), details["secret"].clone())
+    };
+    // On the same host, which is all that is shown of it.
+    let address = format!("{}/other?key=planted-in-query", stage.receiver.url());
+    let moved = json!({"id": id(&made), "webhookUrl": address});
+    let (status, body) = stage.send(Method::PUT, WEBHOOKS, &moved).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(trail().await, (json!("changed"), Value::Null));
+    let rotate = format!("{WEBHOOKS}/{}/rotate-secret", id(&made));
+    let (status, body) = stage.bare(Method::POST, &rotate).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(trail().await, (Value::Null, json!("changed")));
+    let all = stage.gateway.everything().await;
+    for secret in [&made["signingSecret"], &body["signingSecret"]] {
+        assert!(!all.contains(secret.as_str().unwrap()));
+    }
+    assert!(!all.contains("planted-in-query"));
 }

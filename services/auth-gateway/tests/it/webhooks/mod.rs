@@ -4,4 +4,5 @@ mod button;
 mod deliveries;
 mod dispatch;
 mod form;
+mod kept;
 mod stage;
