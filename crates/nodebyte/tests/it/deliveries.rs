@@ -122,3 +122,33 @@ async fn deliveries_are_replayed_by_id_and_by_choice_after_a_dry_run() {
     let line = "DELIVERIES_REPLAYED cli:tester dead 10000";
     assert_eq!(installation.text(trail).await, line);
 }
+
+#[tokio::test]
+async fn a_replay_keeps_to_the_rate_and_the_number_that_are_asked_for() {
+    let installation = Installation::new().await;
+    let cli = &installation.cli;
+    told(&installation, &["run-1", "run-2", "run-3"]).await;
+    installation
+        .sql
+        .batch_execute("UPDATE deliveries SET state = 'dead', finished_at = now()")
+        .await
+        .unwrap();
+    let slowly = [
+        "deliveries",
+        "replay",
+        "--state",
+        "dead",
+        "--rate",
+        "2",
+        "--limit",
+        "2",
+    ];
+    let done = cli.json(&slowly).await;
+    assert_eq!(
+        done,
+        json!({ "matched": 3, "replayed": 2, "dry_run": false })
+    );
+    let between = "SELECT (extract(epoch FROM max(due_at) - min(due_at)) * 1000)::int::text \
+                   FROM deliveries WHERE state = 'pending'";
+    assert_eq!(installation.text(between).await, "500");
+}

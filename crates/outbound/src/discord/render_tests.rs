@@ -69,6 +69,8 @@ fn a_cancelled_and_a_started_run_are_told_without_what_is_not_known() {
     assert_eq!(embed["title"], "🔄 Sync Operation Cancelled");
     assert_eq!(embed["color"], 16_776_960);
     assert_eq!(field(&embed, "Duration"), None);
+    let embed = rendered("sync.cancelled", json!({"kind": "full", "seconds": 2.5}));
+    assert_eq!(field(&embed, "Duration").unwrap(), "2.50 seconds");
     let embed = rendered("sync.started", json!({"kind": "full"}));
     assert_eq!(embed["title"], "🔄 Sync Started");
     assert_eq!(embed["color"], 0x3B_82F6);

@@ -74,6 +74,25 @@ fn each_link_leads_to_the_page_that_takes_it_and_says_how_long_it_lives() {
 }
 
 #[test]
+fn a_link_lives_as_long_as_its_mail_says() {
+    for template in [
+        "verify-email",
+        "password-reset",
+        "magic-link",
+        "email_change",
+    ] {
+        let mail = Mail::read(template, &whole()).unwrap();
+        let lives = mail.link_lives().unwrap().as_secs();
+        let text = mail.render(&site(), "a@b.example").unwrap().text;
+        let said = match lives % 3600 {
+            0 => format!("expires in {} hours", lives / 3600),
+            _ => format!("expires in {} minutes", lives / 60),
+        };
+        assert!(text.contains(&said), "{said}: {text}");
+    }
+}
+
+#[test]
 fn values_are_escaped_in_html_and_plain_in_text() {
     let evil = data(&[("name", "<img src=x onerror=alert('1')> & \"co\"")]);
     let mail = Mail::read("welcome", &evil).unwrap();

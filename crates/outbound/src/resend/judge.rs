@@ -123,6 +123,8 @@ mod tests {
             (401, "missing_api_key", key),
             (401, "restricted_api_key", key),
             (403, "invalid_api_Key", key),
+            (403, "suspended_api_key", key),
+            (403, "invalid_permission", key),
             (
                 403,
                 "validation_error",
@@ -159,7 +161,9 @@ mod tests {
         let rate = LimitScope::Provider;
         assert_eq!(named(429, "rate_limit_exceeded"), limited(1, rate));
         let quota = limited(3_600, LimitScope::Quota);
-        assert_eq!(named(429, "daily_quota_exceeded"), quota);
+        for name in ["daily_quota_exceeded", "monthly_quota_exceeded"] {
+            assert_eq!(named(429, name), quota, "{name}");
+        }
         assert_eq!(verdict(429, &[("retry-after", "3")], ""), limited(3, rate));
     }
 
