@@ -126,6 +126,14 @@ macro_rules! event_types {
 const ROW: &[&str] = &["panel_id", "remote_id"];
 const CHANGED_ROW: &[&str] = &["panel_id", "remote_id", "changed"];
 const RUN: &[&str] = &["panel_id", "kind"];
+const ENDED_RUN: &[&str] = &[
+    "panel_id",
+    "kind",
+    "seconds",
+    "items_total",
+    "items_synced",
+    "items_failed",
+];
 
 event_types! {
     /// A location appeared.
@@ -192,14 +200,15 @@ event_types! {
     /// A run began to work.
     SyncStarted = "sync.started" for System Admin: RUN;
     /// A run ended well.
-    SyncCompleted = "sync.completed" for System Admin:
-        &["panel_id", "kind", "seconds", "items_total", "items_synced", "items_failed"];
+    SyncCompleted = "sync.completed" for System Admin: ENDED_RUN;
     /// A run ended badly.
-    SyncFailed = "sync.failed" for System Admin: &["panel_id", "kind", "seconds", "failed_step", "error"];
+    SyncFailed = "sync.failed" for System Admin:
+        &["panel_id", "kind", "seconds", "items_total", "items_synced", "items_failed", "failed_step", "error"];
     /// A run was cancelled.
-    SyncCancelled = "sync.cancelled" for System Admin: RUN;
+    SyncCancelled = "sync.cancelled" for System Admin: ENDED_RUN;
     /// A run held removals back; `nodebyte sync confirm` makes them.
-    SyncHeld = "sync.held" for System Admin: &["panel_id", "kind", "held"];
+    SyncHeld = "sync.held" for System Admin:
+        &["panel_id", "kind", "seconds", "items_total", "items_synced", "items_failed", "held"];
     /// Hytale refused an account's refresh token: somebody must log in again.
     HytaleLoginNeeded = "hytale.account.login_needed" for Security Admin: &["environment", "account_id", "reason"];
     /// Somebody else logged in with an account that has an owner; nothing was stored.

@@ -63,21 +63,16 @@ fn sync_started(data: &Data<'_>) -> EmbedBuilder {
 
 fn sync_completed(data: &Data<'_>) -> EmbedBuilder {
     let builder = sync_result("Completed Successfully", "✅", GREEN);
-    let builder = data.add(with_duration(builder, data), &[("Type", "kind")]);
-    match (data.text("items_synced"), data.text("items_total")) {
-        (Some(synced), Some(total)) => {
-            let failed = data.text("items_failed").unwrap_or_else(|| "0".to_owned());
-            let items = format!("{synced} of {total} synced, {failed} failed");
-            builder.field("Items", &items, true)
-        }
-        _ => builder,
-    }
+    with_items(
+        data.add(with_duration(builder, data), &[("Type", "kind")]),
+        data,
+    )
 }
 
 fn sync_failed(data: &Data<'_>) -> EmbedBuilder {
     let builder = with_duration(sync_result("Failed", "❌", RED), data);
     let fields = [("Type", "kind"), ("Failed Step", "failed_step")];
-    let builder = data.add(builder, &fields);
+    let builder = with_items(data.add(builder, &fields), data);
     match data.text("error") {
         Some(error) => builder.field("Error", &error, false),
         None => builder,
@@ -86,7 +81,7 @@ fn sync_failed(data: &Data<'_>) -> EmbedBuilder {
 
 fn sync_cancelled(data: &Data<'_>) -> EmbedBuilder {
     let builder = with_duration(sync_result("Cancelled", "⚠️", YELLOW), data);
-    data.add(builder, &[("Type", "kind")])
+    with_items(data.add(builder, &[("Type", "kind")]), data)
 }
 
 fn sync_result(outcome: &str, sign: &str, colour: u32) -> EmbedBuilder {
@@ -106,11 +101,23 @@ fn with_duration(builder: EmbedBuilder, data: &Data<'_>) -> EmbedBuilder {
     }
 }
 
+fn with_items(builder: EmbedBuilder, data: &Data<'_>) -> EmbedBuilder {
+    match (data.text("items_synced"), data.text("items_total")) {
+        (Some(synced), Some(total)) => {
+            let failed = data.text("items_failed").unwrap_or_else(|| "0".to_owned());
+            let items = format!("{synced} of {total} synced, {failed} failed");
+            builder.field("Items", &items, true)
+        }
+        _ => builder,
+    }
+}
+
 fn sync_held(data: &Data<'_>) -> EmbedBuilder {
     let builder = Embed::builder("⚠️ Sync Held Removals Back")
         .description("Too much would have been removed at once: an operator has to confirm it")
         .colour(AMBER);
-    let builder = data.add(builder, &[("Type", "kind")]);
+    let builder = data.add(with_duration(builder, data), &[("Type", "kind")]);
+    let builder = with_items(builder, data);
     let lines: Vec<String> = objects(data.get("held"))
         .flat_map(|(_kind, tables)| objects(Some(tables)))
         .map(|(table, evidence)| format!("• **{}**: {}", escape(table), numbers(evidence)))

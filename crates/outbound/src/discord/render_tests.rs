@@ -69,8 +69,13 @@ fn a_cancelled_and_a_started_run_are_told_without_what_is_not_known() {
     assert_eq!(embed["title"], "🔄 Sync Operation Cancelled");
     assert_eq!(embed["color"], 16_776_960);
     assert_eq!(field(&embed, "Duration"), None);
-    let embed = rendered("sync.cancelled", json!({"kind": "full", "seconds": 2.5}));
-    assert_eq!(field(&embed, "Duration").unwrap(), "2.50 seconds");
+    let data = json!({"kind": "full", "seconds": 2.5, "items_total": 7, "items_synced": 6});
+    for event in ["sync.cancelled", "sync.failed"] {
+        let embed = rendered(event, data.clone());
+        assert_eq!(field(&embed, "Duration").unwrap(), "2.50 seconds");
+        let items = field(&embed, "Items").unwrap();
+        assert_eq!(items, "6 of 7 synced, 0 failed", "{event}");
+    }
     let embed = rendered("sync.started", json!({"kind": "full"}));
     assert_eq!(embed["title"], "🔄 Sync Started");
     assert_eq!(embed["color"], 0x3B_82F6);
@@ -80,7 +85,11 @@ fn a_cancelled_and_a_started_run_are_told_without_what_is_not_known() {
 fn held_removals_are_counted_by_kind() {
     let evidence = json!({"rows": 40, "live": 60, "removed_before": 0, "looks": [{"page": 1}]});
     let held = json!({"servers": {"servers": evidence, "databases": {"rows": 2}}});
-    let embed = rendered("sync.held", json!({"kind": "full", "held": held}));
+    let data = json!({"kind": "full", "held": held, "seconds": 2.5, "items_total": 7, "items_synced": 6,
+        "items_failed": 1});
+    let embed = rendered("sync.held", data);
+    assert_eq!(field(&embed, "Duration").unwrap(), "2.50 seconds");
+    assert_eq!(field(&embed, "Items").unwrap(), "6 of 7 synced, 1 failed");
     let text = field(&embed, "Held").unwrap();
     assert!(text.contains("• **databases**: rows 2"), "{text}");
     assert!(text.contains("**servers**: "), "{text}");

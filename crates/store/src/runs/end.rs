@@ -2,7 +2,7 @@
 
 use super::begin::lock_panel;
 use super::row::{COLUMNS, RunRow, find};
-use super::{log, run_event};
+use super::{end_event, log};
 use crate::error::StoreError;
 use crate::outbox::say;
 use crate::pool::{Connection, Store};
@@ -84,7 +84,7 @@ impl Store {
                     _ => CancelOutcome::Finished(run),
                 });
             };
-            say(conn, vec![run_event(&run, EventType::SyncCancelled, json!({}))]).await?;
+            say(conn, vec![end_event(&run, EventType::SyncCancelled, json!({}))]).await?;
             log(conn, id, "info", "cancelled by request").await?;
             Ok(CancelOutcome::Cancelled(run))
         })
@@ -236,24 +236,16 @@ async fn end_run(conn: &mut Connection, id: RunId, ending: &Ending) -> Result<Ru
     .await?;
     let run = rows.into_iter().next().ok_or(StoreError::FenceLost)?;
     let mut events = vec![match ending {
-        Ending::Completed { .. } => run_event(
-            &run,
-            EventType::SyncCompleted,
-            json!({ "seconds": seconds(&run), "items_total": run.items_total,
-                    "items_synced": run.items_synced, "items_failed": run.items_failed }),
-        ),
-        Ending::Failed { step, error, .. } => run_event(
+        Ending::Completed { .. } => end_event(&run, EventType::SyncCompleted, json!({})),
+        Ending::Failed { step, error, .. } => end_event(
             &run,
             EventType::SyncFailed,
-            json!({ "seconds": seconds(&run), "failed_step": step, "error": error }),
+            json!({ "failed_step": step, "error": error }),
         ),
     }];
     if let Some(held) = &run.held {
-        events.push(run_event(
-            &run,
-            EventType::SyncHeld,
-            json!({ "held": held }),
-        ));
+        let held = json!({ "held": held });
+        events.push(end_event(&run, EventType::SyncHeld, held));
     }
     say(conn, events).await?;
     let sentence = match ending {
@@ -268,10 +260,4 @@ async fn end_run(conn: &mut Connection, id: RunId, ending: &Ending) -> Result<Ru
     )
     .await?;
     Ok(run)
-}
-
-fn seconds(run: &RunRow) -> f64 {
-    let end = run.completed_at.unwrap_or(run.updated_at);
-    let length = end - run.started_at.unwrap_or(run.created_at);
-    length.to_std().unwrap_or_default().as_secs_f64()
 }

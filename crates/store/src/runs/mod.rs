@@ -32,6 +32,22 @@ fn run_event(run: &RunRow, event_type: EventType, more: Value) -> Outgoing {
     Outgoing::event(Event::new(event_type, run.id.to_string(), Utc::now(), data))
 }
 
+/// The event that a run ended so; with how long it lasted and what it did.
+fn end_event(run: &RunRow, event_type: EventType, more: Value) -> Outgoing {
+    let end = run.completed_at.unwrap_or(run.updated_at);
+    let length = end - run.started_at.unwrap_or(run.created_at);
+    let mut data = json!({
+        "seconds": length.to_std().unwrap_or_default().as_secs_f64(),
+        "items_total": run.items_total,
+        "items_synced": run.items_synced,
+        "items_failed": run.items_failed,
+    });
+    if let (Value::Object(data), Value::Object(more)) = (&mut data, more) {
+        data.extend(more);
+    }
+    run_event(run, event_type, data)
+}
+
 pub(crate) async fn log(
     conn: &mut Connection,
     id: RunId,

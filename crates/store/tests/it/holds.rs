@@ -1,9 +1,11 @@
 //! Held removals, and who may confirm them.
 
 use crate::stage::{Stage, locations};
+use common::types::event::EventType;
 use common::types::id::RunId;
 use common::types::sync::{Kind, Target};
 use serde_json::json;
+use std::collections::BTreeSet;
 use store::{ConfirmOutcome, Ending, Resource};
 
 /// A run that held the removal of a location, ended well or badly.
@@ -92,6 +94,37 @@ async fn what_a_failed_run_held_can_be_confirmed() {
             .await,
         1
     );
+}
+
+#[tokio::test]
+async fn however_a_run_ends_it_is_said_how_long_it_lasted_and_what_it_did() {
+    let stage = Stage::new().await;
+    held(&stage, true).await;
+    held(&stage, false).await;
+    let new = stage.new_run(Target::Full);
+    let run = stage.store.run_trigger(&new).await.unwrap().run;
+    stage.store.run_cancel(run.run_id()).await.unwrap();
+    let said = "SELECT key, ARRAY(SELECT jsonb_object_keys(body -> 'data')) FROM outbox \
+                WHERE key LIKE 'sync.%' AND route = 'event'";
+    let client = stage.database.connect().await;
+    let mut ends = BTreeSet::new();
+    for row in client.query(said, &[]).await.unwrap() {
+        let (key, fields): (String, Vec<String>) = (row.get(0), row.get(1));
+        let known = EventType::named(&key).unwrap();
+        let wanted: BTreeSet<&str> = known.data_fields().iter().copied().collect();
+        let given = fields.iter().map(String::as_str).collect();
+        assert_eq!(wanted, given, "{key}");
+        if fields.iter().any(|it| it == "seconds") {
+            ends.insert(key);
+        }
+    }
+    let all = [
+        "sync.cancelled",
+        "sync.completed",
+        "sync.failed",
+        "sync.held",
+    ];
+    assert_eq!(ends, all.map(str::to_owned).into());
 }
 
 #[tokio::test]
