@@ -14,6 +14,7 @@ use crate::auth::{Administer, Caller, Needs};
 use crate::http::body::Body;
 use crate::http::failure::Failure;
 use crate::http::hytale::given::Given;
+use crate::http::settings::tagged::IfMatch;
 use crate::state::State;
 
 /// The list.
@@ -67,22 +68,24 @@ pub async fn list(
 #[api_v2_operation(tags(Settings))]
 pub async fn add(
     caller: Needs<Administer>,
+    versions: IfMatch,
     Body(new): Body<NewRepository>,
     state: Data<State>,
-) -> Result<Json<Repositories>, Failure<400, 413>> {
+) -> Result<Json<Repositories>, Failure<400, 412, 413>> {
     let change = RepositoryChange::Merge(vec![name(&new.repo)?]);
-    changed(change, &caller, &state).await
+    changed(change, &versions, &caller, &state).await
 }
 
 /// Puts a repository in another's place
 #[api_v2_operation(tags(Settings))]
 pub async fn replace(
     caller: Needs<Administer>,
+    versions: IfMatch,
     Body(other): Body<OtherRepository>,
     state: Data<State>,
-) -> Result<Json<Repositories>, Failure<400, 413>> {
+) -> Result<Json<Repositories>, Failure<400, 412, 413>> {
     let change = RepositoryChange::Rename(name(&other.old_repo)?, name(&other.repo)?);
-    changed(change, &caller, &state).await
+    changed(change, &versions, &caller, &state).await
 }
 
 /// Removes a repository
@@ -92,9 +95,10 @@ pub async fn replace(
 #[api_v2_operation(tags(Settings))]
 pub async fn remove(
     caller: Needs<Administer>,
+    versions: IfMatch,
     Given(former): Given<FormerRepository>,
     state: Data<State>,
-) -> Result<Json<Repositories>, Failure<400, 413>> {
+) -> Result<Json<Repositories>, Failure<400, 412, 413>> {
     let change = match (former.repo, former.index) {
         (Some(repo), _) => RepositoryChange::Remove(name(&repo)?),
         (None, Some(index)) => RepositoryChange::RemoveAt(index),
@@ -102,22 +106,25 @@ pub async fn remove(
             return Err(ApiError::bad_request("`repo` or `index` is required").into());
         }
     };
-    changed(change, &caller, &state).await
+    changed(change, &versions, &caller, &state).await
 }
 
-async fn changed<const A: u16, const B: u16>(
+async fn changed<const A: u16, const B: u16, const C: u16>(
     change: RepositoryChange,
+    IfMatch(versions): &IfMatch,
     caller: &Caller,
     state: &State,
-) -> Result<Json<Repositories>, Failure<A, B>> {
+) -> Result<Json<Repositories>, Failure<A, B, C>> {
     let mut wishes = Wishes::default();
     wishes.repositories(change);
     let actor = Actor::Caller(caller.origin());
-    state.settings.change(&wishes, &[], &actor).await?;
+    state.settings.change(&wishes, versions, &actor).await?;
     Ok(Json(current(state).await?))
 }
 
-async fn current<const A: u16, const B: u16>(state: &State) -> Result<Repositories, Failure<A, B>> {
+async fn current<const A: u16, const B: u16, const C: u16>(
+    state: &State,
+) -> Result<Repositories, Failure<A, B, C>> {
     let settings = state.settings.newest().await?;
     Ok(Repositories {
         success: true,

@@ -26,10 +26,17 @@ pub(super) fn said(answer: &Answer) -> String {
         (Verdict::Gone("INVALID_WEBHOOK_TOKEN"), _) => {
             "Discord does not accept the webhook's token".to_owned()
         }
+        (Verdict::Misconfigured("WRONG_WEBHOOK_TYPE"), _) => {
+            "it follows a channel or belongs to an application; an incoming webhook is needed"
+                .to_owned()
+        }
+        (Verdict::Misconfigured("THREAD_REQUIRED"), _) => {
+            "its channel is a forum: add ?thread_id= and a thread's id to the address".to_owned()
+        }
         (Verdict::Barred | Verdict::Misconfigured("ADDRESS_NOT_ALLOWED"), _) => {
             "the address leads to a network that may not be asked from here".to_owned()
         }
-        (Verdict::Unknown, _) => "there was no answer in time".to_owned(),
+        (Verdict::Unknown, _) => "it took the request and gave no answer".to_owned(),
         (_, Some(status)) => format!("the answer had the status {status}"),
         (_, None) => "it cannot be reached".to_owned(),
     }

@@ -173,6 +173,13 @@ async fn a_version_that_is_no_longer_there_is_refused() {
     let reset = reset.header("If-Match", &version);
     let (status, body) = answer(reset.json(&json!({"keys": []}))).await;
     assert_eq!(error_code(status, &body), "PRECONDITION_FAILED");
+    for method in [Method::POST, Method::PUT, Method::DELETE] {
+        let repos = stage.request(method, "/api/admin/settings/repos");
+        let repos = repos.header("If-Match", &version);
+        let repo = json!({"repo": "a/b", "oldRepo": "a/b"});
+        let (status, body) = answer(repos.json(&repo)).await;
+        assert_eq!(error_code(status, &body), "PRECONDITION_FAILED");
+    }
     let (status, _) = save("*", "Third").await;
     assert_eq!(status, StatusCode::OK);
     stage.saved(json!({"siteName": "Fourth"})).await;

@@ -72,6 +72,11 @@ async fn a_test_that_fails_is_never_2xx_and_says_why() {
         body["error"].as_str().unwrap().contains("no such webhook"),
         "{body}"
     );
+    let forum = stage.discord.add_forum_webhook("300").public_url;
+    let made = stage.made(json!({"name": "f", "webhookUrl": forum})).await;
+    let (_, body) = pressed(&stage, &made).await;
+    let why = body["error"].as_str().unwrap();
+    assert!(why.contains("thread_id"), "{why}");
     let unknown = json!({"id": uuid::Uuid::new_v4()});
     assert_eq!(
         stage.send(Method::PATCH, WEBHOOKS, &unknown).await.0,
