@@ -1,11 +1,13 @@
 //! The mails there are: what each takes, and how it reads.
 //!
 //! Subject, sentences and links are made here, of a template and typed data: nobody who may
-//! have mail sent can have anything else said in our name.
+//! have mail sent can have anything else said in our name, or lead anybody elsewhere by the
+//! words that are theirs (see [`linkable`]).
 
 mod eml;
 mod html;
 mod letter;
+mod linkable;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use common::types::mail::MailAddress;
+
 use super::Mail;
+use super::linkable::is_linkable;
 use crate::excerpt::turns;
 
 /// Characters of a text.
 const LONGEST: usize = 100;
 /// Characters of a token, which nobody guesses.
 const TOKEN: std::ops::RangeInclusive<usize> = 16..=1024;
-/// What leads elsewhere: mail programs make links of it.
-const LEADS_ELSEWHERE: [&str; 4] = ["http://", "https://", "//", "www."];
+/// What callers send along that is an e-mail address; no template says it.
+const ADDRESSES: [&str; 3] = ["email", "new_email", "newEmail"];
 
 /// Why there is no such mail. Holds no value that was given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,8 +27,11 @@ pub enum MailRefused {
     /// The template says something that was not given.
     #[error("`data` lacks {}", named(.0))]
     Missing(Vec<&'static str>),
-    /// A value holds an address: links are made here.
-    #[error("`data.{0}` holds an address; links are made here")]
+    /// A value holds what mail programs make a link of: links are made here.
+    #[error(
+        "`data.{0}` holds what mail programs make a link of; links are made here, and in names a \
+         space belongs behind a dot"
+    )]
     Url(String),
     /// A value cannot stand in a mail.
     #[error("`data.{0}` {1}")]
@@ -44,11 +50,10 @@ impl Mail {
     /// # Errors
     /// See [`MailRefused`].
     pub fn read(template: &str, data: &BTreeMap<String, String>) -> Result<Self, MailRefused> {
-        let leads_elsewhere = |value: &String| {
-            let value = value.to_ascii_lowercase();
-            LEADS_ELSEWHERE.iter().any(|it| value.contains(it))
-        };
-        if let Some((name, _)) = data.iter().find(|(_, value)| leads_elsewhere(value)) {
+        if let Some((name, _)) = data
+            .iter()
+            .find(|(name, value)| leads_elsewhere(name, value))
+        {
             // The name is the caller's as well.
             let name = name.chars().filter(char::is_ascii_alphanumeric);
             return Err(MailRefused::Url(name.take(LONGEST).collect()));
@@ -97,6 +102,21 @@ impl Mail {
     }
 }
 
+/// Whether a value could lead readers elsewhere. Tokens, which have dots, stand in our links
+/// alone, and cannot leave them.
+fn leads_elsewhere(name: &str, value: &str) -> bool {
+    let is_apart = match name {
+        "token" => value.chars().all(is_of_token),
+        name => ADDRESSES.contains(&name) && value.parse::<MailAddress>().is_ok(),
+    };
+    !is_apart && is_linkable(value)
+}
+
+/// RFC 3986, section 2.3, and `=`, which ends base64.
+fn is_of_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._~=".contains(c)
+}
+
 /// Takes values out of the data, and notes what is wrong with them.
 struct Fields<'a> {
     data: &'a BTreeMap<String, String>,
@@ -130,9 +150,7 @@ impl Fields<'_> {
 
     fn token(&mut self) -> String {
         let value = self.value("token", &[]);
-        // RFC 3986, section 2.3, and `=`, which ends base64.
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-._~=".contains(c);
-        let is_token = TOKEN.contains(&value.len()) && value.chars().all(fits);
+        let is_token = TOKEN.contains(&value.len()) && value.chars().all(is_of_token);
         if !value.is_empty() && !is_token {
             self.refuse(
                 "token",

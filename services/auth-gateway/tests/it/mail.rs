@@ -215,7 +215,15 @@ async fn only_templates_are_sent_and_only_with_what_they_say() {
             "URL_NOT_ALLOWED",
         ),
         (
-            mail("welcome", json!({ "name": "www.evil.example" })),
+            mail("welcome", json!({ "name": "evil.example/login" })),
+            "URL_NOT_ALLOWED",
+        ),
+        (
+            mail("welcome", json!({ "name": "evil。com" })),
+            "URL_NOT_ALLOWED",
+        ),
+        (
+            mail("welcome", json!({ "name": "evil@b.example" })),
             "URL_NOT_ALLOWED",
         ),
         (
@@ -226,7 +234,7 @@ async fn only_templates_are_sent_and_only_with_what_they_say() {
             "URL_NOT_ALLOWED",
         ),
         (
-            mail("welcome", json!({ "name": "A\r\nBcc: b@example.net" })),
+            mail("welcome", json!({ "name": "A\r\nBcc: b" })),
             "INVALID_DATA",
         ),
         (mail("welcome", json!({ "name": 7 })), "INVALID_REQUEST"),
@@ -255,6 +263,23 @@ async fn only_templates_are_sent_and_only_with_what_they_say() {
         assert_eq!(error_code(status, &answer), "INVALID_ADDRESS", "{to}");
     }
     assert_eq!(post.stored().await, "");
+}
+
+#[tokio::test]
+async fn names_with_dots_and_versions_are_taken() {
+    let post = Post::new(&[]).await;
+    for data in [
+        json!({ "name": "J.R.R. Tolkien" }),
+        json!({ "name": "Smith, Jr.", "email": "smith@example.net" }),
+    ] {
+        let mail = json!({ "to": "a@example.net", "template": "welcome", "data": data });
+        let (status, body) = post.queue(&mail).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    }
+    let report = json!({ "to": "b@example.net", "template": "sync_report", "data": {
+        "sync_type": "Panel v1.11.5", "status": "failed: timeout", "duration": "00:03:45" } });
+    let (status, body) = post.queue(&report).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{body}");
 }
 
 #[tokio::test]

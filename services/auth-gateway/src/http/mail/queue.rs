@@ -34,7 +34,8 @@ pub struct MailRequest {
     /// What the template says: `name` (verify_email, reset_password, welcome, email_change),
     /// `user_id` (verify_email, email_change), `token` (all with a link), `sync_type`,
     /// `status` and `duration` (sync_report). Links are made of the token here; a value that
-    /// holds an address is refused.
+    /// holds what mail programs make a link of (`evil.example`, `a@b.example`, `word:word`) is
+    /// refused (400 `URL_NOT_ALLOWED`), but for an `email` or `new_email`.
     pub data: Option<BTreeMap<String, String>>,
 }
 
