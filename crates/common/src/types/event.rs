@@ -93,14 +93,6 @@ macro_rules! event_types {
                 }
             }
 
-            /// Whether only this installation may say events of that name: partners trust our
-            /// signature.
-            #[must_use]
-            pub fn is_reserved(name: &str) -> bool {
-                let first = name.split('.').next().unwrap_or_default();
-                ["panel", "sync", "hytale", "settings", "webhook", "delivery", "mail"].contains(&first)
-            }
-
             /// Whom it is for.
             #[must_use]
             pub fn audience(self) -> Audience {
@@ -121,6 +113,34 @@ macro_rules! event_types {
             }
         }
     };
+}
+
+/// First words of the names that only this installation may say: partners trust our signature.
+/// What we say is among them, in singular and plural, and so is what could be taken for it.
+pub const RESERVED: &[&str] = &[
+    "deliveries",
+    "delivery",
+    "hytale",
+    "key",
+    "keys",
+    "mail",
+    "mails",
+    "nodebyte",
+    "panel",
+    "panels",
+    "setting",
+    "settings",
+    "sync",
+    "syncs",
+    "webhook",
+    "webhooks",
+];
+
+/// Whether only this installation may say events of that name.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    let first = name.split('.').next().unwrap_or_default();
+    RESERVED.contains(&first)
 }
 
 const ROW: &[&str] = &["panel_id", "remote_id"];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::web::Data;
 use chrono::Utc;
 use common::subscription::Pattern;
-use common::types::event::{Event, EventType};
+use common::types::event::{Event, EventType, is_reserved};
 use common::types::id::MessageId;
 use paperclip::actix::{AcceptedJson, Apiv2Schema, api_v2_operation};
 use runtime::http::ApiError;
@@ -50,9 +50,10 @@ pub struct Dispatched {
 /// Tells webhooks of an event
 ///
 /// A known event goes to webhooks of its type, any other to those of type CUSTOM and scope
-/// ADMIN. What only this installation may say (`panel.*`, `sync.*`, `hytale.*`, `settings.*`,
-/// `webhook.*`, `delivery.*`, `mail.*`) is refused. With an `Idempotency-Key` header, a
-/// repeated request tells nobody twice.
+/// ADMIN. What only this installation may say is refused (400 `EVENT_RESERVED`): names that
+/// begin with `deliveries`, `delivery`, `hytale`, `key`, `keys`, `mail`, `mails`, `nodebyte`,
+/// `panel`, `panels`, `setting`, `settings`, `sync`, `syncs`, `webhook` or `webhooks`. With an
+/// `Idempotency-Key` header, a repeated request tells nobody twice.
 #[api_v2_operation(tags(Webhooks))]
 pub async fn dispatch(
     caller: Needs<Notify>,
@@ -85,7 +86,7 @@ fn event(wish: Dispatch, caller: &Caller, key: Option<&str>) -> Result<Event, Ap
         let why = "`event` must be words of a-z, 0-9, `_` and `-` with dots between";
         return Err(ApiError::bad_request(why).with_details(json!({ "field": "event" })));
     }
-    if EventType::is_reserved(&wish.event) {
+    if is_reserved(&wish.event) {
         let why = "Only this installation may say this event";
         return Err(ApiError::bad_request(why)
             .with_code("EVENT_RESERVED")

@@ -98,6 +98,15 @@ async fn what_only_we_may_say_and_what_is_malformed_is_refused() {
         "webhook.failing",
         "delivery.dead",
         "mail.sent",
+        "deliveries.x",
+        "webhooks",
+        "mails.x",
+        "key.x",
+        "keys.rotated",
+        "nodebyte.x",
+        "setting.changed",
+        "syncs.x",
+        "panels.x",
     ] {
         let (status, body) = dispatch(&stage, &json!({"event": name}), None).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{name}");
