@@ -69,9 +69,7 @@ fn is_of_ipv4(c: char) -> bool {
 fn holds_ipv4(text: &str) -> bool {
     let numbers: Vec<&str> = text.split('.').collect();
     let is_byte = |it: &&str| it.parse::<u8>().is_ok();
-    numbers
-        .windows(4)
-        .any(|four| four.iter().all(|it| is_byte(it)))
+    numbers.windows(4).any(|four| four.iter().all(is_byte))
 }
 
 #[cfg(test)]

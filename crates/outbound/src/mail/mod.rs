@@ -2,7 +2,7 @@
 //!
 //! Subject, sentences and links are made here, of a template and typed data: nobody who may
 //! have mail sent can have anything else said in our name, or lead anybody elsewhere by the
-//! words that are theirs (see [`linkable`]).
+//! words that are theirs (see `linkable`).
 
 mod eml;
 mod html;
