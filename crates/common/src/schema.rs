@@ -172,6 +172,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    dispatches (principal, idempotency_key) {
+        principal -> Text,
+        idempotency_key -> Text,
+        event_id -> Uuid,
+        digest -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     egg_variables (id) {
         id -> Uuid,
         panel_id -> Uuid,
@@ -907,6 +917,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     delivery_attempts,
     delivery_events,
     delivery_lanes,
+    dispatches,
     egg_variables,
     eggs,
     hytale_account_names,

@@ -16,7 +16,8 @@ pub struct Retention {
     pub runs: Duration,
     /// Removed rows of the mirror.
     pub removed_rows: Duration,
-    /// Published outbox rows, inbox rows, and tokens and their keys that count no longer.
+    /// Published outbox rows, inbox rows, idempotency keys of dispatched events, and tokens and
+    /// their keys that count no longer.
     pub messages: Duration,
     /// Rows deleted in one statement.
     pub batch: i64,
@@ -60,6 +61,11 @@ impl Store {
             (
                 "inbox",
                 "received_at < now() - make_interval(secs => $1)",
+                retention.messages,
+            ),
+            (
+                "dispatches",
+                "created_at < now() - make_interval(secs => $1)",
                 retention.messages,
             ),
             (

@@ -10,6 +10,7 @@ mod cleanup;
 mod config;
 mod data_keys;
 mod deliveries;
+mod dispatches;
 mod error;
 mod hytale;
 mod inbox;
@@ -46,6 +47,7 @@ pub use deliveries::{
     FailingWebhook, Head, HealthNote, HeldLane, LaneClaim, LaneOutcome, NewDelivery,
     NewDeliveryEvent, NextStep, ReplayReport, Settled, WebhookAlert, lane,
 };
+pub use dispatches::{DispatchKey, Said};
 pub use error::StoreError;
 pub use hytale::{
     AccountRow, AuditFilter, AuditRow, CountedSession, CustodyCounts, DueRefresh, FlowRow,

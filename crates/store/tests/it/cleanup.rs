@@ -123,6 +123,22 @@ async fn old_inbox_rows_go_and_young_ones_stay() {
 }
 
 #[tokio::test]
+async fn old_idempotency_keys_of_dispatched_events_go_and_young_ones_stay() {
+    let stage = Stage::new().await;
+    stage
+        .execute(
+            "INSERT INTO dispatches (principal, idempotency_key, event_id, digest, created_at) \
+             SELECT 'service', 'k-' || n, gen_random_uuid(), decode(repeat('00', 32), 'hex'), \
+               now() - n * interval '1 day' FROM generate_series(0, 3) AS n",
+        )
+        .await;
+    let cleaned = stage.store.clean_up(RETENTION).await.unwrap();
+    assert_eq!(cleaned["dispatches"], 3);
+    let left = "SELECT count(*) FROM dispatches WHERE idempotency_key = 'k-0'";
+    assert_eq!(stage.number(left).await, 1);
+}
+
+#[tokio::test]
 async fn a_runs_log_and_errors_go_with_it() {
     let stage = Stage::new().await;
     let lease = stage.lease(Target::Full).await;

@@ -8,9 +8,11 @@ use common::subscription::Pattern;
 use common::types::event::{Event, EventType, is_reserved};
 use common::types::id::MessageId;
 use paperclip::actix::{AcceptedJson, Apiv2Schema, api_v2_operation};
+use ring::digest::{SHA256, digest};
 use runtime::http::ApiError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use store::{DispatchKey, Said};
 use uuid::Uuid;
 
 use super::answer::Answer;
@@ -26,7 +28,7 @@ const LONGEST_SUBJECT: usize = 200;
 const LARGEST_DATA: usize = 64 * 1024;
 
 /// An event to tell.
-#[derive(Debug, Deserialize, Apiv2Schema)]
+#[derive(Debug, Deserialize, Serialize, Apiv2Schema)]
 pub struct Dispatch {
     /// Its name: words of a-z, 0-9, `_` and `-` with dots between, for example
     /// `server.suspended` or `shop.order_paid`.
@@ -53,22 +55,45 @@ pub struct Dispatched {
 /// ADMIN. What only this installation may say is refused (400 `EVENT_RESERVED`): names that
 /// begin with `deliveries`, `delivery`, `hytale`, `key`, `keys`, `mail`, `mails`, `nodebyte`,
 /// `panel`, `panels`, `setting`, `settings`, `sync`, `syncs`, `webhook` or `webhooks`. With an
-/// `Idempotency-Key` header, a repeated request tells nobody twice.
+/// `Idempotency-Key` header, a repeated request tells nobody twice, and another one is refused
+/// (409 `IDEMPOTENCY_KEY_REUSED`).
 #[api_v2_operation(tags(Webhooks))]
 pub async fn dispatch(
     caller: Needs<Notify>,
     IdempotencyKey(key): IdempotencyKey,
     Body(wish): Body<Dispatch>,
     state: Data<State>,
-) -> Result<AcceptedJson<Answer<Dispatched>>, Failure<400, 413>> {
-    let event = event(wish, &caller, key.as_deref())?;
+) -> Result<AcceptedJson<Answer<Dispatched>>, Failure<400, 409, 413>> {
+    let key = key.map(|idempotency_key| DispatchKey {
+        principal: caller.principal.clone(),
+        idempotency_key,
+        digest: digest_of(&wish),
+    });
+    let event = event(wish, &caller)?;
     let rows = state.store.webhooks().await?;
     let told = rows
         .iter()
         .filter(|row| row.enabled && row.subscription().is_some_and(|it| it.wants(&event, "")))
         .count();
     let id = event.id.0;
-    state.store.event_say(event).await?;
+    let said = match key {
+        Some(key) => state.store.event_say_once(event, &key).await?,
+        None => {
+            state.store.event_say(event).await?;
+            Said::New
+        }
+    };
+    let id = match said {
+        Said::New => id,
+        Said::Repeated(earlier) => earlier.0,
+        Said::KeyReused => {
+            return Err(ApiError::conflict(
+                "Another event was asked for with this Idempotency-Key",
+            )
+            .with_code("IDEMPOTENCY_KEY_REUSED")
+            .into());
+        }
+    };
     let dispatched = Dispatched {
         dispatched: told,
         task_ids: vec![id],
@@ -79,7 +104,13 @@ pub async fn dispatch(
     )))
 }
 
-fn event(wish: Dispatch, caller: &Caller, key: Option<&str>) -> Result<Event, ApiError> {
+fn digest_of(wish: &Dispatch) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, json!(wish).to_string().as_bytes()).as_ref());
+    bytes
+}
+
+fn event(wish: Dispatch, caller: &Caller) -> Result<Event, ApiError> {
     // An event's name is a pattern without stars.
     let is_name = !wish.event.contains('*') && Pattern::parse(&wish.event).is_ok();
     if !is_name {
@@ -103,14 +134,7 @@ fn event(wish: Dispatch, caller: &Caller, key: Option<&str>) -> Result<Event, Ap
         return Err(ApiError::bad_request(why).with_details(json!({ "field": "data" })));
     }
     let principal = caller.principal.to_string();
-    // The same key of the same caller is the same event, which is told once.
-    let id = match key {
-        Some(key) => {
-            let name = format!("{principal}\0{}\0{key}", wish.event);
-            MessageId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
-        }
-        None => MessageId::new(),
-    };
+    let id = MessageId::new();
     let subject = match wish.subject {
         None => id.to_string(),
         Some(subject) => {

@@ -1,6 +1,7 @@
 //! Events that callers say.
 
 use common::types::scope::Scope;
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -146,4 +147,44 @@ async fn the_same_idempotency_key_is_the_same_event() {
     let other = dispatch(&stage, &body, Some("order-2")).await.1;
     assert_eq!(first["data"]["task_ids"], again["data"]["task_ids"]);
     assert_ne!(first["data"]["task_ids"], other["data"]["task_ids"]);
+}
+
+const SAID: &str = "SELECT count(*)::text FROM outbox WHERE key LIKE 'shop.%'";
+
+#[tokio::test]
+async fn another_event_with_a_used_idempotency_key_is_refused_and_the_first_answered_again() {
+    let stage = Stage::new().await;
+    let body = json!({"event": "shop.order_paid", "data": {"order": 1, "sum": {"eur": 5}}});
+    let first = dispatch(&stage, &body, Some("order-1")).await.1;
+    for other in [
+        json!({"event": "shop.order_paid", "data": {"order": 2, "sum": {"eur": 5}}}),
+        json!({"event": "shop.order_sent", "data": {"order": 1, "sum": {"eur": 5}}}),
+        json!({"event": "shop.order_paid", "data": {"order": 1, "sum": {"eur": 5}}, "subject": "s"}),
+    ] {
+        let (status, answer) = dispatch(&stage, &other, Some("order-1")).await;
+        assert_eq!(status, StatusCode::CONFLICT, "{answer}");
+        assert_eq!(error_code(status, &answer), "IDEMPOTENCY_KEY_REUSED");
+    }
+    let (status, again) = dispatch(&stage, &body, Some("order-1")).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{again}");
+    assert_eq!(again["data"]["task_ids"], first["data"]["task_ids"]);
+    assert_eq!(stage.gateway.text(SAID).await, "1");
+    // Another caller's keys are its own.
+    let gateway = &stage.gateway.gateway;
+    let key = gateway.key("shop", [Scope::Notify]).await;
+    let request = gateway.as_client(&key, Method::POST, DISPATCH);
+    let other = json!({"event": "shop.order_sent"});
+    let (status, _) = answer(request.header("Idempotency-Key", "order-1").json(&other)).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn of_requests_that_come_at_once_with_one_key_one_is_told() {
+    let stage = Stage::new().await;
+    let body = json!({"event": "shop.order_paid"});
+    let all = join_all((0..4).map(|_| dispatch(&stage, &body, Some("order-1")))).await;
+    let ids = &all[0].1["data"]["task_ids"];
+    assert!(ids[0].is_string(), "{all:?}");
+    assert!(all.iter().all(|(_, it)| &it["data"]["task_ids"] == ids));
+    assert_eq!(stage.gateway.text(SAID).await, "1");
 }
