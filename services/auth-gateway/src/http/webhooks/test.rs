@@ -9,7 +9,8 @@ use common::types::event::Event;
 use common::types::id::MessageId;
 use outbound::{Answer, Verdict};
 use paperclip::actix::{Apiv2Schema, api_v2_operation};
-use reach::webhooks::Target;
+use reach::vault::VaultError;
+use reach::webhooks::{Target, TargetError};
 use runtime::http::ApiError;
 use serde::Serialize;
 use serde_json::json;
@@ -53,7 +54,8 @@ pub async fn test(
         data: json!({ "name": row.name }),
     };
     let id = row.webhook_id();
-    match &*state.targets.of(id, row.revision).await? {
+    let target = state.targets.of(id, row.revision).await;
+    match &*target.map_err(unopened)? {
         Target::Discord { webhook, channel } => {
             let request = async {
                 let messages = std::slice::from_ref(&event);
@@ -83,6 +85,16 @@ fn delivered(answer: Answer) -> Result<(), Answer> {
     match answer.verdict {
         Verdict::Delivered => Ok(()),
         _ => Err(answer),
+    }
+}
+
+fn unopened(error: TargetError) -> Failure<400, 404, 413, 502> {
+    match error {
+        TargetError::Store(error) | TargetError::Vault(VaultError::Store(error)) => error.into(),
+        error @ (TargetError::Vault(_) | TargetError::Address | TargetError::Secret(_)) => {
+            let why = "The test did not arrive: the webhook's address or secret cannot be opened";
+            not_tested(why).because(error).into()
+        }
     }
 }
 

@@ -85,6 +85,33 @@ async fn a_test_that_fails_is_never_2xx_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_does_not_open_fails_its_test_and_only_the_log_says_more() {
+    let stage = Stage::new().await;
+    for column in ["address", "secret"] {
+        let url = format!("{}/hook", stage.receiver.url());
+        // Another name each: the same wish would be compared with the first, which is spoilt.
+        let made = stage.made(json!({"name": column, "webhookUrl": url})).await;
+        let spoil = format!(
+            "UPDATE webhooks SET {column} = overlay({column} placing \
+               CASE WHEN substr({column}, 40, 1) = 'A' THEN 'B' ELSE 'A' END from 40 for 1) \
+             WHERE id = '{}' RETURNING ''",
+            id(&made)
+        );
+        stage.gateway.text(&spoil).await;
+        let (status, body) = pressed(&stage, &made).await;
+        assert_eq!(status, StatusCode::BAD_GATEWAY, "{column}: {body}");
+        assert_eq!(error_code(status, &body), "WEBHOOK_TEST_FAILED");
+        assert_eq!(
+            body["error"],
+            "The test did not arrive: the webhook's address or secret cannot be opened"
+        );
+    }
+    let cause = "a stored secret cannot be opened";
+    assert!(stage.gateway.everything().await.contains(cause));
+    assert!(stage.receiver.journal_of("/hook").is_empty());
+}
+
+#[tokio::test]
 async fn tests_that_come_at_once_wait_for_their_turn() {
     let stage = Stage::new().await;
     let there = stage.discord.add_webhook("100");
