@@ -137,11 +137,14 @@ impl fmt::Debug for Address {
     }
 }
 
+/// What stands for the path, query or token that people may not see.
+const MASK: &str = "/****";
+
 fn shown(url: &Url) -> String {
     let has_more = url.path() != "/" || url.query().is_some();
     let origin = url.origin().ascii_serialization();
     if has_more {
-        format!("{origin}/****")
+        format!("{origin}{MASK}")
     } else {
         origin
     }
@@ -153,6 +156,9 @@ pub enum AddressRefused {
     /// It looks like Discord's and is not.
     #[error(transparent)]
     Discord(WebhookRefused),
+    /// It is what we show of one. Taken as one, it would take the real one's place.
+    #[error("The address is masked; send it whole, or leave it out")]
+    Masked,
     /// No address at all.
     #[error("The address is not a URL.")]
     NotAUrl,
@@ -272,6 +278,9 @@ impl Messenger {
     /// Why it cannot be a webhook's.
     pub fn address(&self, text: &str) -> Result<Address, AddressRefused> {
         let url = Url::parse(text.trim()).map_err(|_shows_it| AddressRefused::NotAUrl)?;
+        if url.path().ends_with(MASK) {
+            return Err(AddressRefused::Masked);
+        }
         if is_discord(&url) {
             return DiscordWebhook::parse(text.trim())
                 .map(Address::Discord)

@@ -144,7 +144,8 @@ pub async fn create(
 
 /// Changes a webhook
 ///
-/// What is absent stays as it is, and so does an address that is sent as it was shown.
+/// What is absent stays as it is, and so does an address that is sent as it is shown. One that
+/// is masked otherwise, for example as it was shown before another one was saved, is refused.
 #[api_v2_operation(tags(Webhooks))]
 pub async fn change(
     caller: Needs<Administer>,

@@ -162,6 +162,38 @@ async fn the_whole_form_comes_back_with_its_mask_and_the_address_stays() {
 }
 
 #[tokio::test]
+async fn a_masked_address_that_is_not_the_one_shown_never_takes_the_real_ones_place() {
+    let stage = Stage::new().await;
+    let signed = stage.signed().await;
+    let there = stage.discord.add_webhook("100").public_url;
+    let thread = format!("{there}?thread_id=100000000000000005");
+    let discord = stage.made(json!({"name": "d", "webhookUrl": thread})).await;
+    let shown = |made: &Value| made["webhook"]["webhookUrl"].as_str().unwrap().to_owned();
+    // Another administrator saves another address while the form stands open.
+    let elsewhere = "https://elsewhere.example/hook";
+    let put = |made: &Value, url: &str| json!({"id": id(made), "webhookUrl": url});
+    for (made, url) in [(&signed, elsewhere), (&discord, there.as_str())] {
+        let (status, body) = stage.send(Method::PUT, WEBHOOKS, &put(made, url)).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+    }
+    let addresses = "SELECT string_agg(address, ' ' ORDER BY id) FROM webhooks";
+    let before = stage.gateway.text(addresses).await;
+    for made in [&signed, &discord] {
+        let stale = put(made, &shown(made));
+        let new = json!({"name": "new", "webhookUrl": shown(made)});
+        for (method, body) in [(Method::PUT, stale), (Method::POST, new)] {
+            let (status, answer) = stage.send(method, WEBHOOKS, &body).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{body}: {answer}");
+            assert_eq!(error_code(status, &answer), "INVALID_WEBHOOK_URL");
+            assert_eq!(answer["details"]["field"], "webhookUrl");
+            assert!(answer["error"].as_str().unwrap().contains("masked"));
+        }
+    }
+    assert_eq!(stage.gateway.text(addresses).await, before);
+    assert_eq!(stage.listed().await.len(), 2);
+}
+
+#[tokio::test]
 async fn another_address_is_taken_but_not_one_of_another_kind() {
     let stage = Stage::new().await;
     let made = stage.signed().await;
