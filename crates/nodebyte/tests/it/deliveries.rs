@@ -15,6 +15,7 @@ async fn told(installation: &Installation, subjects: &[&str]) -> (WebhookId, Vec
         about: WebhookType::System,
         scope: WebhookScope::Admin,
         description: String::new(),
+        enabled: true,
         address: "sealed".to_owned(),
         address_shown: "https://partner.example".to_owned(),
         channel_id: None,

@@ -30,8 +30,8 @@ impl Store {
             async move {
                 sql_query(
                     "WITH made AS (INSERT INTO webhooks (id, name, kind, about, scope, description, address, \
-                       address_shown, secret, events, conditions, channel_id) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)) \
+                       address_shown, secret, events, conditions, channel_id, enabled) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)) \
                      INSERT INTO webhook_health (webhook_id) VALUES ($1)",
                 )
                 .bind::<SqlUuid, _>(new.id.0)
@@ -46,6 +46,7 @@ impl Store {
                 .bind::<Array<Text>, _>(&new.events)
                 .bind::<Jsonb, _>(&new.conditions)
                 .bind::<Nullable<Text>, _>(new.channel_id.as_deref())
+                .bind::<Bool, _>(new.enabled)
                 .execute(conn)
                 .await?;
                 let row = find(conn, new.id, "").await?;

@@ -125,6 +125,8 @@ pub struct NewWebhook {
     pub scope: WebhookScope,
     /// What it is for.
     pub description: String,
+    /// Whether anything is sent.
+    pub enabled: bool,
     /// The address, sealed.
     pub address: String,
     /// What people may see of it.

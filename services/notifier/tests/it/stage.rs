@@ -140,6 +140,7 @@ impl Stage {
             about,
             scope: WebhookScope::Admin,
             description: String::new(),
+            enabled: true,
             address: sealed,
             address_shown: shown,
             channel_id: None,

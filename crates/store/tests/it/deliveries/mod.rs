@@ -32,6 +32,7 @@ pub async fn webhook(store: &Store, kind: WebhookKind) -> WebhookId {
         about: WebhookType::System,
         scope: WebhookScope::Admin,
         description: String::new(),
+        enabled: true,
         address: "sealed".to_owned(),
         address_shown: "https://…".to_owned(),
         channel_id: None,

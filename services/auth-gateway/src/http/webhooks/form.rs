@@ -49,6 +49,9 @@ pub struct WebhookForm {
     scope: Option<String>,
     /// What it is for, at most 1000 characters.
     description: Option<String>,
+    /// Whether anything is sent; of a new one true without it. What comes meanwhile is kept,
+    /// and sent when it is enabled.
+    enabled: Option<bool>,
     /// Patterns of event types, for example `panel.server.*`; none: every type.
     events: Option<Vec<String>>,
     /// What the event's fields must be, for example
@@ -61,8 +64,6 @@ pub struct WebhookForm {
 pub struct WebhookChangeForm {
     /// Which.
     id: Uuid,
-    /// Whether anything is sent. What comes meanwhile is kept, and sent when it is enabled.
-    enabled: Option<bool>,
     /// When it is enabled again: `send` what was kept (as if nothing is said) or `drop` it.
     kept: Option<String>,
     /// How many a second of what was kept are sent, above 0 and at most 1,000; without it as
@@ -127,6 +128,7 @@ pub async fn create(
         about: wish.about.unwrap_or(WebhookType::System),
         scope: wish.scope.unwrap_or(WebhookScope::Admin),
         description: wish.description.unwrap_or_default(),
+        enabled: wish.enabled.unwrap_or(true),
         address: sealed,
         address_shown: shown,
         channel_id,
@@ -153,7 +155,6 @@ pub async fn change(
     state: Data<State>,
 ) -> Result<Json<ChangedWebhook>, Failure<400, 404, 413>> {
     let mut wish = form.form.wish()?;
-    wish.enabled = form.enabled;
     wish.kept = kept(form.kept.as_deref(), form.kept_per_second)?;
     let before = state.store.webhook(WebhookId(form.id)).await?;
     if let Some(text) = form.form.url().filter(|text| !is_masked(text, &before)) {
@@ -217,6 +218,7 @@ impl WebhookForm {
                 .as_deref()
                 .map(|it| short("description", it, LONGEST_DESCRIPTION))
                 .transpose()?,
+            enabled: self.enabled,
             events: self.events.as_deref().map(patterns).transpose()?,
             conditions: self.conditions.as_deref().map(conditions).transpose()?,
             ..WebhookChange::default()
@@ -324,6 +326,7 @@ fn is_wish(row: &WebhookRow, wish: &WebhookChange) -> bool {
         && row.about == about.as_str()
         && row.scope == scope.as_str()
         && row.description == wish.description.as_deref().unwrap_or_default()
+        && row.enabled == wish.enabled.unwrap_or(true)
         && row.events == wish.events.as_deref().unwrap_or_default()
         && row.conditions == *wish.conditions.as_ref().unwrap_or(&none)
 }

@@ -273,6 +273,29 @@ async fn a_webhook_is_removed_by_path_query_or_body_and_never_by_nothing() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_made_enabled_unless_the_form_says_otherwise() {
+    let stage = Stage::new().await;
+    for (name, wish, enabled) in [
+        ("absent", None, true),
+        ("null", Some(Value::Null), true),
+        ("true", Some(json!(true)), true),
+        ("false", Some(json!(false)), false),
+    ] {
+        let mut form = json!({"name": name, "webhookUrl": format!("{}/x", stage.receiver.url())});
+        if let Some(wish) = wish {
+            form["enabled"] = wish;
+        }
+        let made = stage.made(form.clone()).await;
+        assert_eq!(made["webhook"]["enabled"], enabled, "{form}");
+        assert_eq!(stage.listed().await[0]["enabled"], enabled, "{form}");
+        assert_eq!(stage.made(form).await, made, "the same wish once more");
+    }
+    let other_wish = json!({"name": "false", "webhookUrl": format!("{}/x", stage.receiver.url())});
+    stage.made(other_wish).await;
+    assert_eq!(stage.listed().await.len(), 5);
+}
+
+#[tokio::test]
 async fn a_wish_that_is_sent_twice_makes_one_webhook() {
     let stage = Stage::new().await;
     let (first, second) = (stage.signed().await, stage.signed().await);
