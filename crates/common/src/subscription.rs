@@ -11,6 +11,8 @@ pub const MAX_PATTERNS: usize = 50;
 pub const MAX_CONDITIONS: usize = 20;
 /// Characters of a pattern or of a condition's field, at most.
 pub const MAX_TEXT: usize = 200;
+/// Characters of a value that a condition compares with, at most; of what is no text, in JSON.
+pub const MAX_VALUE: usize = 1000;
 
 /// What a webhook asks for. Everything in it must agree.
 #[derive(Debug, Clone)]
@@ -125,7 +127,59 @@ pub enum Test {
     Exists(bool),
 }
 
+/// The condition can never hold, or is too long to be looked at for every event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ConditionRefused {
+    /// No event has such a field.
+    #[error(
+        "`field` must be `id`, `source`, `type`, `subject`, or a path below `data` like `data.kind`, at most {MAX_TEXT} characters"
+    )]
+    Field,
+    /// The attributes of an event are texts, and never absent.
+    #[error("`id`, `source`, `type` and `subject` are always there and always text")]
+    Text,
+    /// Nothing is one of no values.
+    #[error("`in` must name at least one value")]
+    NoValue,
+    /// The value is too long.
+    #[error("A condition's value must have at most {MAX_VALUE} characters")]
+    Value,
+}
+
 impl Condition {
+    /// Whether it may be asked for: some event could pass.
+    ///
+    /// # Errors
+    /// [`ConditionRefused`].
+    pub fn check(&self) -> Result<(), ConditionRefused> {
+        let mut path = self.field.split('.');
+        let of_data = path.next() == Some("data");
+        let attribute = ["id", "source", "type", "subject"].contains(&&*self.field);
+        let known = attribute || (of_data && path.all(|step| !step.is_empty()));
+        if !known || self.field.len() > MAX_TEXT {
+            return Err(ConditionRefused::Field);
+        }
+        let values = match &self.test {
+            Test::Equals(value) | Test::Not(value) => std::slice::from_ref(value),
+            Test::In(values) if values.is_empty() => return Err(ConditionRefused::NoValue),
+            Test::In(values) => values,
+            Test::Above(_) | Test::Below(_) | Test::Exists(_) => &[],
+        };
+        let fits_text = match &self.test {
+            Test::Equals(_) | Test::In(_) => values.iter().any(Value::is_string),
+            Test::Exists(wanted) => *wanted,
+            Test::Above(_) | Test::Below(_) => false,
+            Test::Not(_) => true,
+        };
+        if attribute && !fits_text {
+            return Err(ConditionRefused::Text);
+        }
+        if values.iter().any(|it| length(it) > MAX_VALUE) {
+            return Err(ConditionRefused::Value);
+        }
+        Ok(())
+    }
+
     fn holds(&self, event: &Event) -> bool {
         let found = self.find(event);
         let number = || found.as_ref().and_then(Value::as_f64);
@@ -159,6 +213,13 @@ impl Condition {
             _ => None,
         })
         .cloned()
+    }
+}
+
+fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.chars().count(),
+        other => other.to_string().chars().count(),
     }
 }
 

@@ -93,5 +93,6 @@ fn the_patterns_and_conditions_that_are_shown_can_be_given() {
         let (json, _) = block.split_once("```").unwrap();
         let conditions: Vec<Condition> = serde_json::from_str(json).unwrap();
         assert!(!conditions.is_empty());
+        assert!(conditions.iter().all(|it| it.check().is_ok()));
     }
 }

@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Json};
 use chrono::{TimeDelta, Utc};
 use common::crypto::webhook_signature::SigningSecret;
-use common::subscription::{Condition, MAX_CONDITIONS, MAX_PATTERNS, MAX_TEXT, Pattern};
+use common::subscription::{Condition, MAX_CONDITIONS, MAX_PATTERNS, Pattern};
 use common::types::caller::Actor;
 use common::types::id::WebhookId;
 use common::types::setting::MASK;
@@ -55,7 +55,7 @@ pub struct WebhookForm {
     /// Patterns of event types, for example `panel.server.*`; none: every type.
     events: Option<Vec<String>>,
     /// What the event's fields must be, for example
-    /// `{"field": "data.kind", "equals": "full"}`.
+    /// `{"field": "data.kind", "equals": "full"}`; refused if no event could ever pass.
     conditions: Option<Vec<Value>>,
 }
 
@@ -258,12 +258,15 @@ fn conditions(given: &[Value]) -> Result<Value, ApiError> {
     }
     for it in given {
         let fields = it.as_object().map_or(0, serde_json::Map::len);
-        let fits = serde_json::from_value::<Condition>(it.clone())
-            .is_ok_and(|it| fields == 2 && it.field.len() <= MAX_TEXT);
-        if !fits || it.to_string().contains("\\u0000") {
+        let read = serde_json::from_value::<Condition>(it.clone()).ok();
+        let read = read.filter(|_| fields == 2 && !it.to_string().contains("\\u0000"));
+        let Some(condition) = read else {
             let why = "A condition has a `field` and one of `equals`, `not`, `in`, `above`, `below` and `exists`";
             return Err(field("conditions", why));
-        }
+        };
+        condition
+            .check()
+            .map_err(|why| field("conditions", why.to_string()))?;
     }
     Ok(Value::Array(given.to_vec()))
 }

@@ -296,6 +296,59 @@ async fn a_webhook_is_made_enabled_unless_the_form_says_otherwise() {
 }
 
 #[tokio::test]
+async fn conditions_that_can_never_hold_are_refused_and_all_others_are_taken() {
+    let stage = Stage::new().await;
+    let sent = async |condition: &Value| {
+        let form = json!({"name": condition.to_string().chars().take(99).collect::<String>(),
+                          "webhookUrl": format!("{}/x", stage.receiver.url()), "conditions": [condition]});
+        stage.send(Method::POST, WEBHOOKS, &form).await
+    };
+    let long = "\u{e9}".repeat(1001);
+    for condition in [
+        json!({"field": "", "exists": true}),
+        json!({"field": "kind", "equals": "full"}),
+        json!({"field": "time", "exists": true}),
+        json!({"field": "data.", "exists": true}),
+        json!({"field": "data..kind", "exists": true}),
+        json!({"field": ".data.kind", "exists": true}),
+        json!({"field": "database", "exists": true}),
+        json!({"field": "subject.id", "not": "x"}),
+        json!({"field": "type", "equals": 1}),
+        json!({"field": "type", "in": [1, null]}),
+        json!({"field": "id", "above": 1}),
+        json!({"field": "id", "below": 1}),
+        json!({"field": "source", "exists": false}),
+        json!({"field": "data.kind", "in": []}),
+        json!({"field": "data.kind", "equals": long}),
+        json!({"field": "data.kind", "not": long}),
+        json!({"field": "data.kind", "in": ["full", long]}),
+        json!({"field": "data.kind", "equals": [long]}),
+    ] {
+        let (status, body) = sent(&condition).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{condition}: {body}");
+        assert_eq!(body["details"]["field"], "conditions", "{condition}");
+    }
+    assert!(stage.listed().await.is_empty());
+    let longest = "\u{e9}".repeat(1000);
+    let all = [
+        json!({"field": "id", "not": "x"}),
+        json!({"field": "source", "in": [1, "/nodebyte/sync"]}),
+        json!({"field": "type", "exists": true}),
+        json!({"field": "subject", "equals": longest}),
+        json!({"field": "data", "exists": true}),
+        json!({"field": "data.kind", "equals": null}),
+        json!({"field": "data.held.0.rows", "above": 7.5}),
+        json!({"field": "data.Any thing", "exists": false}),
+    ];
+    for condition in &all {
+        let (status, body) = sent(condition).await;
+        assert_eq!(status, StatusCode::OK, "{condition}: {body}");
+        assert_eq!(&body["webhook"]["conditions"][0], condition);
+    }
+    assert_eq!(stage.listed().await.len(), all.len());
+}
+
+#[tokio::test]
 async fn a_wish_that_is_sent_twice_makes_one_webhook() {
     let stage = Stage::new().await;
     let (first, second) = (stage.signed().await, stage.signed().await);
