@@ -96,6 +96,19 @@ pub fn seal_secret(
     vault.seal(Place::WebhookSecret.of(&id.to_string()), secret.text())
 }
 
+/// A signing secret that was stored.
+///
+/// # Errors
+/// It does not open, or is none.
+pub fn open_secret(
+    vault: &Vault,
+    id: WebhookId,
+    sealed: &str,
+) -> Result<SigningSecret, TargetError> {
+    let text = vault.unseal(Place::WebhookSecret.of(&id.to_string()), sealed)?;
+    Ok(SigningSecret::parse(text.expose_secret())?)
+}
+
 /// An address that may be stored. Printed, it says no more than people may see.
 pub enum Address {
     /// Of Discord.
@@ -218,10 +231,7 @@ fn open(vault: &Vault, row: &WebhookRow) -> Result<Target, TargetError> {
         });
     }
     // Both are sealed for the same place: the previous one was the secret once.
-    let secret = |sealed: &str| -> Result<SigningSecret, TargetError> {
-        let text = vault.unseal(Place::WebhookSecret.of(&id), sealed)?;
-        Ok(SigningSecret::parse(text.expose_secret())?)
-    };
+    let secret = |sealed: &str| open_secret(vault, row.webhook_id(), sealed);
     let url = Url::parse(address.expose_secret());
     let previous = row
         .previous_secret

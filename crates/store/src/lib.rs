@@ -78,5 +78,5 @@ pub use sealed::{Resealed, SEALED_COLUMNS, SealedColumn, SealedRow};
 pub use tasks::{ClaimSettings, NewTask, Progress, TaskLease, TaskRow};
 pub use users::{NewUser, UserChange, UserOutcome, UserRow};
 pub use wake::{OUTBOX_CHANNEL, TASKS_CHANNEL, Wakeups};
-pub use webhooks::{Kept, NewWebhook, WebhookChange, WebhookRow};
+pub use webhooks::{Kept, NewWebhook, Rotated, WebhookChange, WebhookRow};
 pub use workers::SYNC_WORKER;

@@ -10,7 +10,7 @@ use common::types::admin::AdminEvent;
 use common::types::caller::Actor;
 use common::types::id::WebhookId;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -75,10 +75,10 @@ impl Store {
             async move {
                 let before = find(conn, id, "FOR UPDATE OF w").await?;
                 let after = apply(before.clone(), &change);
-                if after == before && change.secret.is_none() {
+                if after == before {
                     return Ok(before);
                 }
-                save(conn, &after, change.secret).await?;
+                save(conn, &after).await?;
                 let again = after.enabled && !before.enabled;
                 if let Some(kept) = change.kept.filter(|_| again) {
                     release(conn, id, kept).await?;
@@ -91,9 +91,6 @@ impl Store {
                 let mut details = json!({
                     "webhook_id": row.id, "before": shown(&before), "after": shown(&row),
                 });
-                if row.secret != before.secret {
-                    details["secret"] = Value::from("changed");
-                }
                 if row.address != before.address {
                     details["address"] = Value::from("changed");
                 }
@@ -160,20 +157,11 @@ fn apply(mut row: WebhookRow, change: &WebhookChange) -> WebhookRow {
     row
 }
 
-async fn save(
-    conn: &mut Connection,
-    row: &WebhookRow,
-    secret: Option<(String, i64)>,
-) -> Result<(), StoreError> {
-    let (secret, overlap) = secret.unzip();
+async fn save(conn: &mut Connection, row: &WebhookRow) -> Result<(), StoreError> {
     sql_query(
         "UPDATE webhooks SET name = $2, about = $3, scope = $4, description = $5, enabled = $6, address = $7, \
            address_shown = $8, events = $9, conditions = $10, disabled_because = $11, disabled_at = $12, \
-           revision = revision + 1, updated_at = now(), \
-           previous_secret = CASE WHEN $13 IS NULL THEN previous_secret ELSE secret END, \
-           previous_secret_until = CASE WHEN $13 IS NULL THEN previous_secret_until \
-             ELSE now() + make_interval(secs => $14) END, \
-           secret = COALESCE($13, secret), channel_id = $15 \
+           revision = revision + 1, updated_at = now(), channel_id = $13 \
          WHERE id = $1",
     )
     .bind::<SqlUuid, _>(row.id)
@@ -188,8 +176,6 @@ async fn save(
     .bind::<Jsonb, _>(&row.conditions)
     .bind::<Nullable<Text>, _>(row.disabled_because.as_deref())
     .bind::<Nullable<Timestamptz>, _>(row.disabled_at)
-    .bind::<Nullable<Text>, _>(secret)
-    .bind::<Nullable<BigInt>, _>(overlap)
     .bind::<Nullable<Text>, _>(row.channel_id.as_deref())
     .execute(conn)
     .await?;
@@ -208,7 +194,7 @@ async fn forget_health(conn: &mut Connection, id: WebhookId) -> Result<(), Store
 }
 
 /// What the trail shows of a webhook: no address, no secret.
-fn shown(row: &WebhookRow) -> Value {
+pub(super) fn shown(row: &WebhookRow) -> Value {
     json!({
         "name": row.name, "kind": row.kind, "type": row.about, "scope": row.scope,
         "description": row.description, "enabled": row.enabled, "address": row.address_shown,
@@ -216,7 +202,7 @@ fn shown(row: &WebhookRow) -> Value {
     })
 }
 
-async fn note(
+pub(super) async fn note(
     conn: &mut Connection,
     event: AdminEvent,
     details: Value,

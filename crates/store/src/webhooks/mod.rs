@@ -1,15 +1,20 @@
 //! Webhooks: whom events are told to. Addresses and secrets come here sealed. What changes
-//! stands in `change`.
+//! stands in `change`
+//! and `rotate`.
 
 mod change;
 mod kept;
+mod rotate;
 
 pub use kept::Kept;
+pub use rotate::Rotated;
 
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
 use chrono::{DateTime, Utc};
 use common::subscription::{Pattern, Subscription};
+use common::types::admin::AdminEvent;
+use common::types::caller::Actor;
 use common::types::id::WebhookId;
 use common::types::webhook::{WebhookKind, WebhookScope, WebhookType};
 use diesel::QueryableByName;
@@ -165,9 +170,10 @@ pub struct WebhookChange {
     /// What becomes of what was kept, if this enables it again; without it, it is sent as fast
     /// as it is taken.
     pub kept: Option<Kept>,
-    /// Another signing secret, sealed, and for how many seconds the present one signs too.
-    pub secret: Option<(String, i64)>,
 }
+
+/// A wish that comes again after that was sent twice: browsers repeat what had no answer.
+const MOMENT_AGO: &str = "now() - interval '60 seconds'";
 
 const SELECT: &str = "SELECT w.id, w.name, w.kind, w.about, w.scope, w.description, w.enabled, w.address, \
       w.address_shown, w.channel_id, w.secret, w.previous_secret, w.previous_secret_until, w.events, w.conditions, \
@@ -184,6 +190,25 @@ impl Store {
         let mut conn = self.conn().await?;
         let all = format!("{SELECT} ORDER BY w.created_at DESC, w.id DESC");
         Ok(sql_query(all).load(&mut conn).await?)
+    }
+
+    /// The webhooks that `actor` made a moment ago, with the secrets that they had then, as the
+    /// trail knows: nobody else may learn those.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn webhooks_just_made(&self, actor: &Actor) -> Result<Vec<WebhookRow>, StoreError> {
+        let mut conn = self.conn().await?;
+        let made = format!(
+            "{SELECT} WHERE w.previous_secret IS NULL AND w.id::text IN ( \
+               SELECT details->>'webhook_id' FROM admin_audit \
+               WHERE event_type = $1 AND actor = $2 AND created_at > {MOMENT_AGO})"
+        );
+        Ok(sql_query(made)
+            .bind::<Text, _>(AdminEvent::WebhookCreated.as_str())
+            .bind::<Text, _>(actor.name())
+            .load(&mut conn)
+            .await?)
     }
 
     /// One webhook.

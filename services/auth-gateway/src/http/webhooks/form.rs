@@ -1,7 +1,6 @@
 //! Webhooks made and changed.
 
 use actix_web::web::{Data, Json};
-use chrono::{TimeDelta, Utc};
 use common::crypto::webhook_signature::SigningSecret;
 use common::subscription::{Condition, MAX_CONDITIONS, MAX_PATTERNS, Pattern};
 use common::types::caller::Actor;
@@ -31,8 +30,6 @@ const LONGEST_NAME: usize = 100;
 const LONGEST_DESCRIPTION: usize = 1000;
 /// Deliveries a second that were kept, at most.
 const HIGHEST_RATE: f64 = 1000.0;
-/// A wish that comes again so soon was sent twice: browsers repeat what had no answer.
-const SAME_WISH: TimeDelta = TimeDelta::seconds(60);
 
 /// A webhook to make.
 #[derive(Debug, Deserialize, Apiv2Schema)]
@@ -81,7 +78,8 @@ pub struct NewWebhookAnswer {
     /// Always true.
     success: bool,
     webhook: Webhook,
-    /// What signs its messages (`whsec_…`), of signed webhooks: shown now and never again.
+    /// What signs its messages (`whsec_…`), of signed webhooks: shown now and never again,
+    /// but to the same caller who repeats the request within 60 seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     signing_secret: Option<String>,
 }
@@ -98,7 +96,8 @@ pub struct ChangedWebhook {
 
 /// Makes a webhook
 ///
-/// Discord is asked whether it is there; nothing is posted.
+/// Discord is asked whether it is there; nothing is posted. The same request by the same caller
+/// within 60 seconds makes no second one: it is answered what was made, its secret too.
 #[api_v2_operation(tags(Webhooks))]
 pub async fn create(
     caller: Needs<Administer>,
@@ -110,7 +109,8 @@ pub async fn create(
         return Err(ApiError::bad_request("name and webhookUrl are required").into());
     };
     let to = state.messenger.address(text).map_err(|it| address(&it))?;
-    if let Some(answer) = repeated(&state, &wish, &to).await? {
+    let actor = Actor::Caller(caller.origin());
+    if let Some(answer) = repeated(&state, &wish, &to, &actor).await? {
         return Ok(Json(answer));
     }
     let channel_id = is_there(&state, &to).await?;
@@ -139,7 +139,6 @@ pub async fn create(
         events: wish.events.unwrap_or_default(),
         conditions: wish.conditions.unwrap_or_else(|| Value::Array(Vec::new())),
     };
-    let actor = Actor::Caller(caller.origin());
     let row = state.store.webhook_create(new, &actor).await?;
     Ok(Json(made(row, secret.as_ref())))
 }
@@ -288,18 +287,19 @@ fn is_masked(text: &str, row: &WebhookRow) -> bool {
     text == row.address_shown || text == MASK
 }
 
-/// The answer to the same wish a moment ago: whoever had none sends it again.
+/// The answer to the same wish of the same actor a moment ago: whoever had none sends it again.
+/// From anybody else it is a wish of their own, and the secret is not theirs.
 async fn repeated<const A: u16, const B: u16>(
     state: &State,
     wish: &WebhookChange,
     to: &Address,
+    actor: &Actor,
 ) -> Result<Option<NewWebhookAnswer>, Failure<A, B>> {
     let shown = to.shown();
-    let since = Utc::now() - SAME_WISH;
-    let rows = state.store.webhooks().await?;
+    let rows = state.store.webhooks_just_made(actor).await?;
     let same = rows
         .into_iter()
-        .filter(|row| row.created_at > since && row.address_shown == shown && is_wish(row, wish));
+        .filter(|row| row.address_shown == shown && is_wish(row, wish));
     for row in same {
         let target = state.targets.of(row.webhook_id(), row.revision).await?;
         let answer = match (&*target, to) {

@@ -1,20 +1,23 @@
 //! Signing secrets replaced.
 
 use actix_web::web::{Data, Json, Path};
+use chrono::{DateTime, TimeDelta, Utc};
 use common::crypto::webhook_signature::SigningSecret;
 use common::types::caller::Actor;
 use common::types::id::WebhookId;
 use paperclip::actix::{Apiv2Schema, api_v2_operation};
-use reach::webhooks::seal_secret;
+use reach::webhooks::{open_secret, seal_secret};
 use runtime::http::ApiError;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use store::WebhookChange;
+use serde_json::json;
+use store::Rotated;
 use uuid::Uuid;
 
 use crate::auth::{Administer, Needs};
 use crate::http::failure::Failure;
 use crate::http::hytale::given::Given;
+use crate::http::hytale::page::told;
 use crate::state::State;
 
 /// Hours for which both secrets sign unless told otherwise.
@@ -36,20 +39,24 @@ pub struct Rotation {
 pub struct NewSecret {
     /// Always true.
     success: bool,
-    /// What signs from now on (`whsec_…`): shown now and never again.
+    /// What signs from now on (`whsec_…`): shown now and never again, but to the same caller who
+    /// repeats the request within 60 seconds.
     signing_secret: String,
 }
 
 /// Replaces the signing secret of a webhook
 ///
-/// For a while messages carry signatures by both, so that a receiver can change over.
+/// For a while messages carry signatures by both, so that a receiver can change over. While they
+/// do, the secret is not replaced again (409 `ROTATION_IN_PROGRESS`), unless `overlapHours` is 0:
+/// that replaces both at once. The same request by the same caller within 60 seconds is answered
+/// the same secret, in case the answer was lost.
 #[api_v2_operation(tags(Webhooks))]
 pub async fn rotate(
     caller: Needs<Administer>,
     id: Path<Uuid>,
     Given(rotation): Given<Rotation>,
     state: Data<State>,
-) -> Result<Json<NewSecret>, Failure<400, 404, 413>> {
+) -> Result<Json<NewSecret>, Failure<400, 404, 409, 413>> {
     let overlap = rotation.overlap_hours.unwrap_or(USUAL_OVERLAP);
     if !(0..=LONGEST_OVERLAP).contains(&overlap) {
         let why = format!("`overlapHours` must be from 0 to {LONGEST_OVERLAP}");
@@ -62,15 +69,27 @@ pub async fn rotate(
     let secret = SigningSecret::generate().map_err(ApiError::internal)?;
     let vault = state.settings.vault_to_seal().await?;
     let sealed = seal_secret(&vault, row.webhook_id(), &secret)?;
-    let change = WebhookChange {
-        secret: Some((sealed, overlap * 3600)),
-        ..WebhookChange::default()
-    };
-    let actor = Actor::Caller(caller.origin());
     let id = row.webhook_id();
-    state.store.webhook_change(id, change, &actor).await?;
+    let actor = Actor::Caller(caller.origin());
+    let overlap = TimeDelta::hours(overlap);
+    let rotated = state.store.webhook_rotate(id, sealed, overlap, &actor);
+    let secret = match rotated.await? {
+        Rotated::Replaced => secret,
+        Rotated::Repeated(sealed) => open_secret(&vault, id, &sealed)?,
+        Rotated::Overlaps(until) => return Err(in_progress(until).into()),
+    };
     Ok(Json(NewSecret {
         success: true,
         signing_secret: secret.text().expose_secret().to_owned(),
     }))
+}
+
+fn in_progress(until: DateTime<Utc>) -> ApiError {
+    let until = told(until);
+    let why = format!(
+        "The secret before the present one signs until {until}; replace it then, or both at once with `overlapHours: 0`"
+    );
+    ApiError::conflict(why)
+        .with_code("ROTATION_IN_PROGRESS")
+        .with_details(json!({ "until": until }))
 }

@@ -5,4 +5,5 @@ mod deliveries;
 mod dispatch;
 mod form;
 mod kept;
+mod secrets;
 mod stage;

@@ -1,5 +1,6 @@
 //! A gateway with endpoints that its webhooks can be made for.
 
+use common::types::user::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use simulators::{discord, receiver};
@@ -42,6 +43,19 @@ impl Stage {
         answer(request.header("content-type", "application/json")).await
     }
 
+    /// The token of another administrator.
+    pub async fn colleague(&self) -> String {
+        let gateway = &self.gateway.gateway;
+        gateway.user("berta", Role::Administrator).await;
+        gateway.token("berta").await.text
+    }
+
+    /// The same as somebody else.
+    pub async fn send_as(&self, token: &str, path: &str, body: &Value) -> (StatusCode, Value) {
+        let request = self.gateway.gateway.as_user(token, Method::POST, path);
+        answer(request.json(body)).await
+    }
+
     /// Makes what must be taken.
     pub async fn made(&self, body: Value) -> Value {
         let (status, answer) = self.send(Method::POST, WEBHOOKS, &body).await;
@@ -50,9 +64,13 @@ impl Stage {
     }
 
     pub async fn signed(&self) -> Value {
+        self.made(self.partner()).await
+    }
+
+    /// The form of what `signed` makes.
+    pub fn partner(&self) -> Value {
         let url = format!("{}/hook?key=planted-in-query", self.receiver.url());
-        self.made(json!({"name": "partner", "webhookUrl": url}))
-            .await
+        json!({"name": "partner", "webhookUrl": url})
     }
 
     pub async fn listed(&self) -> Vec<Value> {
