@@ -128,7 +128,7 @@ async fn upkeep_that_is_dropped_in_the_middle_loses_no_token() {
     stage.due_accounts(4).await;
     stage
         .hytale
-        .behaviour(|behaviour| behaviour.refresh_milliseconds = 300);
+        .behaviour(|behaviour| behaviour.refresh_milliseconds = 2_000);
     let patience = Duration::from_secs(20);
     tokio::select! {
         report = stage.custody.upkeep(&SETTINGS) => panic!("not in the middle: {report:?}"),

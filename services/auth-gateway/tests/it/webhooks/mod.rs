@@ -7,3 +7,4 @@ mod form;
 mod kept;
 mod secrets;
 mod stage;
+mod subscription;
