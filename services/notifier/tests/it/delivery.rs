@@ -291,7 +291,7 @@ async fn a_notifier_that_stops_ends_what_it_has_in_hand_and_another_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_webhook_that_fails_for_days_the_others_hear_until_it_is_disabled() {
-    let mut stage = Stage::without_notifier(&[]).await;
+    let mut stage = Stage::without_notifier(&[("NOTIFICATIONS_DISABLE_DAYS", "10")]).await;
     let half = stage.signed("/half").await;
     let over = stage.signed("/over").await;
     stage.signed("/other").await;
@@ -301,7 +301,7 @@ async fn of_a_webhook_that_fails_for_days_the_others_hear_until_it_is_disabled()
     let client = stage.database.connect().await;
     let fails = "UPDATE webhook_health SET last_failure_at = now(), alerted = $2, \
                  failing_since = now() - make_interval(days => $3) WHERE webhook_id = $1";
-    for (hook, alerted, days) in [(&half, 0, 3), (&over, 90, 6)] {
+    for (hook, alerted, days) in [(&half, 0, 6), (&over, 90, 12)] {
         let row: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&hook.id.0, &alerted, &days];
         client.execute(fails, &row).await.unwrap();
     }
