@@ -245,3 +245,38 @@ fn sentence(text: &str) -> String {
     let first = letters.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(letters).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Connections, PATIENTLY};
+    use std::time::Duration;
+    use store::Store;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    /// No request comes this far while PostgreSQL is silent: it would wait for its caller's
+    /// own rows. It may fall silent in between.
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_takes_connections_and_says_nothing_is_told_as_that_in_time() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let store = Store::connect(&store::Settings {
+            url: format!("postgres://nobody@127.0.0.1:{port}/none").into(),
+            pool_size: 1,
+            connect_timeout: Duration::from_secs(3600),
+            statement_timeout: Duration::from_secs(3600),
+            application_name: "test",
+        });
+        let connections = Connections {
+            store: store.unwrap(),
+            allowed: Vec::new(),
+            remembered: Default::default(),
+        };
+        let began = Instant::now();
+        let status = connections.database().await;
+        assert_eq!(began.elapsed().as_secs(), PATIENTLY.as_secs());
+        assert!(!status.success && !status.connected, "{status:?}");
+        let said = status.error.unwrap_or_default();
+        assert_eq!(said, "The database did not answer in time");
+    }
+}

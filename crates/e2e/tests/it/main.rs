@@ -8,6 +8,7 @@
     reason = "tests fail by panicking and run alone"
 )]
 
+mod beside;
 mod custody;
 mod killed;
 mod listeners;

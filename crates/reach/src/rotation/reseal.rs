@@ -8,7 +8,7 @@ use common::crypto::envelope::OpenError;
 use common::crypto::format::StoredSecretError;
 use common::crypto::keyring::KeyId;
 use runtime::error_chain::ErrorChain;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Resealed, SEALED_COLUMNS, SealedColumn, SealedRow, Store, StoreError};
@@ -202,7 +202,7 @@ pub(super) fn open(
     vault: &Vault,
     column: &SealedColumn,
     row: &SealedRow,
-) -> Result<secrecy::SecretString, VaultError> {
+) -> Result<SecretString, VaultError> {
     vault.open_as(column.place.of(&row.id), &row.value, &row.format)
 }
 
@@ -214,18 +214,50 @@ pub(super) fn unreadable(column: SealedColumn, row: SealedRow, why: &VaultError)
     }
 }
 
-/// Seals a value anew, and opens that again: nothing is replaced by what does not open.
+/// A value sealed anew in its place.
 fn anew(vault: &Vault, column: &SealedColumn, row: &SealedRow) -> Result<Resealed, VaultError> {
     let place = column.place.of(&row.id);
     let secret = open(vault, column, row)?;
-    let after = vault.seal(place, &secret)?;
-    if vault.unseal(place, &after)?.expose_secret() != secret.expose_secret() {
-        let differs = StoredSecretError::Envelope(OpenError::Refused);
-        return Err(VaultError::Open(differs));
-    }
+    let after = verified(
+        &secret,
+        |secret| vault.seal(place, secret),
+        |sealed| vault.unseal(place, sealed),
+    )?;
     Ok(Resealed {
         row: row.id.clone(),
         before: row.value.clone(),
         after,
     })
+}
+
+/// Seals a secret and opens that again: nothing is replaced by what opens as something else.
+fn verified(
+    secret: &SecretString,
+    seal: impl FnOnce(&SecretString) -> Result<String, VaultError>,
+    unseal: impl FnOnce(&str) -> Result<SecretString, VaultError>,
+) -> Result<String, VaultError> {
+    let sealed = seal(secret)?;
+    if unseal(&sealed)?.expose_secret() == secret.expose_secret() {
+        return Ok(sealed);
+    }
+    let differs = StoredSecretError::Envelope(OpenError::Refused);
+    Err(VaultError::Open(differs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::verified;
+    use crate::vault::VaultError;
+
+    #[test]
+    fn a_secret_is_replaced_only_by_what_opens_as_that_secret() {
+        let secret = "hush".into();
+        let seal = |_: &_| Ok("sealed".to_owned());
+        let opened = verified(&secret, seal, |_| Ok("hush".into()));
+        assert_eq!(opened.unwrap(), "sealed");
+        let spoilt = verified(&secret, seal, |_| Ok("hus".into()));
+        assert!(matches!(spoilt, Err(VaultError::Open(_))), "{spoilt:?}");
+        let lost = verified(&secret, seal, |_| Err(VaultError::NoDataKey));
+        assert!(matches!(lost, Err(VaultError::NoDataKey)), "{lost:?}");
+    }
 }

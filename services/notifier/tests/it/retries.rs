@@ -1,11 +1,13 @@
 //! When what failed is tried again, and what waits for it.
 
 use chrono::Utc;
+use common::types::caller::Actor;
 use common::types::event::{Event, EventType};
 use common::types::id::DeliveryId;
 use common::types::webhook::WebhookType;
 use serde_json::json;
 use simulators::receiver::{Answer, Rule};
+use store::DeliveryFilter;
 use testkit::wait_for;
 
 use crate::stage::{PATIENCE, Stage};
@@ -93,4 +95,49 @@ async fn those_that_failed_together_do_not_come_back_together() {
     .await;
     assert!(pauses[0] >= 799 && pauses[7] <= 1201, "{pauses:?}");
     assert!(pauses[0] < pauses[7], "{pauses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_claimed_too_long_ago_does_not_leave_and_is_claimed_anew() {
+    let patience = ("NOTIFICATIONS_REQUEST_TIMEOUT_SECONDS", "1");
+    let mut stage = Stage::without_notifier(&[patience]).await;
+    stage.signed("/a").await;
+    let there = stage.discord.add_webhook("100");
+    stage
+        .hook(&there.public_url, WebhookType::System, &[], json!([]))
+        .await;
+    stage.start();
+    stage.completed(&["x"]).await;
+    stage.wait_state("delivered", 2).await;
+    stage.stop().await;
+    // Both go once more, by a notifier that has opened neither address. It cannot without the
+    // data keys, and so stands still between claim and request.
+    let busy = stage.database.connect().await;
+    let lock = "BEGIN; LOCK TABLE data_keys IN ACCESS EXCLUSIVE MODE";
+    busy.batch_execute(lock).await.unwrap();
+    let actor = Actor::Operator("test".to_owned());
+    let all = DeliveryFilter::default();
+    let replay = stage.store.deliveries_replay(&all, 10, 1000.0, &actor);
+    assert_eq!(replay.await.unwrap().replayed, 2);
+    stage.start();
+    let looking = stage.database.connect().await;
+    // A claim lasts for 7 s, in the first of which the request has to leave.
+    wait_for("both claims to grow old", PATIENCE, async || {
+        let old = "SELECT count(*) FROM delivery_lanes \
+                   WHERE held_until < clock_timestamp() + interval '5.5 seconds'";
+        let old: i64 = looking.query_one(old, &[]).await.unwrap().get(0);
+        (old == 2).then_some(()).ok_or(old)
+    })
+    .await;
+    busy.batch_execute("COMMIT").await.unwrap();
+    for row in stage.wait_state("delivered", 2).await {
+        let attempts = stage.store.delivery_attempts(DeliveryId(row.id)).await;
+        let attempts = attempts.unwrap();
+        assert_eq!(attempts.len(), 3, "{attempts:#?}");
+        let said = attempts[1].answer.as_deref().unwrap_or_default();
+        assert!(said.contains("claim"), "{attempts:#?}");
+        assert!(!attempts[1].counted, "{attempts:#?}");
+    }
+    assert_eq!(stage.receiver.journal_of("/a").len(), 2);
+    assert_eq!(stage.discord.messages("100").len(), 2);
 }
