@@ -1,5 +1,10 @@
 //! Events are matched, however PostgreSQL is.
 
+use std::sync::Arc;
+
+use common::types::webhook::WebhookType;
+use runtime::config::Config;
+use serde_json::json;
 use slog::{Drain, Logger, o};
 use testkit::{LogLines, wait_for};
 
@@ -31,4 +36,28 @@ async fn what_cannot_be_matched_now_waits_in_its_place_and_is_matched_later() {
         assert_eq!(stage.arrived("/a"), texts(&ids), "{table}");
         stage.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_matched_where_nothing_opens_and_told_once_the_key_is_right() {
+    let mut stage = Stage::without_notifier(&[]).await;
+    stage.signed("/a").await;
+    let there = stage.discord.add_webhook("100");
+    stage
+        .hook(&there.public_url, WebhookType::System, &[], json!([]))
+        .await;
+    let right = Arc::clone(&stage.config);
+    let mut wrong = Config::clone(&right);
+    wrong.security.encryption_key = Some("02".repeat(32).into());
+    stage.config = Arc::new(wrong);
+    stage.start();
+    let ids = stage.completed(&["x"]).await;
+    // That none of its attempts counts is said elsewhere.
+    stage.wait_state("pending", 2).await;
+    stage.stop().await;
+    stage.config = right;
+    stage.start();
+    stage.wait_state("delivered", 2).await;
+    assert_eq!(stage.arrived("/a"), texts(&ids));
+    assert_eq!(stage.discord.messages("100").len(), 1);
 }
