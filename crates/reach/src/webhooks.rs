@@ -39,6 +39,14 @@ pub enum TargetError {
     Secret(#[from] SecretError),
 }
 
+impl TargetError {
+    /// Whether PostgreSQL was away, which says nothing about the webhook.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Vault(VaultError::Store(_)))
+    }
+}
+
 /// Where a webhook's messages go. Printed, it says no more than people may see.
 pub enum Target {
     /// A channel of Discord.

@@ -18,6 +18,8 @@ pub(crate) struct Simulator {
     name: &'static str,
     url: String,
     port: u16,
+    /// Options of the subcommand.
+    options: Vec<String>,
     /// Kept: to make one takes longer than to ask.
     client: Client,
 }
@@ -29,8 +31,15 @@ impl Simulator {
             name,
             url: format!("http://127.0.0.1:{port}"),
             port,
+            options: Vec::new(),
             client: Client::new(),
         }
+    }
+
+    /// The same, started with an option.
+    pub(crate) fn with(mut self, option: &str, value: &str) -> Self {
+        self.options.extend([option.to_owned(), value.to_owned()]);
+        self
     }
 
     /// Its address.
@@ -41,6 +50,7 @@ impl Simulator {
     pub(crate) fn start(&self, launcher: &Launcher<'_>) -> Result<Process> {
         let mut command = launcher.command("simulators");
         command.args([self.name, "--listen", &format!("127.0.0.1:{}", self.port)]);
+        command.args(&self.options);
         let mut process = launcher.spawn(self.name, command)?;
         process.wait_ready(READY_LIMIT, || {
             TcpStream::connect(("127.0.0.1", self.port)).is_ok()

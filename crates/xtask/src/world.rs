@@ -61,7 +61,10 @@ impl World {
         let hytale = Hytale::at(ports.hytale);
         let discord = Simulator::at("discord", ports.discord);
         let receiver = Simulator::at("receiver", ports.receiver);
-        let resend = Simulator::at("resend", ports.resend);
+        // Hexadecimal digits are base64, too.
+        let resend_webhook_secret = format!("whsec_{}", random_hex()?);
+        let resend =
+            Simulator::at("resend", ports.resend).with("--signing-secret", &resend_webhook_secret);
         let backend_api_key = secret("BACKEND_API_KEY")?;
 
         let mut environment: BTreeMap<&'static str, String> = stack.environment().into();
@@ -76,6 +79,7 @@ impl World {
             ("MAIL_RESEND_URL", resend.url().to_owned()),
             // What the simulator knows unless told otherwise.
             ("RESEND_API_KEY", "re_simulated".to_owned()),
+            ("RESEND_WEBHOOK_SECRET", resend_webhook_secret),
             ("EMAIL_FROM", "NodeByte <noreply@example.com>".to_owned()),
             // The endpoints of this machine stand on loopback.
             ("OUTBOUND_ALLOWED_NETWORKS", "127.0.0.0/8".to_owned()),

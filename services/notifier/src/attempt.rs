@@ -7,7 +7,6 @@ use chrono::Utc;
 use common::types::event::Event;
 use outbound::{Answer, DiscordWebhook, Verdict};
 use reach::DiscordBudget;
-use reach::vault::VaultError;
 use reach::webhooks::{Messenger, Target, TargetError, Targets};
 use runtime::error_chain::ErrorChain;
 use slog::{Logger, debug, warn};
@@ -171,11 +170,12 @@ impl Attempts {
         warn!(self.log, "a webhook cannot be reached"; "webhook" => %lane.webhook,
             "error" => ErrorChain(error));
         let first = lane.heads.get(..1).unwrap_or_default();
-        let health = match error {
-            TargetError::Store(_) | TargetError::Vault(VaultError::Store(_)) => HealthNote::Nothing,
-            _ => HealthNote::Fails {
+        let health = if error.is_outage() {
+            HealthNote::Nothing
+        } else {
+            HealthNote::Fails {
                 began: Duration::ZERO,
-            },
+            }
         };
         LaneOutcome {
             health,

@@ -61,7 +61,9 @@ pub struct DeliveryRow {
     /// Those that failed and count against the schedule.
     #[diesel(sql_type = Integer)]
     pub failures: i32,
-    /// When the next attempt is due, if there is one.
+    /// The next attempt is not made before, if there is one: what is older in its lane goes
+    /// first, and its webhook may be probed, paused or, with its provider, blocked until then.
+    /// Nothing goes to a webhook that is disabled.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub due_at: Option<DateTime<Utc>>,
     /// Why it is dead or was dropped.
@@ -110,6 +112,13 @@ pub(super) const CONDITIONS: &str = "\
     AND ($6::text IS NULL OR e.subject = $6) \
     AND ($7::timestamptz IS NULL OR d.created_at >= $7) AND ($8::timestamptz IS NULL OR d.created_at < $8)";
 
+/// Of a delivery `d` to a webhook `w`.
+const NEXT_ATTEMPT: &str = "\
+    CASE WHEN d.state = 'pending' AND w.enabled THEN greatest(d.due_at, \
+        (SELECT l.due_at FROM delivery_lanes l WHERE l.webhook_id = d.webhook_id AND l.lane = d.lane), \
+        (SELECT greatest(h.probe_at, h.paused_until) FROM webhook_health h WHERE h.webhook_id = d.webhook_id), \
+        (SELECT p.until FROM provider_pauses p WHERE p.kind = w.kind)) END";
+
 /// Binds a filter's values as $1 … $8.
 macro_rules! bind_filter {
     ($query:expr, $filter:expr) => {
@@ -141,8 +150,7 @@ impl Store {
         let query = sql_query(format!(
             "SELECT d.id, d.webhook_id, w.name AS webhook, d.event_id, e.event_type, e.subject, \
                CASE WHEN d.state = 'pending' AND d.parked_at IS NOT NULL THEN 'parked' ELSE d.state END AS state, \
-               d.attempts, d.failures, CASE WHEN d.state = 'pending' THEN d.due_at END AS due_at, d.reason, \
-               d.created_at, d.finished_at \
+               d.attempts, d.failures, {NEXT_ATTEMPT} AS due_at, d.reason, d.created_at, d.finished_at \
              FROM deliveries d JOIN delivery_events e ON e.id = d.event_id JOIN webhooks w ON w.id = d.webhook_id \
              WHERE {CONDITIONS} AND ($9::uuid IS NULL OR d.id < $9) ORDER BY d.id DESC LIMIT $10"
         ));

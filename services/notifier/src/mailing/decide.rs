@@ -112,7 +112,7 @@ pub(crate) fn decide(
             pause: None,
             wait,
         },
-        Verdict::Limited { wait, .. } => paused(wait, "QUOTA_EXCEEDED", None),
+        Verdict::Limited { wait, .. } => paused(wait, "QUOTA_EXCEEDED", Some(case.key.to_owned())),
         Verdict::ProviderBlocked { wait } => paused(wait, "PROVIDER_BLOCKED", None),
         Verdict::Misconfigured(reason @ "INVALID_API_KEY") => {
             paused(REFUSED_KEY, reason, Some(case.key.to_owned()))
@@ -292,7 +292,11 @@ mod tests {
         let quota = of(Verdict::Limited { wait: HOUR, scope }, &case(0, HOUR));
         let pause = quota.pause.unwrap();
         assert_eq!((pause.lasts, pause.reason), (HOUR, "QUOTA_EXCEEDED"));
-        assert_eq!(pause.key, None, "another key is of the same team");
+        assert_eq!(
+            pause.key.as_deref(),
+            Some("key"),
+            "another may have its own"
+        );
         let key = of(Verdict::Misconfigured("INVALID_API_KEY"), &case(0, HOUR));
         assert_eq!(key.pause.unwrap().key.as_deref(), Some("key"));
         for next in [quota.next, key.next] {

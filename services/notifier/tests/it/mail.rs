@@ -206,30 +206,33 @@ async fn without_a_key_nothing_is_sent_and_all_is_kept_until_there_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_key_pauses_all_mail_until_another_is_there() {
-    let mut post = Post::new(Limits::off()).await;
-    post.resend
-        .keys(|keys| *keys = vec![ApiKey::full("re_other")]);
-    let first = post.queue("welcome").await;
-    let second = post.queue("magic_link").await;
-    post.wait_paused(Some("INVALID_API_KEY")).await;
-    let key = ("resend_api_key", "re_other");
-    let saved = post.stage.store.setting_save(key.0, key.1, "plain", "test");
-    saved.await.unwrap();
-    post.wait_state(first, "sent").await;
-    post.wait_state(second, "sent").await;
-    post.wait_paused(None).await;
-    let refused = post
-        .resend
-        .journal()
-        .iter()
-        .filter(|it| it.status >= 400)
-        .count();
-    assert!(refused <= 2, "{refused}");
-    let told = post.told("mail.paused").await;
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0]["data"]["reason"], "INVALID_API_KEY");
-    post.stage.stop().await;
+async fn a_key_that_is_refused_or_used_up_pauses_all_mail_until_another_is_there() {
+    for reason in ["INVALID_API_KEY", "QUOTA_EXCEEDED"] {
+        let mut post = Post::new(Limits::off()).await;
+        let other = ApiKey::full("re_other");
+        if reason == "QUOTA_EXCEEDED" {
+            post.resend.keys(|keys| keys.push(other));
+            post.fault(Effect::DailyQuota);
+        } else {
+            post.resend.keys(|keys| *keys = vec![other]);
+        }
+        let first = post.queue("welcome").await;
+        let second = post.queue("magic_link").await;
+        post.wait_paused(Some(reason)).await;
+        let key = ("resend_api_key", "re_other");
+        let saved = post.stage.store.setting_save(key.0, key.1, "plain", "test");
+        saved.await.unwrap();
+        post.wait_state(first, "sent").await;
+        post.wait_state(second, "sent").await;
+        post.wait_paused(None).await;
+        let journal = post.resend.journal();
+        let refused = journal.iter().filter(|it| it.status >= 400).count();
+        assert!(refused <= 2, "{reason}: {refused}");
+        let told = post.told("mail.paused").await;
+        assert_eq!(told.len(), 1, "{reason}");
+        assert_eq!(told[0]["data"]["reason"], reason);
+        post.stage.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,10 @@ pub enum RepositoryChange {
 pub fn name(text: &str) -> Result<String, Invalid> {
     let text = text.trim();
     let is_part = |part: &str| {
-        !part.is_empty() && !part.contains('/') && !part.chars().any(is_no_part_of_a_name)
+        // `.` and `..` would be other paths on whatever address they are put into.
+        !matches!(part, "" | "." | "..")
+            && !part.contains('/')
+            && !part.chars().any(is_no_part_of_a_name)
     };
     let has_form = text
         .split_once('/')
@@ -145,7 +148,9 @@ mod tests {
     #[test]
     fn a_name_has_an_owner_and_a_repository_and_nothing_else() {
         assert_eq!(name(" a/b.c ").unwrap(), "a/b.c");
-        for wrong in ["", "a", "/", "a/", "/b", "a/b/c", "a b/c", "a/b\0"] {
+        for wrong in [
+            "", "a", "/", "a/", "/b", "a/b/c", "a b/c", "a/b\0", "../..", "a/.",
+        ] {
             assert!(name(wrong).is_err(), "{wrong}");
         }
     }

@@ -121,3 +121,55 @@ async fn what_waits_for_a_disabled_webhook_is_kept_for_its_time_dropped_and_then
     let held = take(&stage.store, 5).await;
     assert_eq!((held.len(), held[0].lane.as_str()), (1, "key:young"));
 }
+
+/// How long until the next attempt of each delivery, in seconds, the oldest first.
+async fn waits(stage: &Stage) -> Vec<Option<i64>> {
+    let all = DeliveryFilter::default();
+    let mut rows = stage.store.deliveries(&all, None, 10).await.unwrap();
+    rows.reverse();
+    let now = chrono::Utc::now();
+    rows.iter()
+        .map(|row| row.due_at.map(|at| (at - now).num_seconds()))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_next_attempt_is_told_to_be_when_lane_webhook_and_provider_let_it_leave() {
+    let stage = Stage::new().await;
+    let hook = webhook(&stage.store, WebhookKind::Signed).await;
+    tell(&stage.store, hook, &["a", "a", "b"]).await;
+    let now = |wait: &Option<i64>| wait.is_some_and(|it| it <= 0);
+    assert!(waits(&stage).await.iter().all(now));
+
+    // What is older in its lane goes first.
+    let held = take(&stage.store, 5).await;
+    let of_a = lane(WebhookKind::Signed, "a");
+    let a = held.iter().find(|it| it.lane == of_a).unwrap();
+    let wait = Duration::from_secs(1000);
+    let next = NextStep::Again { wait, park: false };
+    let works = HealthNote::Works { took_it: false };
+    settle(&stage.store, &[outcome(a, "failed", &next, works)]).await;
+    let told = waits(&stage).await;
+    let later = |wait: &Option<i64>, least: i64| wait.is_some_and(|it| it >= least);
+    assert!(later(&told[0], 900) && later(&told[1], 900), "{told:?}");
+    assert!(now(&told[2]), "{told:?}");
+
+    let pause = |column: &str| {
+        format!("UPDATE webhook_health SET {column} = now() + interval '3000 seconds'")
+    };
+    for column in ["paused_until", "probe_at"] {
+        stage.execute(&pause(column)).await;
+        let told = waits(&stage).await;
+        assert!(told.iter().all(|it| later(it, 2900)), "{column}: {told:?}");
+        let over = format!("UPDATE webhook_health SET {column} = NULL");
+        stage.execute(&over).await;
+    }
+    let blocked = Duration::from_secs(5000);
+    let kind = WebhookKind::Signed;
+    stage.store.provider_pause(kind, blocked).await.unwrap();
+    let told = waits(&stage).await;
+    assert!(told.iter().all(|it| later(it, 4900)), "{told:?}");
+
+    enable(&stage.store, hook, false).await;
+    assert_eq!(waits(&stage).await, [None, None, None]);
+}

@@ -79,7 +79,9 @@ pub struct Delivery {
     attempts: i32,
     /// Attempts that failed and count.
     failures: i32,
-    /// When the next attempt is due.
+    /// Before then there is no next attempt: what is older about the same subject goes first,
+    /// and the webhook or its provider may be paused, or tried with one delivery at a time.
+    /// `null` while the webhook is disabled.
     next_attempt_at: Option<String>,
     /// Why it is dead or was dropped.
     reason: Option<String>,

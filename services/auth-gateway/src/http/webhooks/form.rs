@@ -301,7 +301,12 @@ async fn repeated<const A: u16, const B: u16>(
         .into_iter()
         .filter(|row| row.address_shown == shown && is_wish(row, wish));
     for row in same {
-        let target = state.targets.of(row.webhook_id(), row.revision).await?;
+        let target = match state.targets.of(row.webhook_id(), row.revision).await {
+            Ok(target) => target,
+            Err(error) if error.is_outage() => return Err(error.into()),
+            // What it was made of can no longer be said.
+            Err(_does_not_open) => continue,
+        };
         let answer = match (&*target, to) {
             (Target::Discord { webhook: there, .. }, Address::Discord(wanted))
                 if there.to_url().expose_secret() == wanted.to_url().expose_secret() =>

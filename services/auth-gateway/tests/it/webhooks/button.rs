@@ -89,8 +89,8 @@ async fn a_webhook_that_does_not_open_fails_its_test_and_only_the_log_says_more(
     let stage = Stage::new().await;
     for column in ["address", "secret"] {
         let url = format!("{}/hook", stage.receiver.url());
-        // Another name each: the same wish would be compared with the first, which is spoilt.
-        let made = stage.made(json!({"name": column, "webhookUrl": url})).await;
+        // The second wish is the first again, of which nobody can say any more what it was.
+        let made = stage.made(json!({"name": "w", "webhookUrl": url})).await;
         let spoil = format!(
             "UPDATE webhooks SET {column} = overlay({column} placing \
                CASE WHEN substr({column}, 40, 1) = 'A' THEN 'B' ELSE 'A' END from 40 for 1) \
