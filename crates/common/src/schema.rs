@@ -468,6 +468,7 @@ diesel::table! {
         reason -> Nullable<Text>,
         created_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
+        request_digest -> Nullable<Bytea>,
     }
 }
 

@@ -155,7 +155,9 @@ impl Condition {
         let mut path = self.field.split('.');
         let of_data = path.next() == Some("data");
         let attribute = ["id", "source", "type", "subject"].contains(&&*self.field);
-        let known = attribute || (of_data && path.all(|step| !step.is_empty()));
+        let steps: Vec<&str> = path.collect();
+        let is_below = !steps.is_empty() && steps.iter().all(|step| !step.is_empty());
+        let known = attribute || (of_data && is_below);
         if !known || self.field.len() > MAX_TEXT {
             return Err(ConditionRefused::Field);
         }

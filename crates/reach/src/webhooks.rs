@@ -171,6 +171,13 @@ fn shown(url: &Url) -> String {
     }
 }
 
+/// Whether a part of an address is hidden, as we show addresses or as settings are shown.
+fn is_masked(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let plain = text.replace("%2a", "*").replace("%e2%80%a2", "•");
+    plain.contains("****") || plain.contains("••")
+}
+
 /// Why an address cannot be a webhook's, in words for people.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressRefused {
@@ -296,7 +303,7 @@ impl Messenger {
     /// Why it cannot be a webhook's.
     pub fn address(&self, text: &str) -> Result<Address, AddressRefused> {
         let url = Url::parse(text.trim()).map_err(|_shows_it| AddressRefused::NotAUrl)?;
-        if url.path().ends_with(MASK) {
+        if is_masked(text) {
             return Err(AddressRefused::Masked);
         }
         if is_discord(&url) {

@@ -29,7 +29,7 @@ pub enum Deliveries {
         #[command(flatten)]
         choice: DeliveryChoice,
         /// At most so many
-        #[arg(long, default_value_t = 10_000)]
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
         /// So many a second
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]

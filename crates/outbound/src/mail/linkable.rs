@@ -11,6 +11,9 @@ use unicode_normalization::UnicodeNormalization as _;
 /// What leads elsewhere wherever it stands.
 const MARKS: [&str; 4] = ["//", "\\\\", "www.", "xn--"];
 
+/// Digits that are dialed, at least.
+const DIGITS_DIALED: usize = 7;
+
 /// Whether some mail program makes a link of a part of this text.
 pub(super) fn is_linkable(text: &str) -> bool {
     let text: Vec<char> = folded(text).chars().collect();
@@ -36,14 +39,38 @@ fn folded(text: &str) -> String {
     dotted.flat_map(char::to_lowercase).collect()
 }
 
-/// Soft hyphens, joiners, characters without width, and selectors of variants.
+/// What is ignored unless a program knows better (`Default_Ignorable_Code_Point` of Unicode's
+/// `DerivedCoreProperties.txt`), and the empty pattern of braille.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
-        '\u{ad}' | '\u{34f}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
-            | '\u{2060}'..='\u{2064}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{e0000}'..='\u{e0fff}'
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
     )
+}
+
+/// Whether nobody sees anything of it.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || is_invisible(c))
+}
+
+/// Whether mail programs dial a part of this text: words of digits, and of what is written
+/// between them. Digits behind letters, as in players' names, are none.
+pub(super) fn is_dialable(text: &str) -> bool {
+    let of_number = |c: char| c.is_numeric() || "+-()/.".contains(c);
+    let mut digits = 0;
+    folded(text).split_whitespace().any(|word| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        if word.chars().all(of_number) {
+            digits += word.chars().filter(|c| c.is_numeric()).count();
+        } else {
+            digits = 0;
+        }
+        digits >= DIGITS_DIALED
+    })
 }
 
 /// Of a domain's label: emojis and vowel signs are, too.
@@ -98,6 +125,11 @@ mod tests {
             "ｅｖｉｌ.ｃｏｍ",
             "evil.c\u{ad}om",
             "evil\u{200b}.\u{2060}com",
+            "evil.\u{61c}com",
+            "evil.\u{17b4}com",
+            "evil.\u{206a}com",
+            "evil.\u{2800}com",
+            "evil.\u{202e}com",
             "xn--80ak6aa92e.com",
             "evil.xn--p1ai",
             "пример.рф",
@@ -164,5 +196,37 @@ mod tests {
         ] {
             assert!(!is_linkable(text), "{text}");
         }
+    }
+
+    #[test]
+    fn what_mail_programs_dial_is_found_and_digits_of_names_are_not() {
+        for text in [
+            "0900123456",
+            "+1 800 555 0199",
+            "call 0900 123 456 now",
+            "(0800) 123-456",
+            "0900\u{200b}123456!",
+            "０９００１２３４５６",
+        ] {
+            assert!(is_dialable(text), "{text}");
+        }
+        for text in [
+            "",
+            "Anna",
+            "Ninja19981112",
+            "Henry VIII 1491",
+            "R2-D2",
+            "1 2 3",
+        ] {
+            assert!(!is_dialable(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_which_nobody_sees_anything_is_blank() {
+        for text in ["", " ", "\u{200b}", "\u{3164}", "\u{ad}\u{2800} "] {
+            assert!(is_blank(text), "{text:?}");
+        }
+        assert!(!is_blank("\u{200b}A"));
     }
 }

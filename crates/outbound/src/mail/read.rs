@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::types::mail::MailAddress;
 
 use super::Mail;
-use super::linkable::is_linkable;
+use super::linkable::{is_blank, is_dialable, is_linkable};
 use crate::excerpt::turns;
 
 /// Characters of a text.
@@ -55,7 +55,8 @@ impl Mail {
             .find(|(name, value)| leads_elsewhere(name, value))
         {
             // The name is the caller's as well.
-            let name = name.chars().filter(char::is_ascii_alphanumeric);
+            let is_of_name = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            let name = name.chars().filter(is_of_name);
             return Err(MailRefused::Url(name.take(LONGEST).collect()));
         }
         let mut fields = Fields {
@@ -128,7 +129,7 @@ impl Fields<'_> {
     fn value(&mut self, name: &'static str, earlier: &[&str]) -> String {
         let mut names = std::iter::once(&name).chain(earlier);
         let given = names.find_map(|name| self.data.get(*name));
-        match given.map(|value| value.trim()).filter(|it| !it.is_empty()) {
+        match given.map(|value| value.trim()).filter(|it| !is_blank(it)) {
             Some(value) => value.to_owned(),
             None => {
                 self.missing.push(name);
@@ -144,6 +145,8 @@ impl Fields<'_> {
             self.refuse(name, "has more than 100 characters");
         } else if !value.chars().all(fits) {
             self.refuse(name, "holds a control character");
+        } else if name == "name" && is_dialable(&value) {
+            self.refuse(name, "holds a number that mail programs dial");
         }
         value
     }

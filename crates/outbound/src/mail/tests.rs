@@ -133,14 +133,18 @@ fn addresses_and_tokens_that_no_template_says_are_taken() {
     );
     data.insert("newEmail".to_owned(), "anna@example.net".to_owned());
     assert!(Mail::read("email_change", &data).is_ok());
-    data.insert("newEmail".to_owned(), "see evil.example".to_owned());
-    let refused = Mail::read("email_change", &data).unwrap_err();
-    assert_eq!(refused, MailRefused::Url("newEmail".to_owned()));
+    for name in ["newEmail", "new_email"] {
+        let mut data = data.clone();
+        data.insert(name.to_owned(), "see evil.example".to_owned());
+        let refused = Mail::read("email_change", &data).unwrap_err();
+        assert_eq!(refused, MailRefused::Url(name.to_owned()));
+    }
 }
 
 #[test]
 fn what_is_missing_is_named() {
-    let refused = Mail::read("verify_email", &data(&[("token", TOKEN), ("name", " ")]));
+    let nothing = [("token", TOKEN), ("name", " \u{200b}")];
+    let refused = Mail::read("verify_email", &data(&nothing));
     assert_eq!(
         refused.unwrap_err().to_string(),
         "`data` lacks `name`, `user_id`"
@@ -154,6 +158,7 @@ fn values_that_break_lines_or_are_no_tokens_are_refused() {
     for (name, value) in [
         ("name", "a\r\nBcc: b"),
         ("name", "a\u{202e}b"),
+        ("name", "call 0900 123 456"),
         ("token", "short"),
         ("token", "a token with spaces in it"),
         ("user_id", &"x".repeat(101)),

@@ -33,6 +33,8 @@ pub struct MailOrder {
     pub by: Principal,
     /// The key under which its sender may ask once more.
     pub idempotency_key: Option<String>,
+    /// SHA-256 of what was asked for: under one key nothing else may be.
+    pub request_digest: [u8; 32],
 }
 
 /// Why a mail was not queued. Holds nothing of it.
@@ -113,6 +115,7 @@ impl Mailer {
             link_lives,
             created_by: order.by,
             idempotency_key: order.idempotency_key,
+            request_digest: order.request_digest,
             withheld: (is_off && link_lives.is_none()).then_some(SWITCHED_OFF),
         };
         Ok((id, self.store.mail_queue(&new).await?))

@@ -1,8 +1,10 @@
-//! Providers that block us: nothing goes to any of their webhooks, whoever would send it.
+//! Webhooks that asked for a pause, and providers that block us: nothing goes there, whoever
+//! would send it.
 
 use super::outcome::LaneOutcome;
 use crate::error::StoreError;
 use crate::pool::{Connection, Store};
+use common::types::id::WebhookId;
 use common::types::webhook::WebhookKind;
 use diesel::QueryableByName;
 use diesel::sql_query;
@@ -38,6 +40,39 @@ impl Store {
         .get_result(&mut conn)
         .await?;
         Ok(left.seconds.map(Duration::from_secs_f64))
+    }
+
+    /// How long nothing goes to a webhook any more that asked for a pause; `None` if it may.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn webhook_paused(&self, id: WebhookId) -> Result<Option<Duration>, StoreError> {
+        let mut conn = self.conn().await?;
+        let left: Left = sql_query(
+            "SELECT max(EXTRACT(EPOCH FROM paused_until - now()))::float8 AS seconds FROM webhook_health \
+             WHERE webhook_id = $1 AND paused_until > now()",
+        )
+        .bind::<SqlUuid, _>(id.0)
+        .get_result(&mut conn)
+        .await?;
+        Ok(left.seconds.map(Duration::from_secs_f64))
+    }
+
+    /// Nothing goes to a webhook for so long: it asked for that.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn webhook_pause(&self, id: WebhookId, lasts: Duration) -> Result<(), StoreError> {
+        let mut conn = self.conn().await?;
+        sql_query(
+            "UPDATE webhook_health SET paused_until = greatest(paused_until, now() + make_interval(secs => $2)) \
+             WHERE webhook_id = $1",
+        )
+        .bind::<SqlUuid, _>(id.0)
+        .bind::<Double, _>(lasts.as_secs_f64())
+        .execute(&mut conn)
+        .await?;
+        Ok(())
     }
 
     /// Nothing goes to the provider of webhooks of this kind for so long.

@@ -8,7 +8,7 @@ use common::types::id::MailId;
 use common::types::mail::MailAddress;
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{Bool, Double, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Binary, Bool, Double, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use std::time::Duration;
 use uuid::Uuid;
@@ -32,6 +32,8 @@ pub struct NewMail {
     pub created_by: Principal,
     /// The key under which its sender may ask once more.
     pub idempotency_key: Option<String>,
+    /// SHA-256 of what was asked for: under one key nothing else may be.
+    pub request_digest: [u8; 32],
     /// Why it is not sent at all, if so; it is only noted then.
     pub withheld: Option<&'static str>,
 }
@@ -78,6 +80,7 @@ impl Store {
                 .bind::<Text, _>(mail.created_by.to_string())
                 .bind::<Nullable<Text>, _>(&mail.idempotency_key)
                 .bind::<Nullable<Text>, _>(mail.withheld)
+                .bind::<Binary, _>(mail.request_digest.as_slice())
                 .execute(conn)
                 .await?;
             if added == 0 {
@@ -99,13 +102,14 @@ async fn earlier(conn: &mut Connection, mail: &NewMail) -> Result<Option<MailQue
         return Ok(None);
     };
     let rows: Vec<Earlier> = sql_query(
-        "SELECT id, template = $3 AND recipient = $4 AS is_same FROM mails \
-         WHERE created_by = $1 AND idempotency_key = $2",
+        "SELECT id, template = $3 AND recipient = $4 AND COALESCE(request_digest = $5, true) AS is_same \
+         FROM mails WHERE created_by = $1 AND idempotency_key = $2",
     )
     .bind::<Text, _>(mail.created_by.to_string())
     .bind::<Text, _>(key)
     .bind::<Text, _>(mail.template)
     .bind::<Text, _>(mail.recipient.as_str())
+    .bind::<Binary, _>(mail.request_digest.as_slice())
     .load(conn)
     .await?;
     Ok(rows.into_iter().next().map(|row| {
@@ -119,9 +123,9 @@ async fn earlier(conn: &mut Connection, mail: &NewMail) -> Result<Option<MailQue
 
 const ADD: &str = "
 INSERT INTO mails (id, template, recipient, subject, body, holds_link, expires_at, created_by,
-                   idempotency_key, state, reason, finished_at)
+                   idempotency_key, state, reason, finished_at, request_digest)
 SELECT $1, $2, $3, $4, $5, $6 IS NOT NULL, now() + make_interval(secs => $6), $7, $8,
        CASE WHEN $9 IS NULL THEN 'pending' ELSE 'suppressed' END, $9,
-       CASE WHEN $9 IS NOT NULL THEN now() END
+       CASE WHEN $9 IS NOT NULL THEN now() END, $10
 WHERE NOT EXISTS (SELECT 1 FROM mail_suppressions WHERE address = $3 AND lifted_at IS NULL)
 ON CONFLICT (created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING";

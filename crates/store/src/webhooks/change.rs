@@ -1,7 +1,7 @@
 //! Webhooks made, changed and removed, each with its line in the trail.
 
 use super::kept::release;
-use super::{NewWebhook, WebhookChange, WebhookRow, find};
+use super::{NewWebhook, WebhookChange, WebhookRow, find, just_made};
 use crate::admin_audit::{self, NewAdminLine};
 use crate::deliveries::lock_all;
 use crate::error::StoreError;
@@ -14,9 +14,10 @@ use diesel::sql_types::{Array, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 impl Store {
-    /// Stores a webhook.
+    /// Stores a webhook, whatever else was made a moment ago.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
@@ -27,32 +28,36 @@ impl Store {
     ) -> Result<WebhookRow, StoreError> {
         let actor = actor.clone();
         admin_audit::change(self, |conn| {
+            async move { create(conn, &new, &actor).await }.boxed()
+        })
+        .await
+    }
+
+    /// Stores a webhook, unless `actor` has made others within a moment than those that are
+    /// `known` ([`Store::webhooks_just_made`]): one of them may be what is wished. Of wishes
+    /// that come at once one after another is stored.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn webhook_create_unless_made(
+        &self,
+        new: &NewWebhook,
+        actor: &Actor,
+        known: &[WebhookRow],
+    ) -> Result<Option<WebhookRow>, StoreError> {
+        let (new, actor) = (new.clone(), actor.clone());
+        let known: Vec<Uuid> = known.iter().map(|row| row.id).collect();
+        admin_audit::change(self, |conn| {
             async move {
-                sql_query(
-                    "WITH made AS (INSERT INTO webhooks (id, name, kind, about, scope, description, address, \
-                       address_shown, secret, events, conditions, channel_id, enabled) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)) \
-                     INSERT INTO webhook_health (webhook_id) VALUES ($1)",
-                )
-                .bind::<SqlUuid, _>(new.id.0)
-                .bind::<Text, _>(&new.name)
-                .bind::<Text, _>(new.kind.as_str())
-                .bind::<Text, _>(new.about.as_str())
-                .bind::<Text, _>(new.scope.as_str())
-                .bind::<Text, _>(&new.description)
-                .bind::<Text, _>(&new.address)
-                .bind::<Text, _>(&new.address_shown)
-                .bind::<Nullable<Text>, _>(new.secret.as_deref())
-                .bind::<Array<Text>, _>(&new.events)
-                .bind::<Jsonb, _>(&new.conditions)
-                .bind::<Nullable<Text>, _>(new.channel_id.as_deref())
-                .bind::<Bool, _>(new.enabled)
-                .execute(conn)
-                .await?;
-                let row = find(conn, new.id, "").await?;
-                let details = json!({ "webhook_id": row.id, "after": shown(&row) });
-                note(conn, AdminEvent::WebhookCreated, details, &actor).await?;
-                Ok(row)
+                sql_query("SELECT pg_advisory_xact_lock(hashtextextended('webhook ' || $1, 0))")
+                    .bind::<Text, _>(actor.name())
+                    .execute(conn)
+                    .await?;
+                let made = just_made(conn, &actor).await?;
+                if made.iter().any(|row| !known.contains(&row.id)) {
+                    return Ok(None);
+                }
+                create(conn, &new, &actor).await.map(Some)
             }
             .boxed()
         })
@@ -123,6 +128,39 @@ impl Store {
         })
         .await
     }
+}
+
+/// Stores a webhook, with its line in the trail.
+async fn create(
+    conn: &mut Connection,
+    new: &NewWebhook,
+    actor: &Actor,
+) -> Result<WebhookRow, StoreError> {
+    sql_query(
+        "WITH made AS (INSERT INTO webhooks (id, name, kind, about, scope, description, address, \
+           address_shown, secret, events, conditions, channel_id, enabled) \
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)) \
+         INSERT INTO webhook_health (webhook_id) VALUES ($1)",
+    )
+    .bind::<SqlUuid, _>(new.id.0)
+    .bind::<Text, _>(&new.name)
+    .bind::<Text, _>(new.kind.as_str())
+    .bind::<Text, _>(new.about.as_str())
+    .bind::<Text, _>(new.scope.as_str())
+    .bind::<Text, _>(&new.description)
+    .bind::<Text, _>(&new.address)
+    .bind::<Text, _>(&new.address_shown)
+    .bind::<Nullable<Text>, _>(new.secret.as_deref())
+    .bind::<Array<Text>, _>(&new.events)
+    .bind::<Jsonb, _>(&new.conditions)
+    .bind::<Nullable<Text>, _>(new.channel_id.as_deref())
+    .bind::<Bool, _>(new.enabled)
+    .execute(conn)
+    .await?;
+    let row = find(conn, new.id, "").await?;
+    let details = json!({ "webhook_id": row.id, "after": shown(&row) });
+    note(conn, AdminEvent::WebhookCreated, details, actor).await?;
+    Ok(row)
 }
 
 /// Deliveries go by their reference. Lanes and health have none: its check would wait for

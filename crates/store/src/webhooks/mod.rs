@@ -198,17 +198,7 @@ impl Store {
     /// # Errors
     /// When PostgreSQL cannot be asked.
     pub async fn webhooks_just_made(&self, actor: &Actor) -> Result<Vec<WebhookRow>, StoreError> {
-        let mut conn = self.conn().await?;
-        let made = format!(
-            "{SELECT} WHERE w.previous_secret IS NULL AND w.id::text IN ( \
-               SELECT details->>'webhook_id' FROM admin_audit \
-               WHERE event_type = $1 AND actor = $2 AND created_at > {MOMENT_AGO})"
-        );
-        Ok(sql_query(made)
-            .bind::<Text, _>(AdminEvent::WebhookCreated.as_str())
-            .bind::<Text, _>(actor.name())
-            .load(&mut conn)
-            .await?)
+        just_made(&mut *self.conn().await?, actor).await
     }
 
     /// One webhook.
@@ -231,6 +221,19 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+async fn just_made(conn: &mut Connection, actor: &Actor) -> Result<Vec<WebhookRow>, StoreError> {
+    let made = format!(
+        "{SELECT} WHERE w.previous_secret IS NULL AND w.id::text IN ( \
+           SELECT details->>'webhook_id' FROM admin_audit \
+           WHERE event_type = $1 AND actor = $2 AND created_at > {MOMENT_AGO})"
+    );
+    Ok(sql_query(made)
+        .bind::<Text, _>(AdminEvent::WebhookCreated.as_str())
+        .bind::<Text, _>(actor.name())
+        .load(conn)
+        .await?)
 }
 
 async fn find(conn: &mut Connection, id: WebhookId, lock: &str) -> Result<WebhookRow, StoreError> {

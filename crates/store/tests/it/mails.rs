@@ -30,6 +30,7 @@ async fn what_comes_too_late_or_to_a_suppressed_address_is_claimed_by_nobody() {
         link_lives: Some(Duration::from_secs(900)),
         created_by: Principal::Service,
         idempotency_key: None,
+        request_digest: [0; 32],
         withheld: None,
     };
     let queued = stage.store.mail_queue(&new).await.unwrap();

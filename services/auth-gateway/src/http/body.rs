@@ -39,22 +39,26 @@ pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 }
 
 /// Longer names are not repeated.
-const LONGEST_NAME: usize = 100;
+pub const LONGEST_NAME: usize = 100;
+
+fn unread(path: &str, error: &serde_json::Error) -> String {
+    let why = blamed(path, error);
+    let (line, column) = (error.line(), error.column());
+    format!("The body is not the JSON expected here{why} (line {line}, column {column})")
+}
 
 /// Names the field, where one is to blame.
-fn unread(path: &str, error: &serde_json::Error) -> String {
+pub fn blamed(path: &str, error: &serde_json::Error) -> String {
     let said = error.to_string();
     let name = said.split('`').nth(1).filter(|it| it.len() <= LONGEST_NAME);
-    let why = match name {
+    match name {
         Some(name) if said.starts_with("unknown field") => format!(": there is no field `{name}`"),
         Some(name) if said.starts_with("missing field") => format!(": `{name}` is missing"),
         _ if error.is_data() && path != "." && path.len() <= LONGEST_NAME => {
             format!(": the value of `{path}` is not of its type")
         }
         _ => String::new(),
-    };
-    let (line, column) = (error.line(), error.column());
-    format!("The body is not the JSON expected here{why} (line {line}, column {column})")
+    }
 }
 
 impl<T: Apiv2Schema> Apiv2Schema for Body<T> {

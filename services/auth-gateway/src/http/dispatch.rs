@@ -8,7 +8,6 @@ use common::subscription::Pattern;
 use common::types::event::{Event, EventType, is_reserved};
 use common::types::id::MessageId;
 use paperclip::actix::{AcceptedJson, Apiv2Schema, api_v2_operation};
-use ring::digest::{SHA256, digest};
 use runtime::http::ApiError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -18,7 +17,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::body::Body;
 use super::failure::Failure;
-use super::idempotency::IdempotencyKey;
+use super::idempotency::{IdempotencyKey, digest_of};
 use crate::auth::{Caller, Needs, Notify};
 use crate::state::State;
 
@@ -104,12 +103,6 @@ pub async fn dispatch(
     )))
 }
 
-fn digest_of(wish: &Dispatch) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, json!(wish).to_string().as_bytes()).as_ref());
-    bytes
-}
-
 fn event(wish: Dispatch, caller: &Caller) -> Result<Event, ApiError> {
     // An event's name is a pattern without stars.
     let is_name = !wish.event.contains('*') && Pattern::parse(&wish.event).is_ok();
@@ -123,9 +116,13 @@ fn event(wish: Dispatch, caller: &Caller) -> Result<Event, ApiError> {
             .with_code("EVENT_RESERVED")
             .with_details(json!({ "field": "event" })));
     }
-    let data: Map<String, Value> = wish.data.unwrap_or_default().into_iter().collect();
+    let mut data: Map<String, Value> = wish.data.unwrap_or_default().into_iter().collect();
     if let Some(known) = EventType::named(&wish.event) {
         check(known, &data)?;
+        // Their fields are texts, and callers write some of them as numbers.
+        for value in data.values_mut().filter(|value| value.is_number()) {
+            *value = Value::String(value.to_string());
+        }
     }
     let data = Value::Object(data);
     let text = data.to_string();

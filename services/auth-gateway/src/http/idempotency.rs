@@ -9,7 +9,10 @@ use paperclip::v2::models::{
     DataType, DefaultOperationRaw, DefaultParameterRaw, Either, ParameterIn,
 };
 use paperclip::v2::schema::Apiv2Schema;
+use ring::digest::{SHA256, digest};
 use runtime::http::ApiError;
+use serde::Serialize;
+use serde_json::json;
 
 /// Characters that an idempotency key may have.
 const LONGEST_KEY: usize = 200;
@@ -35,6 +38,14 @@ impl FromRequest for IdempotencyKey {
             ApiError::bad_request("The Idempotency-Key must be 1 to 200 ASCII characters")
         }))
     }
+}
+
+/// SHA-256 of what is asked for, as JSON: under one key nothing else may be.
+pub fn digest_of(request: &impl Serialize) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    let request = json!(request).to_string();
+    bytes.copy_from_slice(digest(&SHA256, request.as_bytes()).as_ref());
+    bytes
 }
 
 impl Apiv2Schema for IdempotencyKey {}

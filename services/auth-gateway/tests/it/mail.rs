@@ -297,6 +297,11 @@ async fn a_mail_that_is_asked_for_twice_with_one_key_is_one() {
     let (status, refused) = with_key(&other).await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert_eq!(error_code(status, &refused), "IDEMPOTENCY_KEY_REUSED");
+    // Taken for the first, its link would never arrive.
+    let mut newer = verification();
+    newer["data"]["token"] = json!("another-token-of-the-same-user");
+    let (status, refused) = with_key(&newer).await;
+    assert_eq!(error_code(status, &refused), "IDEMPOTENCY_KEY_REUSED");
     // Another caller's keys are its own.
     let key = post.gateway.key("shop", [Scope::Notify]).await;
     let request = post

@@ -66,6 +66,7 @@ impl Post {
             to: "anna@example.net".parse().unwrap(),
             by: Principal::Service,
             idempotency_key: None,
+            request_digest: [0; 32],
         };
         mailer.queue(order).await.unwrap().0
     }

@@ -29,12 +29,9 @@ pub enum RepositoryChange {
 /// It is not like `owner/repo`.
 pub fn name(text: &str) -> Result<String, Invalid> {
     let text = text.trim();
-    let is_part = |part: &str| {
-        // `.` and `..` would be other paths on whatever address they are put into.
-        !matches!(part, "" | "." | "..")
-            && !part.contains('/')
-            && !part.chars().any(is_no_part_of_a_name)
-    };
+    // GitHub's letters; `.` and `..` would be other paths on whatever address they are put into.
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_part = |part: &str| !matches!(part, "" | "." | "..") && part.chars().all(is_letter);
     let has_form = text
         .split_once('/')
         .is_some_and(|(owner, repo)| is_part(owner) && is_part(repo));
@@ -42,10 +39,6 @@ pub fn name(text: &str) -> Result<String, Invalid> {
         return Ok(text.to_owned());
     }
     Err(Invalid::new("must be like owner/repo"))
-}
-
-fn is_no_part_of_a_name(c: char) -> bool {
-    c.is_whitespace() || c.is_control()
 }
 
 /// The stored list; what is no list is empty.

@@ -71,6 +71,7 @@ impl Setting {
                 return integer(number.as_u64(), least, most).map(Some);
             }
             (Kind::Repositories, Value::Array(_)) => json.to_string(),
+            (_, Value::String(text)) if text.trim().is_empty() => return Ok(None),
             (Kind::Bool | Kind::Integer { .. } | Kind::Repositories, _) => {
                 return Err(Invalid::new(format!("must be {}", self.kind.takes())));
             }
@@ -288,5 +289,18 @@ mod tests {
         assert_eq!(repositories.shown(Some(r#"["a/b"]"#)), json!(["a/b"]));
         let url = setting("site_url");
         assert_eq!(url.shown(Some("https://u:planted@x.example")), json!(""));
+    }
+
+    #[test]
+    fn an_empty_text_changes_nothing_whatever_the_kind() {
+        for key in [
+            "site_name",
+            "maintenance_mode",
+            "auto_sync_interval",
+            "github_repositories",
+        ] {
+            assert_eq!(setting(key).given(&json!(" ")), Ok(None), "{key}");
+        }
+        assert!(setting("auto_sync_interval").given(&json!("60 s")).is_err());
     }
 }

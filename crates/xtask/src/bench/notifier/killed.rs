@@ -37,8 +37,9 @@ const KILLS_THAT_COUNT: f64 = 5.0;
 /// The number of an event before all others, with which the gateway's relay takes its lease.
 const FIRST: i64 = -1;
 
-/// The endpoint takes its time, as those across a network do: something is always in hand.
-pub(crate) const SILENCE_MS: u64 = 20;
+/// The endpoint takes its time, as those across a network do. So long that no two of the
+/// notifiers can do with all: each has something in hand whenever it is killed.
+pub(crate) const SILENCE_MS: u64 = 40;
 
 /// Between two transactions that say events.
 const SAY_EVERY: Duration = Duration::from_millis(10);

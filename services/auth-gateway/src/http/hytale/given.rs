@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::http::body::object;
+use crate::http::body::{LONGEST_NAME, blamed, object};
 
 /// Names that mean the same, the specification's first.
 const SAME: [(&str, &str); 2] = [("profile_id", "profile_uuid"), ("server_id", "server_uuid")];
@@ -36,8 +36,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Given<T> {
         let body = read_body(request, payload);
         Box::pin(async move {
             let fields = join(query?, fields_of(&body.await?)?)?;
-            let fields = serde_json::from_value(Value::Object(fields)).map_err(|_error| {
-                ApiError::bad_request("A field holds a value that is not expected here")
+            let fields = serde_path_to_error::deserialize(Value::Object(fields));
+            let fields = fields.map_err(|error| {
+                let why = blamed(&error.path().to_string(), error.inner());
+                ApiError::bad_request(format!("A field is not what is expected here{why}"))
             })?;
             Ok(Self(fields))
         })
@@ -64,22 +66,32 @@ fn join(
             continue;
         }
         if value.as_str().is_some_and(|text| text.len() > LONGEST) {
-            return Err(ApiError::bad_request(format!(
-                "A field is longer than {LONGEST} characters"
-            )));
+            let why = format!(
+                "A field is longer than {LONGEST} characters{}",
+                which(&name)
+            );
+            return Err(ApiError::bad_request(why));
         }
         let name = SAME
             .into_iter()
             .find(|(_, other)| *other == name)
             .map_or(name, |(name, _)| name.to_owned());
         if joined.get(&name).is_some_and(|before| *before != value) {
-            return Err(ApiError::bad_request(
-                "A field is given twice with different values",
-            ));
+            let why = "A field is given twice with different values";
+            return Err(ApiError::bad_request(format!("{why}{}", which(&name))));
         }
         joined.insert(name, value);
     }
     Ok(joined)
+}
+
+/// Names a field, unless its name is too long to be repeated.
+fn which(name: &str) -> String {
+    if name.len() <= LONGEST_NAME {
+        format!(": `{name}`")
+    } else {
+        String::new()
+    }
 }
 
 /// A field that must be there.

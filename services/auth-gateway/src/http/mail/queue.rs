@@ -16,7 +16,7 @@ use crate::auth::{Needs, Notify};
 use crate::http::answer::Answer;
 use crate::http::body::Body;
 use crate::http::failure::Failure;
-use crate::http::idempotency::IdempotencyKey;
+use crate::http::idempotency::{IdempotencyKey, digest_of};
 use crate::limits::Limit;
 use crate::state::State;
 
@@ -35,7 +35,8 @@ pub struct MailRequest {
     /// `user_id` (verify_email, email_change), `token` (all with a link), `sync_type`,
     /// `status` and `duration` (sync_report). Links are made of the token here; a value that
     /// holds what mail programs make a link of (`evil.example`, `a@b.example`, `word:word`) is
-    /// refused (400 `URL_NOT_ALLOWED`), but for an `email` or `new_email`.
+    /// refused (400 `URL_NOT_ALLOWED`), but for an `email` or `new_email`. So is a `name` with a
+    /// number of 7 digits or more that stands by itself (400 `INVALID_DATA`): telephones dial it.
     pub data: Option<BTreeMap<String, String>>,
 }
 
@@ -50,7 +51,8 @@ pub struct MailReference {
 ///
 /// Subject, sentences and links are the template's. The mail is handed over within seconds,
 /// or as soon as limits, quotas and outages allow it: for 23 hours, and no longer than the
-/// link in it lives.
+/// link in it lives. With an `Idempotency-Key` header a repeated request sends nothing twice,
+/// and another one is refused (409 `IDEMPOTENCY_KEY_REUSED`).
 #[api_v2_operation(tags(Mail))]
 pub async fn queue(
     caller: Needs<Notify>,
@@ -66,7 +68,9 @@ pub async fn queue(
         ApiError::bad_request("`to` must be one e-mail address and nothing else")
             .with_code("INVALID_ADDRESS")
     })?;
-    let mail = Mail::read(&template, &request.data.unwrap_or_default()).map_err(refused)?;
+    let data = request.data.unwrap_or_default();
+    let mail = Mail::read(&template, &data).map_err(refused)?;
+    let request_digest = digest_of(&(&template, to.as_str(), &data));
     let principal = &caller.principal;
     let limits = &state.limits;
     limits
@@ -80,6 +84,7 @@ pub async fn queue(
         to,
         by: principal.clone(),
         idempotency_key,
+        request_digest,
     };
     let (id, queued) = state.mailer.queue(order).await.map_err(not_queued)?;
     let id = match queued {

@@ -251,6 +251,18 @@ pub async fn replay(
 
 impl Replay {
     fn filter(&self) -> Result<DeliveryFilter, ApiError> {
+        // The choice would be wider than it was meant.
+        let texts = [
+            ("state", &self.state),
+            ("event_type", &self.event_type),
+            ("subject", &self.subject),
+            ("since", &self.since),
+            ("until", &self.until),
+        ];
+        if let Some((name, _)) = texts.iter().find(|(_, it)| it.as_deref() == Some("")) {
+            let why = format!("`{name}` must not be empty; leave it out to choose by other fields");
+            return Err(ApiError::bad_request(why));
+        }
         let filter = DeliveryFilter {
             id: self.id.map(DeliveryId),
             webhook: self.webhook_id.map(WebhookId),

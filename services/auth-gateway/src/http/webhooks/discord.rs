@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use common::types::id::WebhookId;
 use common::types::webhook::WebhookKind;
-use outbound::{Answer, DiscordWebhook, Verdict};
+use outbound::{Answer, DiscordWebhook, LimitScope, Verdict};
 use reach::webhooks::Address;
 use runtime::http::ApiError;
 use store::StoreError;
@@ -35,13 +36,20 @@ impl From<StoreError> for NoAnswer {
 }
 
 /// Makes a request to a webhook in a channel, as far as that is known, when it is its turn.
+/// `id` is the webhook's where it is stored with that address.
 pub(super) async fn ask<T>(
     state: &State,
+    id: Option<WebhookId>,
     webhook: &DiscordWebhook,
     channel: Option<&str>,
     request: impl Future<Output = Result<T, Answer>>,
 ) -> Result<T, NoAnswer> {
-    if let Some(left) = state.store.provider_paused(WebhookKind::Discord).await? {
+    let store = &state.store;
+    let mut paused = store.provider_paused(WebhookKind::Discord).await?;
+    if let Some(id) = id {
+        paused = paused.max(store.webhook_paused(id).await?);
+    }
+    if let Some(left) = paused {
         return Err(NoAnswer::Busy(left));
     }
     let channel = channel.unwrap_or_else(|| webhook.id());
@@ -60,15 +68,19 @@ pub(super) async fn ask<T>(
         Some(401 | 403 | 429) => state.discord.count_invalid().await,
         _ => None,
     };
-    let blocked = match answer.verdict {
-        Verdict::ProviderBlocked { wait } => Some(wait),
-        _ => None,
+    let (webhook_waits, all_wait) = match answer.verdict {
+        Verdict::Limited {
+            wait,
+            scope: LimitScope::Endpoint,
+        } => (Some(wait), None),
+        Verdict::Limited { wait, .. } | Verdict::ProviderBlocked { wait } => (None, Some(wait)),
+        _ => (None, None),
     };
-    if let Some(wait) = blocked.max(too_many) {
-        state
-            .store
-            .provider_pause(WebhookKind::Discord, wait)
-            .await?;
+    if let Some((id, wait)) = id.zip(webhook_waits) {
+        store.webhook_pause(id, wait).await?;
+    }
+    if let Some(wait) = all_wait.max(too_many) {
+        store.provider_pause(WebhookKind::Discord, wait).await?;
     }
     Err(NoAnswer::Refused(Box::new(answer)))
 }
@@ -82,7 +94,7 @@ pub(super) async fn is_there<const A: u16, const B: u16, const C: u16>(
         return Ok(None);
     };
     let cannot = "Discord cannot be asked about the webhook now";
-    match ask(state, webhook, None, state.messenger.check(webhook)).await {
+    match ask(state, None, webhook, None, state.messenger.check(webhook)).await {
         Ok(channel) => Ok(channel),
         Err(NoAnswer::Refused(answer)) => match answer.verdict {
             Verdict::Gone(_) | Verdict::Misconfigured(_) | Verdict::Refused { .. } => {

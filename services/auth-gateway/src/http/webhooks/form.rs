@@ -52,12 +52,15 @@ pub struct WebhookForm {
     /// Patterns of event types, for example `panel.server.*`; none: every type.
     events: Option<Vec<String>>,
     /// What the event's fields must be, for example
-    /// `{"field": "data.kind", "equals": "full"}`; refused if no event could ever pass.
+    /// `{"field": "data.kind", "equals": "full"}`. All must hold; one that no event could ever
+    /// pass by itself is refused.
     conditions: Option<Vec<Value>>,
 }
 
 /// What is to change about a webhook. What is absent or null stays as it is.
+// Flattened, the form would not say which of its fields has a wrong type.
 #[derive(Debug, Deserialize, Apiv2Schema)]
+#[serde(rename_all = "camelCase")]
 pub struct WebhookChangeForm {
     /// Which.
     id: Uuid,
@@ -65,10 +68,24 @@ pub struct WebhookChangeForm {
     kept: Option<String>,
     /// How many a second of what was kept are sent, above 0 and at most 1,000; without it as
     /// fast as they are taken.
-    #[serde(rename = "keptPerSecond")]
     kept_per_second: Option<f64>,
-    #[serde(flatten)]
-    form: WebhookForm,
+    /// What people call it, at most 100 characters.
+    name: Option<String>,
+    /// Another address of the same kind; as it is shown it stays as it is.
+    webhook_url: Option<String>,
+    /// GAME_SERVER, VPS, SYSTEM, BILLING, SECURITY, SUPPORT or CUSTOM.
+    #[serde(rename = "type")]
+    about: Option<String>,
+    /// ADMIN, USER or PUBLIC.
+    scope: Option<String>,
+    /// What it is for, at most 1000 characters.
+    description: Option<String>,
+    /// Whether anything is sent. What comes meanwhile is kept.
+    enabled: Option<bool>,
+    /// Patterns of event types, for example `panel.server.*`; none: every type.
+    events: Option<Vec<String>>,
+    /// What the event's fields must be, as of a new one.
+    conditions: Option<Vec<Value>>,
 }
 
 /// A webhook that was made.
@@ -110,7 +127,8 @@ pub async fn create(
     };
     let to = state.messenger.address(text).map_err(|it| address(&it))?;
     let actor = Actor::Caller(caller.origin());
-    if let Some(answer) = repeated(&state, &wish, &to, &actor).await? {
+    let mut known = state.store.webhooks_just_made(&actor).await?;
+    if let Some(answer) = repeated(&state, &wish, &to, &known).await? {
         return Ok(Json(answer));
     }
     let channel_id = is_there(&state, &to).await?;
@@ -127,7 +145,7 @@ pub async fn create(
         kind: to.kind(),
         about: wish.about.unwrap_or(WebhookType::System),
         scope: wish.scope.unwrap_or(WebhookScope::Admin),
-        description: wish.description.unwrap_or_default(),
+        description: wish.description.clone().unwrap_or_default(),
         enabled: wish.enabled.unwrap_or(true),
         address: sealed,
         address_shown: shown,
@@ -136,11 +154,24 @@ pub async fn create(
             .as_ref()
             .map(|it| seal_secret(&vault, id, it))
             .transpose()?,
-        events: wish.events.unwrap_or_default(),
-        conditions: wish.conditions.unwrap_or_else(|| Value::Array(Vec::new())),
+        events: wish.events.clone().unwrap_or_default(),
+        conditions: wish
+            .conditions
+            .clone()
+            .unwrap_or_else(|| Value::Array(Vec::new())),
     };
-    let row = state.store.webhook_create(new, &actor).await?;
-    Ok(Json(made(row, secret.as_ref())))
+    loop {
+        let store = &state.store;
+        let row = store.webhook_create_unless_made(&new, &actor, &known);
+        if let Some(row) = row.await? {
+            return Ok(Json(made(row, secret.as_ref())));
+        }
+        // Others of this caller's wishes came at the same time.
+        known = store.webhooks_just_made(&actor).await?;
+        if let Some(answer) = repeated(&state, &wish, &to, &known).await? {
+            return Ok(Json(answer));
+        }
+    }
 }
 
 /// Changes a webhook
@@ -153,10 +184,15 @@ pub async fn change(
     Body(form): Body<WebhookChangeForm>,
     state: Data<State>,
 ) -> Result<Json<ChangedWebhook>, Failure<400, 404, 413>> {
-    let mut wish = form.form.wish()?;
-    wish.kept = kept(form.kept.as_deref(), form.kept_per_second)?;
-    let before = state.store.webhook(WebhookId(form.id)).await?;
-    if let Some(text) = form.form.url().filter(|text| !is_masked(text, &before)) {
+    let before = WebhookId(form.id);
+    let kept = kept(form.kept.as_deref(), form.kept_per_second)?;
+    let form = WebhookForm::from(form);
+    let mut wish = WebhookChange {
+        kept,
+        ..form.wish()?
+    };
+    let before = state.store.webhook(before).await?;
+    if let Some(text) = form.url().filter(|text| !is_masked(text, &before)) {
         let to = state.messenger.address(text).map_err(|it| address(&it))?;
         if to.kind().as_str() != before.kind {
             let why = "The address is of another kind of webhook; make a new one for it";
@@ -178,6 +214,21 @@ pub async fn change(
     }))
 }
 
+impl From<WebhookChangeForm> for WebhookForm {
+    fn from(form: WebhookChangeForm) -> Self {
+        Self {
+            name: form.name,
+            webhook_url: form.webhook_url,
+            about: form.about,
+            scope: form.scope,
+            description: form.description,
+            enabled: form.enabled,
+            events: form.events,
+            conditions: form.conditions,
+        }
+    }
+}
+
 impl WebhookForm {
     /// The address, if one is given.
     fn url(&self) -> Option<&str> {
@@ -195,7 +246,9 @@ impl WebhookForm {
         let given = |text: &Option<String>| text.clone().filter(|it| !it.is_empty());
         let word = |name: &str, why: String| field(name, format!("`{name}` {why}"));
         Ok(WebhookChange {
-            name: name.map(|it| short("name", it, LONGEST_NAME)).transpose()?,
+            name: name
+                .map(|it| short("name", it, LONGEST_NAME, false))
+                .transpose()?,
             about: given(&self.about)
                 .map(|it| {
                     it.parse()
@@ -215,7 +268,7 @@ impl WebhookForm {
             description: self
                 .description
                 .as_deref()
-                .map(|it| short("description", it, LONGEST_DESCRIPTION))
+                .map(|it| short("description", it, LONGEST_DESCRIPTION, true))
                 .transpose()?,
             enabled: self.enabled,
             events: self.events.as_deref().map(patterns).transpose()?,
@@ -225,13 +278,13 @@ impl WebhookForm {
     }
 }
 
-fn short(name: &str, text: &str, longest: usize) -> Result<String, ApiError> {
+fn short(name: &str, text: &str, longest: usize, breaks: bool) -> Result<String, ApiError> {
     if text.chars().count() > longest {
         let why = format!("`{name}` must have at most {longest} characters");
         return Err(field(name, why));
     }
     // PostgreSQL's text cannot hold U+0000, and people read the rest.
-    if text.contains(|it: char| it.is_control() && it != '\n') {
+    if text.contains(|it: char| it.is_control() && !(breaks && it == '\n')) {
         let why = format!("`{name}` must not hold control characters");
         return Err(field(name, why));
     }
@@ -287,18 +340,17 @@ fn is_masked(text: &str, row: &WebhookRow) -> bool {
     text == row.address_shown || text == MASK
 }
 
-/// The answer to the same wish of the same actor a moment ago: whoever had none sends it again.
-/// From anybody else it is a wish of their own, and the secret is not theirs.
+/// The answer to the same wish, where it is one of what its actor has just made: whoever had none
+/// sends it again. From anybody else it is a wish of their own, and the secret is not theirs.
 async fn repeated<const A: u16, const B: u16>(
     state: &State,
     wish: &WebhookChange,
     to: &Address,
-    actor: &Actor,
+    just_made: &[WebhookRow],
 ) -> Result<Option<NewWebhookAnswer>, Failure<A, B>> {
     let shown = to.shown();
-    let rows = state.store.webhooks_just_made(actor).await?;
-    let same = rows
-        .into_iter()
+    let same = just_made
+        .iter()
         .filter(|row| row.address_shown == shown && is_wish(row, wish));
     for row in same {
         let target = match state.targets.of(row.webhook_id(), row.revision).await {
@@ -311,10 +363,10 @@ async fn repeated<const A: u16, const B: u16>(
             (Target::Discord { webhook: there, .. }, Address::Discord(wanted))
                 if there.to_url().expose_secret() == wanted.to_url().expose_secret() =>
             {
-                Some(made(row, None))
+                Some(made(row.clone(), None))
             }
             (Target::Signed(to), Address::Signed(wanted)) if to.url == *wanted => {
-                Some(made(row, Some(&to.secret)))
+                Some(made(row.clone(), Some(&to.secret)))
             }
             _ => None,
         };

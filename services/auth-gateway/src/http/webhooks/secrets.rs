@@ -25,9 +25,10 @@ const USUAL_OVERLAP: i64 = 24;
 /// The longest overlap, in hours.
 const LONGEST_OVERLAP: i64 = 168;
 
-/// How a secret is replaced.
+/// How a secret is replaced. A field that is not known is refused: with a misspelt overlap a
+/// secret that leaked would go on signing.
 #[derive(Debug, Deserialize, Apiv2Schema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rotation {
     /// Hours for which the present secret signs too, 0 to 168; without it 24.
     overlap_hours: Option<i64>,

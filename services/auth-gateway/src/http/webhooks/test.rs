@@ -61,7 +61,7 @@ pub async fn test(
                 let messages = std::slice::from_ref(&event);
                 delivered(state.messenger.post(webhook, messages).await)
             };
-            match ask(&state, webhook, channel.as_deref(), request).await {
+            match ask(&state, Some(id), webhook, channel.as_deref(), request).await {
                 Ok(()) => {}
                 Err(NoAnswer::Refused(answer)) => return Err(failed(*answer).into()),
                 Err(NoAnswer::Busy(wait)) => return Err(busy(wait).into()),

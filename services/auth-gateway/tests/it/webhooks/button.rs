@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use simulators::discord::{Effect, Fault};
+use simulators::discord::{Effect, Fault, Scope};
 use simulators::receiver::{Answer, Rule};
 use std::time::Duration;
 use testkit::wait_for;
@@ -217,4 +217,47 @@ async fn while_discord_blocks_us_no_test_goes_there_and_nothing_else() {
     let over = "UPDATE provider_pauses SET until = now() RETURNING kind";
     stage.gateway.text(over).await;
     assert_eq!(pressed(&stage, &made).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_discord_limits_is_not_asked_again_until_the_time_is_over() {
+    for scope in [Scope::User, Scope::Global] {
+        let stage = Stage::new().await;
+        let (there, other) = (
+            stage.discord.add_webhook("100"),
+            stage.discord.add_webhook("200"),
+        );
+        let mut made = Vec::new();
+        for (name, webhook) in [("d", &there), ("e", &other)] {
+            let form = json!({"name": name, "webhookUrl": webhook.public_url});
+            made.push(stage.made(form).await);
+        }
+        let limited = Fault::new(Effect::TooManyRequests {
+            scope,
+            retry_after: 120.0,
+        });
+        stage
+            .discord
+            .faults(|faults| faults.add(limited.on(&there.id).times(1)));
+        stage.discord.clear_journal();
+        for _ in 0..2 {
+            let (status, body) = pressed(&stage, &made[0]).await;
+            assert_eq!(error_code(status, &body), "WEBHOOK_TEST_FAILED");
+        }
+        assert_eq!(stage.discord.journal().len(), 1, "{scope:?}");
+        // The limit is the webhook's or everybody's, and notifiers know of both.
+        let wait = if scope == Scope::User {
+            let paused = "SELECT count(*)::text FROM webhook_health \
+                          WHERE paused_until > now() + interval '100 seconds'";
+            assert_eq!(stage.gateway.text(paused).await, "1");
+            StatusCode::OK
+        } else {
+            StatusCode::BAD_GATEWAY
+        };
+        assert_eq!(pressed(&stage, &made[1]).await.0, wait, "{scope:?}");
+        let over = "WITH w AS (UPDATE webhook_health SET paused_until = now()), \
+                    p AS (UPDATE provider_pauses SET until = now()) SELECT ''";
+        stage.gateway.text(over).await;
+        assert_eq!(pressed(&stage, &made[0]).await.0, StatusCode::OK);
+    }
 }

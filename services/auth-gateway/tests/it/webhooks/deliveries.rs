@@ -93,6 +93,11 @@ async fn a_replay_is_tried_dry_then_made_and_noted_and_never_of_everything() {
         json!({"state": "dead", "dryRun": true}),
         json!({"state": "dead", "webhookId": uuid::Uuid::nil()}),
         json!({"state": "pending"}),
+        json!({"webhook_id": uuid::Uuid::nil(), "state": ""}),
+        json!({"state": "dead", "event_type": ""}),
+        json!({"state": "dead", "subject": ""}),
+        json!({"state": "dead", "since": ""}),
+        json!({"state": "dead", "until": ""}),
     ] {
         assert_eq!(replay(body).await.0, StatusCode::BAD_REQUEST);
     }

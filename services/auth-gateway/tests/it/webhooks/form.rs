@@ -189,6 +189,17 @@ async fn a_masked_address_that_is_not_the_one_shown_never_takes_the_real_ones_pl
             assert!(answer["error"].as_str().unwrap().contains("masked"));
         }
     }
+    for url in [
+        "https://x.example/?key=****",
+        "https://x.example/****/a",
+        "https://x.example/%2A%2A%2a%2A",
+        "https://****.example/x",
+        "https://x.example/••••",
+        "https://x.example/%E2%80%A2%e2%80%a2",
+    ] {
+        let (status, answer) = stage.send(Method::PUT, WEBHOOKS, &put(&signed, url)).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{url}: {answer}");
+    }
     assert_eq!(stage.gateway.text(addresses).await, before);
     assert_eq!(stage.listed().await.len(), 2);
 }
@@ -296,11 +307,32 @@ async fn a_webhook_is_made_enabled_unless_the_form_says_otherwise() {
 }
 
 #[tokio::test]
-async fn a_wish_that_is_sent_twice_makes_one_webhook() {
+async fn whoever_changes_a_webhook_with_a_wrong_type_learns_which_field() {
     let stage = Stage::new().await;
-    let (first, second) = (stage.signed().await, stage.signed().await);
-    assert_eq!(first, second);
-    assert_eq!(stage.listed().await.len(), 1);
+    let made = stage.signed().await;
+    for (field, value) in [
+        ("name", json!(5)),
+        ("webhookUrl", json!(5)),
+        ("enabled", json!("false")),
+        ("events", json!("sync.*")),
+        ("conditions", json!({})),
+        ("keptPerSecond", json!("1")),
+    ] {
+        let mut form = json!({"id": id(&made)});
+        form[field] = value;
+        let (status, body) = stage.send(Method::PUT, WEBHOOKS, &form).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{field}: {body}");
+        let error = body["error"].as_str().unwrap();
+        assert!(error.contains(&format!("`{field}`")), "{error}");
+    }
+    for body in [json!({"id": 5}), json!({"id": "no-uuid"})] {
+        let (status, body) = stage.send(Method::PATCH, WEBHOOKS, &body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        assert!(body["error"].as_str().unwrap().contains("`id`"), "{body}");
+    }
+    let broken = json!({"id": id(&made), "name": "a\nb"});
+    let (status, body) = stage.send(Method::PUT, WEBHOOKS, &broken).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
 }
 
 #[tokio::test]

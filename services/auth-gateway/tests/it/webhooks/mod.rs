@@ -5,6 +5,7 @@ mod deliveries;
 mod dispatch;
 mod form;
 mod kept;
+mod repeated;
 mod secrets;
 mod stage;
 mod subscription;

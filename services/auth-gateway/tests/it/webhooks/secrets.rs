@@ -85,6 +85,14 @@ async fn a_secret_whose_overlap_runs_is_kept_unless_both_are_replaced_at_once() 
     let stage = Stage::new().await;
     let made = stage.signed().await;
     let old = secret(&made);
+    // Misspelt, it would leave a secret that leaked in use.
+    for body in [json!({"overlap_hours": 0}), json!({"overlapHour": 0})] {
+        let (status, answer) = stage.send(Method::POST, &rotation(&made), &body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+        let (name, _) = body.as_object().unwrap().iter().next().unwrap();
+        assert!(answer["error"].as_str().unwrap().contains(name), "{answer}");
+    }
+    assert_eq!(signing(&stage, &made, &[&old]).await, [true]);
     let new = rotated(&stage, &made, 24).await;
     for body in [json!({"overlapHours": 48}), json!({"overlapHours": 1})] {
         let (status, answer) = stage.send(Method::POST, &rotation(&made), &body).await;
