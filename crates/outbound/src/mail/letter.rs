@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::linkable::is_dialable;
 use super::{Mail, NoSite, Site};
 
 /// What a mail says.
@@ -123,6 +124,9 @@ impl Letter {
 }
 
 fn hello(name: &str) -> String {
+    if is_dialable(name) {
+        return "Hello,".to_owned();
+    }
     format!("Hello {name},")
 }
 

@@ -57,18 +57,19 @@ pub(super) fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || is_invisible(c))
 }
 
-/// Whether mail programs dial a part of this text: words of digits, and of what is written
-/// between them. Digits behind letters, as in players' names, are none.
+/// Whether mail programs dial a part of this text: numbers with whatever is written between
+/// them. Digits beside letters, as in players' names, are none.
 pub(super) fn is_dialable(text: &str) -> bool {
-    let of_number = |c: char| c.is_numeric() || "+-()/.".contains(c);
+    let text = folded(text);
+    let words = text.split(|c: char| !c.is_alphanumeric());
     let mut digits = 0;
-    folded(text).split_whitespace().any(|word| {
-        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-        if word.chars().all(of_number) {
-            digits += word.chars().filter(|c| c.is_numeric()).count();
+    words.filter(|word| !word.is_empty()).any(|word| {
+        let is_number = word.chars().all(char::is_numeric);
+        digits = if is_number {
+            digits + word.chars().count()
         } else {
-            digits = 0;
-        }
+            0
+        };
         digits >= DIGITS_DIALED
     })
 }
@@ -207,6 +208,12 @@ mod tests {
             "(0800) 123-456",
             "0900\u{200b}123456!",
             "０９００１２３４５６",
+            "Support,0900123456",
+            "0900123456—call",
+            "(Hotline)0900123456",
+            "0900–123–456",
+            "0900\u{2010}123\u{2212}456",
+            "[0900]123~456",
         ] {
             assert!(is_dialable(text), "{text}");
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::types::mail::MailAddress;
 
 use super::Mail;
-use super::linkable::{is_blank, is_dialable, is_linkable};
+use super::linkable::{is_blank, is_linkable};
 use crate::excerpt::turns;
 
 /// Characters of a text.
@@ -145,8 +145,6 @@ impl Fields<'_> {
             self.refuse(name, "has more than 100 characters");
         } else if !value.chars().all(fits) {
             self.refuse(name, "holds a control character");
-        } else if name == "name" && is_dialable(&value) {
-            self.refuse(name, "holds a number that mail programs dial");
         }
         value
     }

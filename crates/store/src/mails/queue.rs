@@ -126,6 +126,6 @@ INSERT INTO mails (id, template, recipient, subject, body, holds_link, expires_a
                    idempotency_key, state, reason, finished_at, request_digest)
 SELECT $1, $2, $3, $4, $5, $6 IS NOT NULL, now() + make_interval(secs => $6), $7, $8,
        CASE WHEN $9 IS NULL THEN 'pending' ELSE 'suppressed' END, $9,
-       CASE WHEN $9 IS NOT NULL THEN now() END, $10
+       CASE WHEN $9 IS NOT NULL THEN now() END, CASE WHEN $8 IS NOT NULL THEN $10 END
 WHERE NOT EXISTS (SELECT 1 FROM mail_suppressions WHERE address = $3 AND lifted_at IS NULL)
 ON CONFLICT (created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING";

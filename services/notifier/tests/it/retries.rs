@@ -133,10 +133,15 @@ async fn what_was_claimed_too_long_ago_does_not_leave_and_is_claimed_anew() {
     for row in stage.wait_state("delivered", 2).await {
         let attempts = stage.store.delivery_attempts(DeliveryId(row.id)).await;
         let attempts = attempts.unwrap();
-        assert_eq!(attempts.len(), 3, "{attempts:#?}");
-        let said = attempts[1].answer.as_deref().unwrap_or_default();
-        assert!(said.contains("claim"), "{attempts:#?}");
-        assert!(!attempts[1].counted, "{attempts:#?}");
+        // A slow machine may lose another claim before it sends.
+        let unsent: Vec<_> = attempts.iter().filter(|it| it.status.is_none()).collect();
+        assert_eq!(attempts.len(), unsent.len() + 2, "{attempts:#?}");
+        assert!(!unsent.is_empty(), "{attempts:#?}");
+        let said = unsent[0].answer.as_deref().unwrap_or_default();
+        assert!(
+            said.contains("claim") && !unsent[0].counted,
+            "{attempts:#?}"
+        );
     }
     assert_eq!(stage.receiver.journal_of("/a").len(), 2);
     assert_eq!(stage.discord.messages("100").len(), 2);

