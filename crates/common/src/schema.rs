@@ -428,9 +428,14 @@ diesel::table! {
         sole -> Bool,
         next_at -> Timestamptz,
         per_second -> Nullable<Int4>,
-        paused_until -> Nullable<Timestamptz>,
-        paused_because -> Nullable<Text>,
-        paused_with -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    mail_pauses (key) {
+        key -> Text,
+        because -> Text,
+        until -> Timestamptz,
     }
 }
 
@@ -936,6 +941,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     locations,
     mail_attempts,
     mail_pacing,
+    mail_pauses,
     mail_suppressions,
     mails,
     nests,

@@ -23,7 +23,7 @@ pub struct MailClaim {
     pub hold: Duration,
     /// Requests a second, of all senders, unless Resend has said otherwise.
     pub per_second: u32,
-    /// A digest of the key that it has: a pause for another key is none for it.
+    /// A digest of the key that it has: another key's pause is none for it.
     pub key: String,
 }
 
@@ -87,11 +87,14 @@ impl Store {
         let mut conn = self.conn().await?;
         conn.transaction(async |conn| {
             // Whoever comes while another claims waits for it, and then for the pace.
+            sql_query("SELECT FROM mail_pacing FOR UPDATE")
+                .execute(conn)
+                .await?;
             let pace: Pace = sql_query(
                 "SELECT GREATEST(0, EXTRACT(EPOCH FROM GREATEST(next_at, \
-                   CASE WHEN paused_with IS NULL OR paused_with = $1 THEN paused_until END) \
+                   (SELECT max(until) FROM mail_pauses WHERE key IN ('', $1))) \
                    - clock_timestamp()))::float8 AS wait \
-                 FROM mail_pacing FOR UPDATE",
+                 FROM mail_pacing",
             )
             .bind::<Text, _>(&claim.key)
             .get_result(conn)

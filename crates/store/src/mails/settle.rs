@@ -25,6 +25,8 @@ pub struct MailOutcome {
     pub fence: i64,
     /// The attempt.
     pub attempt: MailAttempt,
+    /// A digest of the key that it was handed over with.
+    pub key: String,
     /// What happens next with the mail.
     pub next: MailStep,
     /// What happens to all mail.
@@ -73,20 +75,22 @@ pub enum MailStep {
 }
 
 /// Nothing leaves for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MailPause {
     /// How long.
     pub lasts: Duration,
     /// Why, as a word.
     pub reason: &'static str,
-    /// A digest of the key that it is about; `None`: whatever the key.
-    pub key: Option<String>,
+    /// With whichever key; else with the one that met it.
+    pub whatever_key: bool,
 }
 
 #[derive(QueryableByName)]
 struct Paused {
     #[diesel(sql_type = Timestamptz)]
-    paused_until: DateTime<Utc>,
+    until: DateTime<Utc>,
+    #[diesel(sql_type = Bool)]
+    is_new: bool,
 }
 
 impl Store {
@@ -99,10 +103,12 @@ impl Store {
         let mut conn = self.conn().await?;
         conn.transaction(async |conn| {
             write(conn, outcome).await?;
-            let sent = matches!(outcome.next, MailStep::Sent { .. });
-            pace(conn, outcome, sent).await?;
-            if let Some(pause) = &outcome.pause {
-                begin_pause(conn, pause).await?;
+            pace(conn, outcome).await?;
+            if matches!(outcome.next, MailStep::Sent { .. }) {
+                end_pauses(conn, &outcome.key).await?;
+            }
+            if let Some(pause) = outcome.pause {
+                begin_pause(conn, pause, &outcome.key).await?;
             }
             Ok(())
         })
@@ -153,47 +159,57 @@ WITH mine AS (
 )
 SELECT id, template, $12 AS reason FROM mine WHERE $9 = 'dead'";
 
-/// What the answer says about the pace; and that there is no pause, if it was taken.
-async fn pace(conn: &mut Connection, outcome: &MailOutcome, sent: bool) -> Result<(), StoreError> {
+/// What the answer says about the pace.
+async fn pace(conn: &mut Connection, outcome: &MailOutcome) -> Result<(), StoreError> {
     let per_second = outcome
         .per_second
         .filter(|it| *it > 0)
         .and_then(|it| i32::try_from(it).ok());
-    if per_second.is_none() && outcome.wait.is_zero() && !sent {
+    if per_second.is_none() && outcome.wait.is_zero() {
         return Ok(());
     }
     sql_query(
         "UPDATE mail_pacing SET per_second = COALESCE($1, per_second), \
-           next_at = GREATEST(next_at, clock_timestamp() + make_interval(secs => $2)), \
-           paused_until = CASE WHEN $3 THEN NULL ELSE paused_until END, \
-           paused_because = CASE WHEN $3 THEN NULL ELSE paused_because END, \
-           paused_with = CASE WHEN $3 THEN NULL ELSE paused_with END",
+           next_at = GREATEST(next_at, clock_timestamp() + make_interval(secs => $2))",
     )
     .bind::<Nullable<Integer>, _>(per_second)
     .bind::<Double, _>(outcome.wait.as_secs_f64())
-    .bind::<Bool, _>(sent)
     .execute(conn)
     .await?;
     Ok(())
 }
 
+/// A mail was taken. One that runs was begun while that mail was on its way, and stays.
+async fn end_pauses(conn: &mut Connection, key: &str) -> Result<(), StoreError> {
+    sql_query("DELETE FROM mail_pauses WHERE key IN ('', $1) AND until <= clock_timestamp()")
+        .bind::<Text, _>(key)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Begins or prolongs a pause; it is told of when it begins.
-async fn begin_pause(conn: &mut Connection, pause: &MailPause) -> Result<(), StoreError> {
-    let begun: Vec<Paused> = sql_query(
-        "WITH before AS (SELECT sole, paused_because FROM mail_pacing FOR UPDATE), \
-         paused AS (UPDATE mail_pacing p SET paused_because = $2, paused_with = $3, \
-           paused_until = clock_timestamp() + make_interval(secs => $1) FROM before \
-           WHERE p.sole = before.sole RETURNING p.paused_until, before.paused_because AS earlier) \
-         SELECT paused_until FROM paused WHERE earlier IS DISTINCT FROM $2",
+async fn begin_pause(conn: &mut Connection, pause: MailPause, key: &str) -> Result<(), StoreError> {
+    // One after another: of two that begin the same pause, the second prolongs it.
+    sql_query("SELECT FROM mail_pacing FOR UPDATE")
+        .execute(conn)
+        .await?;
+    let paused: Paused = sql_query(
+        "WITH earlier AS (SELECT because FROM mail_pauses WHERE key = $1) \
+         INSERT INTO mail_pauses AS p (key, because, until) \
+         VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3)) \
+         ON CONFLICT (key) DO UPDATE SET because = EXCLUDED.because, until = EXCLUDED.until \
+         RETURNING until, (SELECT because FROM earlier) IS DISTINCT FROM $2 AS is_new",
     )
-    .bind::<Double, _>(pause.lasts.as_secs_f64())
+    .bind::<Text, _>(if pause.whatever_key { "" } else { key })
     .bind::<Text, _>(pause.reason)
-    .bind::<Nullable<Text>, _>(&pause.key)
-    .load(conn)
+    .bind::<Double, _>(pause.lasts.as_secs_f64())
+    .get_result(conn)
     .await?;
-    let told = begun.into_iter().map(|it| {
-        let data = json!({ "reason": pause.reason, "until": it.paused_until });
-        Outgoing::event(Event::new(EventType::MailPaused, "mail", Utc::now(), data))
-    });
-    outbox::say(conn, told.collect()).await
+    if paused.is_new {
+        let data = json!({ "reason": pause.reason, "until": paused.until });
+        let event = Event::new(EventType::MailPaused, "mail", Utc::now(), data);
+        outbox::say(conn, vec![Outgoing::event(event)]).await?;
+    }
+    Ok(())
 }

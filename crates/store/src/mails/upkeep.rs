@@ -51,6 +51,7 @@ impl Store {
             let expired = dead.len() as u64;
             dead::tell(conn, dead).await?;
             sql_query(SUPPRESS).execute(conn).await?;
+            sql_query(FORGET).execute(conn).await?;
             if freed.freed > 0 {
                 sql_query(format!("NOTIFY {MAILS_CHANNEL}"))
                     .execute(conn)
@@ -115,6 +116,9 @@ WHERE m.id IN (
     LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 RETURNING m.id, m.template, m.reason";
+
+/// Pauses of keys that nobody has any more: theirs is never ended by a mail that was taken.
+const FORGET: &str = "DELETE FROM mail_pauses WHERE until < now() - interval '7 days'";
 
 /// Mails that were being queued or sent while that was written.
 const SUPPRESS: &str = "

@@ -4,22 +4,28 @@ use crate::stage::Stage;
 use common::types::caller::Principal;
 use common::types::id::{MailId, WorkerId};
 use std::time::Duration;
-use store::{MailClaim, MailQueued, NewMail};
+use store::{
+    HeldMail, MailAttempt, MailClaim, MailOutcome, MailPause, MailQueued, MailStep, NewMail,
+};
+use testkit::wait_for;
 
-async fn claimed(stage: &Stage) -> Option<MailId> {
-    let claim = MailClaim {
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn claim(key: &str) -> MailClaim {
+    MailClaim {
         holder: WorkerId::new(),
         hold: Duration::from_secs(30),
         per_second: 1000,
-        key: "key".to_owned(),
-    };
-    let claimed = stage.store.mail_claim(&claim).await.unwrap();
+        key: key.to_owned(),
+    }
+}
+
+async fn claimed(stage: &Stage) -> Option<MailId> {
+    let claimed = stage.store.mail_claim(&claim("key")).await.unwrap();
     claimed.ok().map(|it| it.id)
 }
 
-#[tokio::test]
-async fn what_comes_too_late_or_to_a_suppressed_address_is_claimed_by_nobody() {
-    let stage = Stage::new().await;
+async fn queued(stage: &Stage) -> MailId {
     let id = MailId::new();
     let new = NewMail {
         id,
@@ -35,6 +41,165 @@ async fn what_comes_too_late_or_to_a_suppressed_address_is_claimed_by_nobody() {
     };
     let queued = stage.store.mail_queue(&new).await.unwrap();
     assert_eq!(queued, MailQueued::New);
+    id
+}
+
+/// A mail that was on its way with this key while something happened.
+struct UnderWay {
+    key: String,
+    mail: HeldMail,
+}
+
+impl UnderWay {
+    /// Waits for the pace, and for nothing longer.
+    async fn with(stage: &Stage, key: &str) -> Self {
+        let mail = wait_for("a claim", PATIENCE, async || {
+            let claimed = stage.store.mail_claim(&claim(key)).await.unwrap();
+            claimed.map_err(|wait| format!("{wait:?}"))
+        });
+        Self {
+            key: key.to_owned(),
+            mail: mail.await,
+        }
+    }
+
+    async fn ends(self, stage: &Stage, pause: Option<(&'static str, bool)>) {
+        let (outcome, next) = match pause {
+            None => ("sent", MailStep::Sent { resend_id: None }),
+            Some(_) => {
+                let wait = Duration::ZERO;
+                ("limited", MailStep::Again { wait })
+            }
+        };
+        let outcome = MailOutcome {
+            id: self.mail.id,
+            fence: self.mail.fence,
+            attempt: MailAttempt {
+                number: self.mail.attempt,
+                outcome,
+                counted: false,
+                status: None,
+                answer: String::new(),
+                took: Duration::ZERO,
+            },
+            key: self.key,
+            next,
+            pause: pause.map(|(reason, whatever_key)| MailPause {
+                lasts: Duration::from_secs(3600),
+                reason,
+                whatever_key,
+            }),
+            per_second: None,
+            wait: Duration::ZERO,
+        };
+        stage.store.mail_settle(&outcome).await.unwrap();
+    }
+}
+
+/// Whether a sender with the key has to wait for longer than the pace.
+async fn is_paused(stage: &Stage, key: &str) -> bool {
+    let longest = Duration::from_secs(60);
+    let claimed = stage.store.mail_claim(&claim(key)).await.unwrap();
+    claimed.is_err_and(|wait| wait > longest)
+}
+
+async fn told(stage: &Stage) -> i64 {
+    let count = "SELECT count(*) FROM outbox WHERE key = 'mail.paused'";
+    stage.number(count).await
+}
+
+const USED_UP: Option<(&str, bool)> = Some(("QUOTA_EXCEEDED", false));
+const BLOCKED: Option<(&str, bool)> = Some(("PROVIDER_BLOCKED", true));
+
+#[tokio::test]
+async fn each_used_up_key_has_its_own_pause_that_no_other_keys_mail_ends() {
+    let stage = Stage::new().await;
+    for _ in 0..6 {
+        queued(&stage).await;
+    }
+    // Senders that have three keys: a new one spreads, and one that was set wrong stays.
+    let first = UnderWay::with(&stage, "first").await;
+    let good = UnderWay::with(&stage, "good").await;
+    let second = UnderWay::with(&stage, "second").await;
+    first.ends(&stage, USED_UP).await;
+    second.ends(&stage, USED_UP).await;
+    good.ends(&stage, None).await;
+    assert!(is_paused(&stage, "first").await);
+    assert!(is_paused(&stage, "second").await);
+    UnderWay::with(&stage, "good")
+        .await
+        .ends(&stage, None)
+        .await;
+    assert!(
+        is_paused(&stage, "first").await,
+        "it has nothing to do with it"
+    );
+    assert_eq!(told(&stage).await, 2, "once for each");
+    // Its hour is over and its quota is not back: that is no news.
+    stage
+        .execute("UPDATE mail_pauses SET until = now() WHERE key = 'first'")
+        .await;
+    let again = UnderWay::with(&stage, "first").await;
+    again.ends(&stage, USED_UP).await;
+    assert!(is_paused(&stage, "first").await);
+    assert_eq!(told(&stage).await, 2);
+    // Nor is it forgotten before a mail is taken.
+    stage
+        .execute("UPDATE mail_pauses SET until = now() WHERE key = 'first'")
+        .await;
+    UnderWay::with(&stage, "first")
+        .await
+        .ends(&stage, None)
+        .await;
+    let another = UnderWay::with(&stage, "first").await;
+    another.ends(&stage, USED_UP).await;
+    assert_eq!(told(&stage).await, 3, "it was used up once more");
+}
+
+#[tokio::test]
+async fn a_block_holds_every_key_whatever_a_mail_that_was_on_its_way_is_answered() {
+    let stage = Stage::new().await;
+    for _ in 0..4 {
+        queued(&stage).await;
+    }
+    let taken = UnderWay::with(&stage, "first").await;
+    let used_up = UnderWay::with(&stage, "second").await;
+    UnderWay::with(&stage, "third")
+        .await
+        .ends(&stage, BLOCKED)
+        .await;
+    used_up.ends(&stage, USED_UP).await;
+    taken.ends(&stage, None).await;
+    for key in ["first", "second", "third", "fourth"] {
+        assert!(is_paused(&stage, key).await, "{key}");
+    }
+    stage
+        .execute("UPDATE mail_pauses SET until = now() WHERE key = ''")
+        .await;
+    assert!(is_paused(&stage, "second").await);
+    assert!(!is_paused(&stage, "first").await);
+}
+
+#[tokio::test]
+async fn the_pause_of_a_key_that_nobody_has_any_more_is_forgotten_in_time() {
+    let stage = Stage::new().await;
+    stage
+        .execute(
+            "INSERT INTO mail_pauses (key, because, until) VALUES \
+             ('old', 'QUOTA_EXCEEDED', now() - interval '8 days'), \
+             ('late', 'QUOTA_EXCEEDED', now() - interval '6 days')",
+        )
+        .await;
+    stage.store.mails_recover().await.unwrap();
+    let left = "SELECT count(*) FROM mail_pauses WHERE key = 'late'";
+    assert_eq!(stage.number(left).await, 1);
+    assert_eq!(stage.number("SELECT count(*) FROM mail_pauses").await, 1);
+}
+
+#[tokio::test]
+async fn what_comes_too_late_or_to_a_suppressed_address_is_claimed_by_nobody() {
+    let stage = Stage::new().await;
+    let id = queued(&stage).await;
     for (hindrance, end) in [
         (
             "UPDATE mails SET expires_at = now()",

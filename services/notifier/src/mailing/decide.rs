@@ -32,7 +32,7 @@ impl Schedule {
 
 /// What a mail has behind and before it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Case<'a> {
+pub(crate) struct Case {
     /// Failures that count.
     pub(crate) failures: i32,
     /// When the first attempt began that Resend may have accepted.
@@ -40,8 +40,6 @@ pub(crate) struct Case<'a> {
     /// When the link in it ends.
     pub(crate) expires_at: Option<DateTime<Utc>>,
     pub(crate) now: DateTime<Utc>,
-    /// A digest of the key that it was handed over with.
-    pub(crate) key: &'a str,
 }
 
 /// What follows.
@@ -60,12 +58,7 @@ pub(crate) struct Decision {
 }
 
 /// Decides. `chance` lies between 0 and 1.
-pub(crate) fn decide(
-    answer: &Answer,
-    case: &Case<'_>,
-    schedule: &Schedule,
-    chance: f64,
-) -> Decision {
+pub(crate) fn decide(answer: &Answer, case: &Case, schedule: &Schedule, chance: f64) -> Decision {
     let failed = |outcome, retry_after: Option<Duration>| {
         let failures = usize::try_from(case.failures).unwrap_or(0) + 1;
         let pause = schedule.pause(failures, chance);
@@ -112,31 +105,33 @@ pub(crate) fn decide(
             pause: None,
             wait,
         },
-        Verdict::Limited { wait, .. } => paused(wait, "QUOTA_EXCEEDED", Some(case.key.to_owned())),
-        Verdict::ProviderBlocked { wait } => paused(wait, "PROVIDER_BLOCKED", None),
-        Verdict::Misconfigured(reason @ "INVALID_API_KEY") => {
-            paused(REFUSED_KEY, reason, Some(case.key.to_owned()))
-        }
+        Verdict::Limited { wait, .. } => paused(wait, "QUOTA_EXCEEDED", false),
+        Verdict::ProviderBlocked { wait } => paused(wait, "PROVIDER_BLOCKED", true),
+        Verdict::Misconfigured(reason @ "INVALID_API_KEY") => paused(REFUSED_KEY, reason, false),
         // Of this mail's sender: another mail may have another.
         Verdict::Misconfigured(_) | Verdict::Gone(_) => failed("failed", None),
     }
 }
 
 /// Nothing was accepted, and nothing is sent for a while.
-fn paused(lasts: Duration, reason: &'static str, key: Option<String>) -> Decision {
+fn paused(lasts: Duration, reason: &'static str, whatever_key: bool) -> Decision {
     Decision {
         outcome: "limited",
         counted: false,
         next: MailStep::Again {
             wait: Duration::ZERO,
         },
-        pause: Some(MailPause { lasts, reason, key }),
+        pause: Some(MailPause {
+            lasts,
+            reason,
+            whatever_key,
+        }),
         wait: Duration::ZERO,
     }
 }
 
 /// Another attempt after this time, if it is not too late then.
-fn again(case: &Case<'_>, wait: Duration) -> MailStep {
+fn again(case: &Case, wait: Duration) -> MailStep {
     let at = case.now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
     let forgotten = case.first_attempt_at + TimeDelta::from_std(MAIL_LIFE).unwrap_or_default();
     let dead = |reason: &str| MailStep::Dead {
@@ -193,17 +188,16 @@ mod tests {
         }
     }
 
-    fn case(failures: i32, since_first: Duration) -> Case<'static> {
+    fn case(failures: i32, since_first: Duration) -> Case {
         Case {
             failures,
             first_attempt_at: DateTime::UNIX_EPOCH,
             expires_at: None,
             now: DateTime::UNIX_EPOCH + since_first,
-            key: "key",
         }
     }
 
-    fn of(verdict: Verdict, case: &Case<'_>) -> Decision {
+    fn of(verdict: Verdict, case: &Case) -> Decision {
         decide(&answer(verdict), case, &schedule(), 0.5)
     }
 
@@ -292,13 +286,11 @@ mod tests {
         let quota = of(Verdict::Limited { wait: HOUR, scope }, &case(0, HOUR));
         let pause = quota.pause.unwrap();
         assert_eq!((pause.lasts, pause.reason), (HOUR, "QUOTA_EXCEEDED"));
-        assert_eq!(
-            pause.key.as_deref(),
-            Some("key"),
-            "another may have its own"
-        );
+        assert!(!pause.whatever_key, "another may have its own");
         let key = of(Verdict::Misconfigured("INVALID_API_KEY"), &case(0, HOUR));
-        assert_eq!(key.pause.unwrap().key.as_deref(), Some("key"));
+        assert!(!key.pause.unwrap().whatever_key);
+        let blocked = of(Verdict::ProviderBlocked { wait: HOUR }, &case(0, HOUR));
+        assert!(blocked.pause.unwrap().whatever_key);
         for next in [quota.next, key.next] {
             let wait = Duration::ZERO;
             assert_eq!(next, MailStep::Again { wait });

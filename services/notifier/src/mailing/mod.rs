@@ -140,10 +140,9 @@ impl Mailing {
                     first_attempt_at: mail.first_attempt_at,
                     expires_at: mail.expires_at,
                     now: Utc::now(),
-                    key: counter.key(),
                 };
                 let decision = decide(&answer, &case, &self.schedule, rand::random());
-                if let Some(pause) = &decision.pause {
+                if let Some(pause) = decision.pause {
                     warn!(self.log, "mail waits"; "reason" => pause.reason,
                         "seconds" => pause.lasts.as_secs());
                 }
@@ -158,13 +157,14 @@ impl Mailing {
                         answer: answer.excerpt,
                         took: answer.took,
                     },
+                    key: counter.key().to_owned(),
                     next: decision.next,
                     pause: decision.pause,
                     per_second: answer.rate.map(|it| it.limit),
                     wait: decision.wait,
                 }
             }
-            Err(error) => self.unopened(&mail, &error),
+            Err(error) => self.unopened(&mail, counter.key(), &error),
         };
         let result = outcome.attempt.outcome;
         metrics::counter!("nodebyte_mail_attempts_total", "outcome" => result).increment(1);
@@ -175,7 +175,7 @@ impl Mailing {
     }
 
     /// Nothing was sent: it may be that another process has the key.
-    fn unopened(&self, mail: &HeldMail, error: &VaultError) -> MailOutcome {
+    fn unopened(&self, mail: &HeldMail, key: &str, error: &VaultError) -> MailOutcome {
         warn!(self.log, "a mail cannot be opened"; "mail" => %mail.id,
             "error" => ErrorChain(error));
         MailOutcome {
@@ -189,6 +189,7 @@ impl Mailing {
                 answer: error.to_string(),
                 took: Duration::ZERO,
             },
+            key: key.to_owned(),
             next: MailStep::Again { wait: UNOPENED },
             pause: None,
             per_second: None,

@@ -1,0 +1,12 @@
+-- Nothing leaves with a key before the time: its quota is used up, it is not good, or Resend takes
+-- nothing from here. Every key has its own, so that what one of several has used up is no other's.
+CREATE TABLE mail_pauses (
+    -- A digest of the key; empty: whatever the key.
+    key text PRIMARY KEY,
+    because text NOT NULL,
+    until timestamptz NOT NULL
+);
+INSERT INTO mail_pauses (key, because, until)
+SELECT COALESCE(paused_with, ''), paused_because, paused_until FROM mail_pacing
+WHERE paused_until IS NOT NULL AND paused_because IS NOT NULL;
+ALTER TABLE mail_pacing DROP COLUMN paused_until, DROP COLUMN paused_because, DROP COLUMN paused_with;
