@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::excerpt::excerpt;
 use crate::exchange::{Reply, Silence};
 
+/// Who limits us and asks for no wait at all is left alone for so long all the same.
+pub const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+
 /// What became of one request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {

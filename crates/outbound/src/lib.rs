@@ -18,7 +18,7 @@ pub mod mail;
 pub mod resend;
 mod signed;
 
-pub use answer::{Answer, LimitScope, RateState, Verdict};
+pub use answer::{Answer, LimitScope, RateState, SHORTEST_WAIT, Verdict};
 pub use endpoint::UrlRefused;
 pub use error::ClientError;
 pub use signed::SignedHttp;

@@ -107,8 +107,8 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
             .service(
                 resource("/settings/webhooks")
                     .route(get().to(webhooks::list::list))
-                    .route(post().to(webhooks::form::create))
-                    .route(put().to(webhooks::form::change))
+                    .route(post().to(webhooks::create::create))
+                    .route(put().to(webhooks::change::change))
                     .route(patch().to(webhooks::test::test))
                     .route(delete().to(webhooks::list::delete)),
             )

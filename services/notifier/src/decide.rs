@@ -6,14 +6,11 @@
 
 use std::time::Duration;
 
-use outbound::{Answer, LimitScope, Verdict};
+use outbound::{Answer, LimitScope, SHORTEST_WAIT, Verdict};
 use store::{HealthNote, NextStep};
 
 /// Failures after which a delivery is set aside, for others of its key to proceed.
 const PARK_AFTER: usize = 3;
-
-/// Who asks for no wait at all gets this one all the same.
-const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Jitter: this share of a pause, more or less.
 const SPREAD: f64 = 0.2;

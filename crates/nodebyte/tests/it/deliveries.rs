@@ -25,7 +25,9 @@ async fn told(installation: &Installation, subjects: &[&str]) -> (WebhookId, Vec
     };
     let actor = Actor::Operator("test".to_owned());
     let store = &installation.store;
-    store.webhook_create(new, &actor).await.unwrap();
+    let others = store.webhooks_just_made(&actor).await.unwrap();
+    let made = store.webhook_create(&new, &actor, &others).await;
+    assert!(made.unwrap().is_some());
     let events: Vec<NewDeliveryEvent> = subjects
         .iter()
         .map(|subject| NewDeliveryEvent {

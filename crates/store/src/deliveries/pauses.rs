@@ -25,37 +25,28 @@ struct Kind {
 }
 
 impl Store {
-    /// How long nothing goes to the provider of webhooks of this kind any more; `None` if it
-    /// may.
+    /// How long nothing goes to webhooks of this kind any more, or to this one, if it is stored;
+    /// `None` if it may.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
-    pub async fn provider_paused(&self, kind: WebhookKind) -> Result<Option<Duration>, StoreError> {
+    pub async fn paused(
+        &self,
+        kind: WebhookKind,
+        webhook: Option<WebhookId>,
+    ) -> Result<Option<Duration>, StoreError> {
         let mut conn = self.conn().await?;
         let left: Left = sql_query(
-            "SELECT max(EXTRACT(EPOCH FROM until - now()))::float8 AS seconds FROM provider_pauses \
-             WHERE kind = $1 AND until > now()",
+            "SELECT EXTRACT(EPOCH FROM greatest( \
+               (SELECT until FROM provider_pauses WHERE kind = $1), \
+               (SELECT paused_until FROM webhook_health WHERE webhook_id = $2)) - now())::float8 AS seconds",
         )
         .bind::<Text, _>(kind.as_str())
+        .bind::<Nullable<SqlUuid>, _>(webhook.map(|it| it.0))
         .get_result(&mut conn)
         .await?;
-        Ok(left.seconds.map(Duration::from_secs_f64))
-    }
-
-    /// How long nothing goes to a webhook any more that asked for a pause; `None` if it may.
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be asked.
-    pub async fn webhook_paused(&self, id: WebhookId) -> Result<Option<Duration>, StoreError> {
-        let mut conn = self.conn().await?;
-        let left: Left = sql_query(
-            "SELECT max(EXTRACT(EPOCH FROM paused_until - now()))::float8 AS seconds FROM webhook_health \
-             WHERE webhook_id = $1 AND paused_until > now()",
-        )
-        .bind::<SqlUuid, _>(id.0)
-        .get_result(&mut conn)
-        .await?;
-        Ok(left.seconds.map(Duration::from_secs_f64))
+        let left = left.seconds.filter(|seconds| *seconds > 0.0);
+        Ok(left.map(Duration::from_secs_f64))
     }
 
     /// Nothing goes to a webhook for so long: it asked for that.

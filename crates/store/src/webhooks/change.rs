@@ -17,29 +17,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 impl Store {
-    /// Stores a webhook, whatever else was made a moment ago.
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be asked.
-    pub async fn webhook_create(
-        &self,
-        new: NewWebhook,
-        actor: &Actor,
-    ) -> Result<WebhookRow, StoreError> {
-        let actor = actor.clone();
-        admin_audit::change(self, |conn| {
-            async move { create(conn, &new, &actor).await }.boxed()
-        })
-        .await
-    }
-
     /// Stores a webhook, unless `actor` has made others within a moment than those that are
     /// `known` ([`Store::webhooks_just_made`]): one of them may be what is wished. Of wishes
     /// that come at once one after another is stored.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
-    pub async fn webhook_create_unless_made(
+    pub async fn webhook_create(
         &self,
         new: &NewWebhook,
         actor: &Actor,

@@ -151,7 +151,9 @@ impl Stage {
             conditions,
         };
         let actor = Actor::Operator("test".to_owned());
-        self.store.webhook_create(new, &actor).await.unwrap();
+        let others = self.store.webhooks_just_made(&actor).await.unwrap();
+        let made = self.store.webhook_create(&new, &actor, &others).await;
+        assert!(made.unwrap().is_some());
         let secret = secret.map(|it| it.text().expose_secret().to_owned());
         Hook {
             id,

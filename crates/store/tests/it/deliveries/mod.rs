@@ -40,7 +40,9 @@ pub async fn webhook(store: &Store, kind: WebhookKind) -> WebhookId {
         events: Vec::new(),
         conditions: json!([]),
     };
-    store.webhook_create(new, &operator()).await.unwrap();
+    let others = store.webhooks_just_made(&operator()).await.unwrap();
+    let made = store.webhook_create(&new, &operator(), &others).await;
+    assert!(made.unwrap().is_some());
     id
 }
 

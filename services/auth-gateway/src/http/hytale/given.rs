@@ -55,16 +55,18 @@ fn fields_of(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
 }
 
 /// Query and body under the specification's names. What is given twice must be the
-/// same; `null` and empty text are not given.
+/// same. Empty text says as little as `null`, which every field takes for absent; a name stays
+/// whatever its value, for it may be one that is not known.
 fn join(
     query: Map<String, Value>,
     body: Map<String, Value>,
 ) -> Result<Map<String, Value>, ApiError> {
     let mut joined = Map::new();
     for (name, value) in query.into_iter().chain(body) {
-        if value.is_null() || value.as_str().is_some_and(str::is_empty) {
-            continue;
-        }
+        let value = match value {
+            Value::String(text) if text.is_empty() => Value::Null,
+            value => value,
+        };
         if value.as_str().is_some_and(|text| text.len() > LONGEST) {
             let why = format!(
                 "A field is longer than {LONGEST} characters{}",
@@ -76,11 +78,16 @@ fn join(
             .into_iter()
             .find(|(_, other)| *other == name)
             .map_or(name, |(name, _)| name.to_owned());
-        if joined.get(&name).is_some_and(|before| *before != value) {
-            let why = "A field is given twice with different values";
-            return Err(ApiError::bad_request(format!("{why}{}", which(&name))));
+        match joined.get(&name) {
+            Some(before) if value.is_null() || *before == value => {}
+            Some(Value::Null) | None => {
+                joined.insert(name, value);
+            }
+            Some(_other) => {
+                let why = "A field is given twice with different values";
+                return Err(ApiError::bad_request(format!("{why}{}", which(&name))));
+            }
         }
-        joined.insert(name, value);
     }
     Ok(joined)
 }
@@ -149,8 +156,17 @@ mod tests {
         let joined = join(query, body).unwrap();
         assert_eq!(
             Value::Object(joined),
-            json!({ "account_id": "a", "profile_id": "p", "server_id": "s" })
+            json!({ "account_id": "a", "profile_id": "p", "server_id": "s", "session_id": null })
         );
+    }
+
+    #[test]
+    fn what_says_nothing_in_one_place_is_taken_from_the_other() {
+        for (query, body) in [("", "a"), ("a", "")] {
+            let query = map(json!({ "account_id": query }));
+            let joined = join(query, map(json!({ "account_id": body })));
+            assert_eq!(joined.unwrap()["account_id"], "a");
+        }
     }
 
     #[test]

@@ -140,6 +140,7 @@ fn name(given: &str) -> Result<String, ApiError> {
 /// A number in the body, its text in the query.
 fn place<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
     let number = match Value::deserialize(from)? {
+        Value::Null => return Ok(None),
         Value::Number(number) => number.as_u64(),
         Value::String(text) => text.parse().ok(),
         _ => None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::types::id::WebhookId;
 use common::types::webhook::WebhookKind;
-use outbound::{Answer, DiscordWebhook, LimitScope, Verdict};
+use outbound::{Answer, DiscordWebhook, LimitScope, SHORTEST_WAIT, Verdict};
 use reach::webhooks::Address;
 use runtime::http::ApiError;
 use store::StoreError;
@@ -45,11 +45,7 @@ pub(super) async fn ask<T>(
     request: impl Future<Output = Result<T, Answer>>,
 ) -> Result<T, NoAnswer> {
     let store = &state.store;
-    let mut paused = store.provider_paused(WebhookKind::Discord).await?;
-    if let Some(id) = id {
-        paused = paused.max(store.webhook_paused(id).await?);
-    }
-    if let Some(left) = paused {
+    if let Some(left) = store.paused(WebhookKind::Discord, id).await? {
         return Err(NoAnswer::Busy(left));
     }
     let channel = channel.unwrap_or_else(|| webhook.id());
@@ -72,8 +68,10 @@ pub(super) async fn ask<T>(
         Verdict::Limited {
             wait,
             scope: LimitScope::Endpoint,
-        } => (Some(wait), None),
-        Verdict::Limited { wait, .. } | Verdict::ProviderBlocked { wait } => (None, Some(wait)),
+        } => (Some(wait.max(SHORTEST_WAIT)), None),
+        Verdict::Limited { wait, .. } | Verdict::ProviderBlocked { wait } => {
+            (None, Some(wait.max(SHORTEST_WAIT)))
+        }
         _ => (None, None),
     };
     if let Some((id, wait)) = id.zip(webhook_waits) {
@@ -102,9 +100,16 @@ pub(super) async fn is_there<const A: u16, const B: u16, const C: u16>(
                 let refused = field("webhookUrl", why).with_code("INVALID_WEBHOOK_URL");
                 Err(refused.into())
             }
-            _ => {
+            verdict => {
                 let why = std::io::Error::other(answer.excerpt);
-                Err(ApiError::unavailable(cannot, why).into())
+                let refused = ApiError::unavailable(cannot, why);
+                Err(match verdict {
+                    Verdict::Limited { wait, .. } | Verdict::ProviderBlocked { wait } => {
+                        refused.after(wait.max(SHORTEST_WAIT))
+                    }
+                    _ => refused,
+                }
+                .into())
             }
         },
         Err(NoAnswer::Busy(wait)) => {

@@ -4,10 +4,12 @@
 //! Addresses and secrets go in here and never come out again: answers show what people may
 //! see of an address, which comes back as "unchanged", and a signing secret when it is made.
 
+pub mod change;
+pub mod create;
 pub mod deliveries;
 mod discord;
 mod failure;
-pub mod form;
+mod form;
 pub mod list;
 pub mod secrets;
 pub mod test;

@@ -261,3 +261,54 @@ async fn what_discord_limits_is_not_asked_again_until_the_time_is_over() {
         assert_eq!(pressed(&stage, &made[0]).await.0, StatusCode::OK);
     }
 }
+
+#[tokio::test]
+async fn whoever_limits_us_is_left_alone_for_a_while_though_it_asks_for_none() {
+    let stage = Stage::new().await;
+    let there = stage.discord.add_webhook("100");
+    let form = json!({"name": "d", "webhookUrl": there.public_url});
+    let made = stage.made(form).await;
+    for (scope, until) in [
+        (Scope::User, "SELECT max(paused_until) FROM webhook_health"),
+        (Scope::Global, "SELECT max(until) FROM provider_pauses"),
+    ] {
+        let limited = Fault::new(Effect::TooManyRequests {
+            scope,
+            retry_after: 0.0,
+        });
+        stage
+            .discord
+            .faults(|faults| faults.add(limited.on(&there.id).times(1)));
+        let began = stage.gateway.text("SELECT now()::text").await;
+        let (status, body) = pressed(&stage, &made).await;
+        assert_eq!(error_code(status, &body), "WEBHOOK_TEST_FAILED");
+        let lasts = format!("SELECT (({until}) >= '{began}'::timestamptz + interval '1 s')::text");
+        assert_eq!(stage.gateway.text(&lasts).await, "true", "{scope:?}");
+        let over = "WITH w AS (UPDATE webhook_health SET paused_until = now()), \
+                    p AS (UPDATE provider_pauses SET until = now()) SELECT ''";
+        stage.gateway.text(over).await;
+    }
+}
+
+#[tokio::test]
+async fn who_makes_a_webhook_that_discord_limits_is_told_when_to_come_again() {
+    let stage = Stage::new().await;
+    let there = stage.discord.add_webhook("100");
+    let limited = Fault::new(Effect::TooManyRequests {
+        scope: Scope::User,
+        retry_after: 120.0,
+    });
+    stage
+        .discord
+        .faults(|faults| faults.add(limited.on(&there.id).times(1)));
+    let form = json!({"name": "d", "webhookUrl": there.public_url});
+    let request = stage.gateway.request(Method::POST, WEBHOOKS).json(&form);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let wait: u64 = answer.headers()["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((110..=130).contains(&wait), "{wait}");
+}

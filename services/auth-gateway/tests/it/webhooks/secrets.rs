@@ -86,7 +86,12 @@ async fn a_secret_whose_overlap_runs_is_kept_unless_both_are_replaced_at_once() 
     let made = stage.signed().await;
     let old = secret(&made);
     // Misspelt, it would leave a secret that leaked in use.
-    for body in [json!({"overlap_hours": 0}), json!({"overlapHour": 0})] {
+    for body in [
+        json!({"overlap_hours": 0}),
+        json!({"overlapHour": 0}),
+        json!({"overlap_hours": ""}),
+        json!({"overlap_hours": null}),
+    ] {
         let (status, answer) = stage.send(Method::POST, &rotation(&made), &body).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
         let (name, _) = body.as_object().unwrap().iter().next().unwrap();

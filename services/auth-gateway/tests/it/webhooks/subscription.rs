@@ -88,3 +88,30 @@ async fn what_a_webhook_asks_for_is_kept_shown_and_changed() {
     let everything = json!({"id": id(&made), "events": [], "conditions": []});
     assert_eq!(put(everything).await, (json!([]), json!([])));
 }
+
+#[tokio::test]
+async fn what_was_stored_and_would_not_be_taken_today_comes_back_with_the_whole_form() {
+    let stage = Stage::new().await;
+    let made = stage.signed().await;
+    let stored = "UPDATE webhooks SET name = E'a\\nb', description = E'c\\td', events = '{Sync*}', \
+        conditions = '[{\"field\": \"data\", \"equals\": 1}]' RETURNING name";
+    stage.gateway.text(stored).await;
+    let mut form = stage.listed().await.remove(0);
+    form["enabled"] = json!(false);
+    let (status, body) = stage.send(Method::PUT, WEBHOOKS, &form).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let shown = stage.listed().await.remove(0);
+    for field in ["name", "description", "events", "conditions", "enabled"] {
+        assert_eq!(shown[field], form[field], "{field}");
+    }
+    for (field, refused) in [
+        ("name", json!("a\nb\n!")),
+        ("description", json!("c\te")),
+        ("events", json!(["Sync*", "*x"])),
+        ("conditions", json!([{"field": "data", "equals": 2}])),
+    ] {
+        let change = json!({"id": id(&made), field: refused});
+        let (status, body) = stage.send(Method::PUT, WEBHOOKS, &change).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{field}: {body}");
+    }
+}
