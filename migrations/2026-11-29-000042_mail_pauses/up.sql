@@ -8,5 +8,8 @@ CREATE TABLE mail_pauses (
 );
 INSERT INTO mail_pauses (key, because, until)
 SELECT COALESCE(paused_with, ''), paused_because, paused_until FROM mail_pacing
-WHERE paused_until IS NOT NULL AND paused_because IS NOT NULL;
-ALTER TABLE mail_pacing DROP COLUMN paused_until, DROP COLUMN paused_because, DROP COLUMN paused_with;
+WHERE paused_until > now() AND paused_because IS NOT NULL;
+-- For a later release to drop: the notifiers before this one still use them.
+COMMENT ON COLUMN mail_pacing.paused_until IS 'Unused: see mail_pauses.';
+COMMENT ON COLUMN mail_pacing.paused_because IS 'Unused: see mail_pauses.';
+COMMENT ON COLUMN mail_pacing.paused_with IS 'Unused: see mail_pauses.';

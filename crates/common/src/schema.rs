@@ -428,6 +428,9 @@ diesel::table! {
         sole -> Bool,
         next_at -> Timestamptz,
         per_second -> Nullable<Int4>,
+        paused_until -> Nullable<Timestamptz>,
+        paused_because -> Nullable<Text>,
+        paused_with -> Nullable<Text>,
     }
 }
 

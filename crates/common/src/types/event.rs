@@ -245,7 +245,7 @@ event_types! {
         &["webhook_id", "name", "event_id", "event_type", "reason"];
     /// Somebody changed settings; of secrets it says only that they changed.
     SettingsChanged = "settings.changed" for System Admin: &["actor", "changes"];
-    /// No mail leaves for a while; all of it is kept.
+    /// No mail leaves for a while with the key for Resend that met it; all of it is kept.
     MailPaused = "mail.paused" for System Admin: &["reason", "until"];
     /// A mail could not be handed over and is not tried any more. It does not say whom it was for.
     MailDead = "mail.dead" for System Admin: &["template", "reason"];

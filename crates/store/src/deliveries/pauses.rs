@@ -30,7 +30,7 @@ impl Store {
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
-    pub async fn paused(
+    pub async fn webhooks_paused(
         &self,
         kind: WebhookKind,
         webhook: Option<WebhookId>,

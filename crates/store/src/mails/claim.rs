@@ -86,7 +86,8 @@ impl Store {
     ) -> Result<Result<HeldMail, Duration>, StoreError> {
         let mut conn = self.conn().await?;
         conn.transaction(async |conn| {
-            // Whoever comes while another claims waits for it, and then for the pace.
+            // Whoever comes while another claims waits for it, and then for the pace; by a
+            // statement of its own, since the next one must see what was written meanwhile.
             sql_query("SELECT FROM mail_pacing FOR UPDATE")
                 .execute(conn)
                 .await?;

@@ -2,8 +2,8 @@
 //!
 //! One sender at a time holds a mail, and its attempt is written before the request leaves.
 //! How fast mail leaves is one row (`mail_pacing`) that every claim locks, so that all
-//! senders together keep to one rate; a pause (`mail_pauses`) is a key's, or all mail's. Bodies with links come here sealed
-//! and are erased in the transaction that ends the mail.
+//! senders together keep to one rate; a pause (`mail_pauses`) is a key's, or all mail's.
+//! Bodies with links come here sealed and are erased in the transaction that ends the mail.
 
 mod claim;
 mod dead;

@@ -29,7 +29,7 @@ pub struct MailOutcome {
     pub key: String,
     /// What happens next with the mail.
     pub next: MailStep,
-    /// What happens to all mail.
+    /// What happens to all mail, or to all that is handed over with that key.
     pub pause: Option<MailPause>,
     /// Requests a second, as the answer said.
     pub per_second: Option<u32>,
@@ -198,7 +198,7 @@ async fn begin_pause(conn: &mut Connection, pause: MailPause, key: &str) -> Resu
         "WITH earlier AS (SELECT because FROM mail_pauses WHERE key = $1) \
          INSERT INTO mail_pauses AS p (key, because, until) \
          VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3)) \
-         ON CONFLICT (key) DO UPDATE SET because = EXCLUDED.because, until = EXCLUDED.until \
+         ON CONFLICT (key) DO UPDATE SET because = EXCLUDED.because, until = GREATEST(p.until, EXCLUDED.until) \
          RETURNING until, (SELECT because FROM earlier) IS DISTINCT FROM $2 AS is_new",
     )
     .bind::<Text, _>(if pause.whatever_key { "" } else { key })

@@ -117,8 +117,9 @@ WHERE m.id IN (
 )
 RETURNING m.id, m.template, m.reason";
 
-/// Pauses of keys that nobody has any more: theirs is never ended by a mail that was taken.
-const FORGET: &str = "DELETE FROM mail_pauses WHERE until < now() - interval '7 days'";
+/// Pauses of keys that nobody sends with any more, which no mail that is taken ends: if one of them
+/// is set again and refused again, that is news.
+const FORGET: &str = "DELETE FROM mail_pauses WHERE until < now() - interval '1 hour'";
 
 /// Mails that were being queued or sent while that was written.
 const SUPPRESS: &str = "

@@ -143,7 +143,19 @@ async fn each_used_up_key_has_its_own_pause_that_no_other_keys_mail_ends() {
     again.ends(&stage, USED_UP).await;
     assert!(is_paused(&stage, "first").await);
     assert_eq!(told(&stage).await, 2);
-    // Nor is it forgotten before a mail is taken.
+    // Nor does another key's mail make it news, but one that is taken with it.
+    stage
+        .execute("UPDATE mail_pauses SET until = now() WHERE key = 'first'")
+        .await;
+    UnderWay::with(&stage, "good")
+        .await
+        .ends(&stage, None)
+        .await;
+    UnderWay::with(&stage, "first")
+        .await
+        .ends(&stage, USED_UP)
+        .await;
+    assert_eq!(told(&stage).await, 2);
     stage
         .execute("UPDATE mail_pauses SET until = now() WHERE key = 'first'")
         .await;
@@ -151,8 +163,10 @@ async fn each_used_up_key_has_its_own_pause_that_no_other_keys_mail_ends() {
         .await
         .ends(&stage, None)
         .await;
-    let another = UnderWay::with(&stage, "first").await;
-    another.ends(&stage, USED_UP).await;
+    UnderWay::with(&stage, "first")
+        .await
+        .ends(&stage, USED_UP)
+        .await;
     assert_eq!(told(&stage).await, 3, "it was used up once more");
 }
 
@@ -177,7 +191,59 @@ async fn a_block_holds_every_key_whatever_a_mail_that_was_on_its_way_is_answered
         .execute("UPDATE mail_pauses SET until = now() WHERE key = ''")
         .await;
     assert!(is_paused(&stage, "second").await);
-    assert!(!is_paused(&stage, "first").await);
+    UnderWay::with(&stage, "first")
+        .await
+        .ends(&stage, None)
+        .await;
+    let before = told(&stage).await;
+    UnderWay::with(&stage, "first")
+        .await
+        .ends(&stage, BLOCKED)
+        .await;
+    assert_eq!(told(&stage).await, before + 1, "it was over");
+}
+
+#[tokio::test]
+async fn no_pause_is_cut_short_by_another_answer_of_the_same_key() {
+    let stage = Stage::new().await;
+    for _ in 0..2 {
+        queued(&stage).await;
+    }
+    let first = UnderWay::with(&stage, "key").await;
+    let second = UnderWay::with(&stage, "key").await;
+    first.ends(&stage, USED_UP).await;
+    stage
+        .execute("UPDATE mail_pauses SET until = now() + interval '1 day'")
+        .await;
+    second.ends(&stage, USED_UP).await;
+    let long = "SELECT count(*) FROM mail_pauses WHERE until > now() + interval '20 hours'";
+    assert_eq!(stage.number(long).await, 1);
+}
+
+#[tokio::test]
+async fn a_claim_that_waited_for_another_sender_sees_the_pause_that_it_met() {
+    let stage = Stage::new().await;
+    queued(&stage).await;
+    let mut other = stage.database.connect().await;
+    let other = other.transaction().await.unwrap();
+    other
+        .query("SELECT FROM mail_pacing FOR UPDATE", &[])
+        .await
+        .unwrap();
+    let waits = tokio::spawn({
+        let store = stage.store.clone();
+        async move { store.mail_claim(&claim("key")).await.unwrap() }
+    });
+    stage.somebody_waits().await;
+    other
+        .execute(
+            "INSERT INTO mail_pauses VALUES ('key', 'QUOTA_EXCEEDED', now() + interval '1 hour')",
+            &[],
+        )
+        .await
+        .unwrap();
+    other.commit().await.unwrap();
+    assert!(waits.await.unwrap().is_err());
 }
 
 #[tokio::test]
@@ -186,8 +252,8 @@ async fn the_pause_of_a_key_that_nobody_has_any_more_is_forgotten_in_time() {
     stage
         .execute(
             "INSERT INTO mail_pauses (key, because, until) VALUES \
-             ('old', 'QUOTA_EXCEEDED', now() - interval '8 days'), \
-             ('late', 'QUOTA_EXCEEDED', now() - interval '6 days')",
+             ('old', 'QUOTA_EXCEEDED', now() - interval '61 minutes'), \
+             ('late', 'QUOTA_EXCEEDED', now() - interval '59 minutes')",
         )
         .await;
     stage.store.mails_recover().await.unwrap();

@@ -7,11 +7,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use outbound::{Answer, LimitScope, Verdict};
+use outbound::{Answer, LimitScope, SHORTEST_WAIT, Verdict};
 use store::{MAIL_LIFE, MailPause, MailStep};
 
 /// Jitter: this share of a pause, more or less.
 const SPREAD: f64 = 0.2;
+/// A used-up quota is not asked for more often, whatever the answer says.
+const SHORTEST_QUOTA: Duration = Duration::from_secs(60);
 /// Before a key that was refused is tried again. Another one need not wait.
 const REFUSED_KEY: Duration = Duration::from_secs(300);
 
@@ -51,7 +53,7 @@ pub(crate) struct Decision {
     pub(crate) counted: bool,
     /// What happens next with the mail.
     pub(crate) next: MailStep,
-    /// What happens to all mail.
+    /// What happens to all mail, or to all with that key.
     pub(crate) pause: Option<MailPause>,
     /// How long no request leaves.
     pub(crate) wait: Duration,
@@ -103,9 +105,9 @@ pub(crate) fn decide(answer: &Answer, case: &Case, schedule: &Schedule, chance: 
                 wait: Duration::ZERO,
             },
             pause: None,
-            wait,
+            wait: wait.max(SHORTEST_WAIT),
         },
-        Verdict::Limited { wait, .. } => paused(wait, "QUOTA_EXCEEDED", false),
+        Verdict::Limited { wait, .. } => paused(wait.max(SHORTEST_QUOTA), "QUOTA_EXCEEDED", false),
         Verdict::ProviderBlocked { wait } => paused(wait, "PROVIDER_BLOCKED", true),
         Verdict::Misconfigured(reason @ "INVALID_API_KEY") => paused(REFUSED_KEY, reason, false),
         // Of this mail's sender: another mail may have another.
@@ -278,15 +280,21 @@ mod tests {
         let decision = of(Verdict::Limited { wait, scope }, &case(3, HOUR));
         assert_eq!((decision.wait, decision.counted), (wait, false));
         assert_eq!(decision.pause, None);
+        let wait = Duration::ZERO;
+        let at_once = of(Verdict::Limited { wait, scope }, &case(3, HOUR));
+        assert_eq!(at_once.wait, SHORTEST_WAIT);
     }
 
     #[test]
-    fn a_quota_and_a_refused_key_pause_all_mail_and_keep_it() {
+    fn a_quota_and_a_refused_key_pause_all_mail_with_that_key_and_keep_it() {
         let scope = LimitScope::Quota;
         let quota = of(Verdict::Limited { wait: HOUR, scope }, &case(0, HOUR));
         let pause = quota.pause.unwrap();
         assert_eq!((pause.lasts, pause.reason), (HOUR, "QUOTA_EXCEEDED"));
         assert!(!pause.whatever_key, "another may have its own");
+        let wait = Duration::ZERO;
+        let at_once = of(Verdict::Limited { wait, scope }, &case(0, HOUR));
+        assert_eq!(at_once.pause.unwrap().lasts, SHORTEST_QUOTA);
         let key = of(Verdict::Misconfigured("INVALID_API_KEY"), &case(0, HOUR));
         assert!(!key.pause.unwrap().whatever_key);
         let blocked = of(Verdict::ProviderBlocked { wait: HOUR }, &case(0, HOUR));

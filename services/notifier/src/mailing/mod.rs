@@ -1,6 +1,6 @@
 //! Hands mail over: a sender of its own, so that neither webhooks nor syncs delay it.
 //!
-//! How fast mail leaves, and whether, is one row in PostgreSQL for all notifiers. A request
+//! How fast mail leaves, and with which keys, stands in PostgreSQL for all notifiers. A request
 //! leaves only after its claim is committed, so whatever is lost with this process stands
 //! there as `sending`.
 

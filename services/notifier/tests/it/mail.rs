@@ -107,12 +107,12 @@ impl Post {
         .await
     }
 
-    async fn wait_paused(&self, because: Option<&str>) {
+    async fn wait_paused(&self, because: &str) {
         let client = self.stage.database.connect().await;
         wait_for("the pause", PATIENCE, async || {
             let select = "SELECT max(because) FROM mail_pauses";
             let is: Option<String> = client.query_one(select, &[]).await.unwrap().get(0);
-            if is.as_deref() == because {
+            if is.as_deref() == Some(because) {
                 Ok(())
             } else {
                 Err(format!("{is:?}"))
@@ -207,7 +207,7 @@ async fn without_a_key_nothing_is_sent_and_all_is_kept_until_there_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_refused_or_used_up_pauses_all_mail_until_another_is_there() {
+async fn a_key_that_is_refused_or_used_up_pauses_all_mail_with_it_until_another_is_there() {
     for reason in ["INVALID_API_KEY", "QUOTA_EXCEEDED"] {
         let mut post = Post::new(Limits::off()).await;
         let other = ApiKey::full("re_other");
@@ -219,7 +219,7 @@ async fn a_key_that_is_refused_or_used_up_pauses_all_mail_until_another_is_there
         }
         let first = post.queue("welcome").await;
         let second = post.queue("magic_link").await;
-        post.wait_paused(Some(reason)).await;
+        post.wait_paused(reason).await;
         let key = ("resend_api_key", "re_other");
         let saved = post.stage.store.setting_save(key.0, key.1, "plain", "test");
         saved.await.unwrap();
@@ -240,7 +240,7 @@ async fn a_quota_pauses_all_mail_is_told_once_and_costs_nothing() {
     let mut post = Post::new(Limits::off()).await;
     post.fault(Effect::DailyQuota);
     let first = post.queue("welcome").await;
-    post.wait_paused(Some("QUOTA_EXCEEDED")).await;
+    post.wait_paused("QUOTA_EXCEEDED").await;
     let second = post.queue("welcome").await;
     post.fault(Effect::DailyQuota);
     // The hour is over, and the quota is not back.
@@ -254,7 +254,7 @@ async fn a_quota_pauses_all_mail_is_told_once_and_costs_nothing() {
         }
     })
     .await;
-    post.wait_paused(Some("QUOTA_EXCEEDED")).await;
+    post.wait_paused("QUOTA_EXCEEDED").await;
     let counted =
         "SELECT sum(failures)::bigint, count(first_attempt_at) FROM mails WHERE holder IS NULL";
     let client = post.stage.database.connect().await;

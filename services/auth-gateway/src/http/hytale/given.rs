@@ -21,7 +21,8 @@ const SAME: [(&str, &str); 2] = [("profile_id", "profile_uuid"), ("server_id", "
 /// Characters that a value may have; an access token is the longest.
 const LONGEST: usize = 8192;
 
-/// The fields of a request, wherever they stood.
+/// The fields of a request, wherever they stood. Each field of `T` must be an `Option`: what is
+/// given as `null` or as empty text comes as `null`.
 #[derive(Debug)]
 pub struct Given<T>(pub T);
 
@@ -55,8 +56,7 @@ fn fields_of(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
 }
 
 /// Query and body under the specification's names. What is given twice must be the
-/// same. Empty text says as little as `null`, which every field takes for absent; a name stays
-/// whatever its value, for it may be one that is not known.
+/// same. A name stays whatever its value, for it may be one that is not known.
 fn join(
     query: Map<String, Value>,
     body: Map<String, Value>,

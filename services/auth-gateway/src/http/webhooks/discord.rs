@@ -1,6 +1,7 @@
 //! Discord, asked by the gateway: when admins make, change or test a webhook. It counts these
 //! requests with the notifiers', so they are taken from the same budget and keep the same
-//! pauses.
+//! pauses. What one webhook is limited is kept where that webhook is: of one that is not stored
+//! yet, only its maker is told.
 
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) enum NoAnswer {
     /// Discord takes nothing from us for so long; it was not asked.
     Busy(Duration),
-    /// It refused.
-    Refused(Box<Answer>),
+    /// It refused, and takes nothing from us for so long, if it said that.
+    Refused(Box<Answer>, Option<Duration>),
     /// PostgreSQL could not be asked.
     Store(StoreError),
 }
@@ -45,7 +46,7 @@ pub(super) async fn ask<T>(
     request: impl Future<Output = Result<T, Answer>>,
 ) -> Result<T, NoAnswer> {
     let store = &state.store;
-    if let Some(left) = store.paused(WebhookKind::Discord, id).await? {
+    if let Some(left) = store.webhooks_paused(WebhookKind::Discord, id).await? {
         return Err(NoAnswer::Busy(left));
     }
     let channel = channel.unwrap_or_else(|| webhook.id());
@@ -77,10 +78,14 @@ pub(super) async fn ask<T>(
     if let Some((id, wait)) = id.zip(webhook_waits) {
         store.webhook_pause(id, wait).await?;
     }
-    if let Some(wait) = all_wait.max(too_many) {
+    let all_wait = all_wait.max(too_many);
+    if let Some(wait) = all_wait {
         store.provider_pause(WebhookKind::Discord, wait).await?;
     }
-    Err(NoAnswer::Refused(Box::new(answer)))
+    Err(NoAnswer::Refused(
+        Box::new(answer),
+        all_wait.max(webhook_waits),
+    ))
 }
 
 /// Discord says whether a webhook is there; of others nobody can know before a test.
@@ -94,20 +99,18 @@ pub(super) async fn is_there<const A: u16, const B: u16, const C: u16>(
     let cannot = "Discord cannot be asked about the webhook now";
     match ask(state, None, webhook, None, state.messenger.check(webhook)).await {
         Ok(channel) => Ok(channel),
-        Err(NoAnswer::Refused(answer)) => match answer.verdict {
+        Err(NoAnswer::Refused(answer, wait)) => match answer.verdict {
             Verdict::Gone(_) | Verdict::Misconfigured(_) | Verdict::Refused { .. } => {
                 let why = format!("The webhook cannot be used: {}", said(&answer));
                 let refused = field("webhookUrl", why).with_code("INVALID_WEBHOOK_URL");
                 Err(refused.into())
             }
-            verdict => {
+            _ => {
                 let why = std::io::Error::other(answer.excerpt);
                 let refused = ApiError::unavailable(cannot, why);
-                Err(match verdict {
-                    Verdict::Limited { wait, .. } | Verdict::ProviderBlocked { wait } => {
-                        refused.after(wait.max(SHORTEST_WAIT))
-                    }
-                    _ => refused,
+                Err(match wait {
+                    Some(wait) => refused.after(wait),
+                    None => refused,
                 }
                 .into())
             }

@@ -63,7 +63,7 @@ pub async fn test(
             };
             match ask(&state, Some(id), webhook, channel.as_deref(), request).await {
                 Ok(()) => {}
-                Err(NoAnswer::Refused(answer)) => return Err(failed(*answer).into()),
+                Err(NoAnswer::Refused(answer, _)) => return Err(failed(*answer).into()),
                 Err(NoAnswer::Busy(wait)) => return Err(busy(wait).into()),
                 Err(NoAnswer::Store(error)) => return Err(error.into()),
             }

@@ -40,7 +40,17 @@ async fn repositories_are_added_renamed_and_removed_by_name() {
     let (_, body) = answer(by_query.header("Content-Type", "application/json")).await;
     assert_eq!(body["repos"], json!(["d/d"]));
     assert_eq!(
-        repos(&stage, Method::DELETE, json!({"index": 0})).await,
+        repos(
+            &stage,
+            Method::DELETE,
+            json!({"index": null, "repo": "d/d"})
+        )
+        .await,
+        json!([])
+    );
+    repos(&stage, Method::POST, json!({"repo": "e/e"})).await;
+    assert_eq!(
+        repos(&stage, Method::DELETE, json!({"index": 0, "repo": ""})).await,
         json!([])
     );
     let (_, body) = answer(stage.request(Method::GET, REPOS)).await;
@@ -59,6 +69,7 @@ async fn a_removal_that_names_nothing_removes_nothing() {
     for body in [
         json!({}),
         json!({"repo": ""}),
+        json!({"repo": null, "index": ""}),
         json!({"index": 2}),
         json!({"index": -1}),
     ] {

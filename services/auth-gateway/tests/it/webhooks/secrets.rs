@@ -97,6 +97,11 @@ async fn a_secret_whose_overlap_runs_is_kept_unless_both_are_replaced_at_once() 
         let (name, _) = body.as_object().unwrap().iter().next().unwrap();
         assert!(answer["error"].as_str().unwrap().contains(name), "{answer}");
     }
+    for query in ["overlap_hours=", "overlapHours=0", "overlap_hours=0"] {
+        let path = format!("{}?{query}", rotation(&made));
+        let (status, answer) = stage.send(Method::POST, &path, &json!({})).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{query}: {answer}");
+    }
     assert_eq!(signing(&stage, &made, &[&old]).await, [true]);
     let new = rotated(&stage, &made, 24).await;
     for body in [json!({"overlapHours": 48}), json!({"overlapHours": 1})] {
