@@ -4,7 +4,9 @@ CREATE TABLE mail_pauses (
     -- A digest of the key; empty: whatever the key.
     key text PRIMARY KEY,
     because text NOT NULL,
-    until timestamptz NOT NULL
+    until timestamptz NOT NULL,
+    -- When a mail met it last. What was sent since was sent with another key.
+    met_at timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO mail_pauses (key, because, until)
 SELECT COALESCE(paused_with, ''), paused_because, paused_until FROM mail_pacing

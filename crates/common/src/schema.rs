@@ -439,6 +439,7 @@ diesel::table! {
         key -> Text,
         because -> Text,
         until -> Timestamptz,
+        met_at -> Timestamptz,
     }
 }
 

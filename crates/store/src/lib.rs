@@ -59,9 +59,9 @@ pub use hytale::{
 pub use inbox::{InboxEntry, Receipt};
 pub use leases::Lease;
 pub use mails::{
-    HeldMail, MAIL_LIFE, MAILS_CHANNEL, MailAttempt, MailAttemptRow, MailClaim, MailFilter,
-    MailOutcome, MailPause, MailQueued, MailReplay, MailRow, MailStep, MailSuppressionRow,
-    MailUpkeep, NewMail, NewMailSuppression,
+    HeldMail, MAIL_LIFE, MAILS_CHANNEL, MailAsked, MailAttempt, MailAttemptRow, MailClaim,
+    MailFilter, MailOutcome, MailPause, MailQueued, MailReplay, MailRow, MailStep,
+    MailSuppressionRow, MailUpkeep, NewMail, NewMailSuppression,
 };
 pub use migrate::MigrationReport;
 pub use mirror::{MirrorCounts, PageCommit, PageReport, PageRows, ServerParts};

@@ -115,6 +115,8 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
             .service(
                 resource("/settings/webhooks/{id}")
                     .route(get().to(webhooks::list::get))
+                    .route(put().to(webhooks::change::change_by_path))
+                    .route(patch().to(webhooks::test::test_by_path))
                     .route(delete().to(webhooks::list::delete_by_path)),
             )
             .service(

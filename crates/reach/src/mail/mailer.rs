@@ -10,7 +10,7 @@ use common::types::mail::MailAddress;
 use outbound::{Mail, NoSite, Site};
 use runtime::config::Config;
 use secrecy::SecretString;
-use store::{MailQueued, NewMail, Store, StoreError};
+use store::{MailAsked, MailQueued, NewMail, Store, StoreError};
 use url::Url;
 
 use super::text;
@@ -35,6 +35,18 @@ pub struct MailOrder {
     pub idempotency_key: Option<String>,
     /// SHA-256 of what was asked for: under one key nothing else may be.
     pub request_digest: [u8; 32],
+}
+
+impl MailOrder {
+    fn asked(&self) -> MailAsked {
+        MailAsked {
+            template: self.mail.template(),
+            recipient: self.to.clone(),
+            created_by: self.by.clone(),
+            idempotency_key: self.idempotency_key.clone(),
+            request_digest: self.request_digest,
+        }
+    }
 }
 
 /// Why a mail was not queued. Holds nothing of it.
@@ -81,12 +93,21 @@ impl Mailer {
         })
     }
 
+    /// What becomes of an order that makes no new mail, if it is one: a repetition, or a mail to
+    /// somebody who gets none any more.
+    ///
+    /// # Errors
+    /// [`MailError::Store`].
+    pub async fn foreseen(&self, order: &MailOrder) -> Result<Option<MailQueued>, MailError> {
+        Ok(self.store.mail_foreseen(&order.asked()).await?)
+    }
+
     /// Renders a mail, once and for all, and keeps it until it is handed over; with the link
-    /// in it sealed. Says under which id, if it is new.
+    /// in it sealed.
     ///
     /// # Errors
     /// See [`MailError`].
-    pub async fn queue(&self, order: MailOrder) -> Result<(MailId, MailQueued), MailError> {
+    pub async fn queue(&self, order: &MailOrder) -> Result<MailQueued, MailError> {
         let overrides = self.settings.overrides().await?;
         let site = Site {
             name: text(&overrides, "site_name")?.unwrap_or_else(|| USUAL_NAME.to_owned()),
@@ -108,17 +129,13 @@ impl Mailer {
         }
         let new = NewMail {
             id,
-            template: order.mail.template(),
-            recipient: order.to,
+            asked: order.asked(),
             subject,
             body,
             link_lives,
-            created_by: order.by,
-            idempotency_key: order.idempotency_key,
-            request_digest: order.request_digest,
             withheld: (is_off && link_lives.is_none()).then_some(SWITCHED_OFF),
         };
-        Ok((id, self.store.mail_queue(&new).await?))
+        Ok(self.store.mail_queue(&new).await?)
     }
 }
 

@@ -63,7 +63,7 @@ pub struct DeliveryRow {
     pub failures: i32,
     /// The next attempt is not made before, if there is one: what is older in its lane goes
     /// first, and its webhook may be probed, paused or, with its provider, blocked until then.
-    /// Nothing goes to a webhook that is disabled.
+    /// Nothing goes to a webhook that is disabled, and there is none while one is under way.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub due_at: Option<DateTime<Utc>>,
     /// Why it is dead or was dropped.
@@ -114,7 +114,9 @@ pub(super) const CONDITIONS: &str = "\
 
 /// Of a delivery `d` to a webhook `w`.
 const NEXT_ATTEMPT: &str = "\
-    CASE WHEN d.state = 'pending' AND w.enabled THEN greatest(d.due_at, \
+    CASE WHEN d.state = 'pending' AND w.enabled AND NOT EXISTS ( \
+        SELECT FROM delivery_attempts a WHERE a.delivery_id = d.id AND a.outcome = 'sending') \
+    THEN greatest(d.due_at, \
         (SELECT l.due_at FROM delivery_lanes l WHERE l.webhook_id = d.webhook_id AND l.lane = d.lane), \
         (SELECT greatest(h.probe_at, h.paused_until) FROM webhook_health h WHERE h.webhook_id = d.webhook_id), \
         (SELECT p.until FROM provider_pauses p WHERE p.kind = w.kind)) END";

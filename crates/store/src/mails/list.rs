@@ -52,7 +52,8 @@ pub struct MailRow {
     /// Those that failed and count against the schedule.
     #[diesel(sql_type = Integer)]
     pub failures: i32,
-    /// When the next attempt is due, if there is one.
+    /// There is no attempt before, if there is one at all: it may be that no mail leaves until
+    /// then. None while one is under way.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub due_at: Option<DateTime<Utc>>,
     /// When the link in it ends, if it holds one.
@@ -115,7 +116,10 @@ impl Store {
         let mut conn = self.conn().await?;
         Ok(sql_query(
             "SELECT id, template, recipient, subject, state, attempts, failures, \
-               CASE WHEN state = 'pending' THEN due_at END AS due_at, expires_at, resend_id, created_by, \
+               CASE WHEN state = 'pending' AND holder IS NULL THEN GREATEST(due_at, \
+                 (SELECT max(p.until) FROM mail_pauses p WHERE p.key = '' OR NOT EXISTS ( \
+                   SELECT FROM mails m WHERE m.state = 'sent' AND m.finished_at > p.met_at))) END AS due_at, \
+               expires_at, resend_id, created_by, \
                reason, created_at, finished_at \
              FROM mails \
              WHERE ($1::uuid IS NULL OR id = $1) AND ($2::text IS NULL OR recipient = $2) \

@@ -16,7 +16,7 @@ mod upkeep;
 
 pub use claim::{HeldMail, MailClaim};
 pub use list::{MailAttemptRow, MailFilter, MailRow};
-pub use queue::{MailQueued, NewMail};
+pub use queue::{MailAsked, MailQueued, NewMail};
 pub use replay::MailReplay;
 pub use settle::{MailAttempt, MailOutcome, MailPause, MailStep};
 pub use suppressions::{MailSuppressionRow, NewMailSuppression};

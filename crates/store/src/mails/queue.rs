@@ -13,27 +13,34 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub struct MailAsked {
+    /// The template's name.
+    pub template: &'static str,
+    /// To whom.
+    pub recipient: MailAddress,
+    /// Who has it sent.
+    pub created_by: Principal,
+    /// The key under which its sender may ask once more.
+    pub idempotency_key: Option<String>,
+    /// SHA-256 of all of it: under one key nothing else may be asked for.
+    pub request_digest: [u8; 32],
+}
+
 /// A mail to send.
 #[derive(Debug, Clone)]
 pub struct NewMail {
     /// Its id: a body with a link is sealed for it.
     pub id: MailId,
-    /// Its template's name.
-    pub template: &'static str,
-    /// To whom.
-    pub recipient: MailAddress,
+    /// What was asked for.
+    pub asked: MailAsked,
     /// Its subject.
     pub subject: String,
     /// What Resend gets; sealed where the mail holds a link.
     pub body: String,
     /// How long the link in it lives, if there is one.
     pub link_lives: Option<Duration>,
-    /// Who has it sent.
-    pub created_by: Principal,
-    /// The key under which its sender may ask once more.
-    pub idempotency_key: Option<String>,
-    /// SHA-256 of what was asked for: under one key nothing else may be.
-    pub request_digest: [u8; 32],
     /// Why it is not sent at all, if so; it is only noted then.
     pub withheld: Option<&'static str>,
 }
@@ -42,13 +49,19 @@ pub struct NewMail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailQueued {
     /// It is kept and will be sent.
-    New,
+    New(MailId),
     /// It was asked for before, under this id.
     Repeated(MailId),
     /// Another mail was asked for with the same key.
     KeyReused,
     /// Nothing is sent to this address any more.
     Suppressed,
+}
+
+#[derive(QueryableByName)]
+struct Suppressed {
+    #[diesel(sql_type = Bool)]
+    is_suppressed: bool,
 }
 
 #[derive(QueryableByName)]
@@ -60,6 +73,26 @@ struct Earlier {
 }
 
 impl Store {
+    /// What becomes of a mail without anything being kept, if that can be said: it was asked for
+    /// before, or nothing is sent to its recipient.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn mail_foreseen(&self, asked: &MailAsked) -> Result<Option<MailQueued>, StoreError> {
+        let mut conn = self.conn().await?;
+        if let Some(earlier) = earlier(&mut conn, asked).await? {
+            return Ok(Some(earlier));
+        }
+        let recipient: Suppressed = sql_query(
+            "SELECT EXISTS (SELECT FROM mail_suppressions WHERE address = $1 AND lifted_at IS NULL) \
+               AS is_suppressed",
+        )
+        .bind::<Text, _>(asked.recipient.as_str())
+        .get_result(&mut conn)
+        .await?;
+        Ok(recipient.is_suppressed.then_some(MailQueued::Suppressed))
+    }
+
     /// Keeps a mail and wakes the senders.
     ///
     /// # Errors
@@ -67,49 +100,53 @@ impl Store {
     pub async fn mail_queue(&self, mail: &NewMail) -> Result<MailQueued, StoreError> {
         let mut conn = self.conn().await?;
         conn.transaction(async |conn| {
-            if let Some(earlier) = earlier(conn, mail).await? {
+            let asked = &mail.asked;
+            if let Some(earlier) = earlier(conn, asked).await? {
                 return Ok(earlier);
             }
             let added = sql_query(ADD)
                 .bind::<SqlUuid, _>(mail.id.0)
-                .bind::<Text, _>(mail.template)
-                .bind::<Text, _>(mail.recipient.as_str())
+                .bind::<Text, _>(asked.template)
+                .bind::<Text, _>(asked.recipient.as_str())
                 .bind::<Text, _>(&mail.subject)
                 .bind::<Text, _>(&mail.body)
                 .bind::<Nullable<Double>, _>(mail.link_lives.map(|it| it.as_secs_f64()))
-                .bind::<Text, _>(mail.created_by.to_string())
-                .bind::<Nullable<Text>, _>(&mail.idempotency_key)
+                .bind::<Text, _>(asked.created_by.to_string())
+                .bind::<Nullable<Text>, _>(&asked.idempotency_key)
                 .bind::<Nullable<Text>, _>(mail.withheld)
-                .bind::<Binary, _>(mail.request_digest.as_slice())
+                .bind::<Binary, _>(asked.request_digest.as_slice())
                 .execute(conn)
                 .await?;
             if added == 0 {
                 // Somebody was faster with the same key, or nothing may be sent there.
-                let earlier = earlier(conn, mail).await?;
+                let earlier = earlier(conn, asked).await?;
                 return Ok(earlier.unwrap_or(MailQueued::Suppressed));
             }
             sql_query(format!("NOTIFY {MAILS_CHANNEL}"))
                 .execute(conn)
                 .await?;
-            Ok(MailQueued::New)
+            Ok(MailQueued::New(mail.id))
         })
         .await
     }
 }
 
-async fn earlier(conn: &mut Connection, mail: &NewMail) -> Result<Option<MailQueued>, StoreError> {
-    let Some(key) = &mail.idempotency_key else {
+async fn earlier(
+    conn: &mut Connection,
+    asked: &MailAsked,
+) -> Result<Option<MailQueued>, StoreError> {
+    let Some(key) = &asked.idempotency_key else {
         return Ok(None);
     };
     let rows: Vec<Earlier> = sql_query(
         "SELECT id, template = $3 AND recipient = $4 AND COALESCE(request_digest = $5, true) AS is_same \
          FROM mails WHERE created_by = $1 AND idempotency_key = $2",
     )
-    .bind::<Text, _>(mail.created_by.to_string())
+    .bind::<Text, _>(asked.created_by.to_string())
     .bind::<Text, _>(key)
-    .bind::<Text, _>(mail.template)
-    .bind::<Text, _>(mail.recipient.as_str())
-    .bind::<Binary, _>(mail.request_digest.as_slice())
+    .bind::<Text, _>(asked.template)
+    .bind::<Text, _>(asked.recipient.as_str())
+    .bind::<Binary, _>(asked.request_digest.as_slice())
     .load(conn)
     .await?;
     Ok(rows.into_iter().next().map(|row| {

@@ -198,7 +198,8 @@ async fn begin_pause(conn: &mut Connection, pause: MailPause, key: &str) -> Resu
         "WITH earlier AS (SELECT because FROM mail_pauses WHERE key = $1) \
          INSERT INTO mail_pauses AS p (key, because, until) \
          VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3)) \
-         ON CONFLICT (key) DO UPDATE SET because = EXCLUDED.because, until = GREATEST(p.until, EXCLUDED.until) \
+         ON CONFLICT (key) DO UPDATE SET because = EXCLUDED.because, until = GREATEST(p.until, EXCLUDED.until), \
+           met_at = now() \
          RETURNING until, (SELECT because FROM earlier) IS DISTINCT FROM $2 AS is_new",
     )
     .bind::<Text, _>(if pause.whatever_key { "" } else { key })

@@ -5,7 +5,8 @@ use common::types::caller::Principal;
 use common::types::id::{MailId, WorkerId};
 use std::time::Duration;
 use store::{
-    HeldMail, MailAttempt, MailClaim, MailOutcome, MailPause, MailQueued, MailStep, NewMail,
+    HeldMail, MailAsked, MailAttempt, MailClaim, MailOutcome, MailPause, MailQueued, MailStep,
+    NewMail,
 };
 use testkit::wait_for;
 
@@ -29,18 +30,20 @@ async fn queued(stage: &Stage) -> MailId {
     let id = MailId::new();
     let new = NewMail {
         id,
-        template: "magic_link",
-        recipient: "anna@example.net".parse().unwrap(),
+        asked: MailAsked {
+            template: "magic_link",
+            recipient: "anna@example.net".parse().unwrap(),
+            created_by: Principal::Service,
+            idempotency_key: None,
+            request_digest: [0; 32],
+        },
         subject: "s".to_owned(),
         body: "sealed".to_owned(),
         link_lives: Some(Duration::from_secs(900)),
-        created_by: Principal::Service,
-        idempotency_key: None,
-        request_digest: [0; 32],
         withheld: None,
     };
     let queued = stage.store.mail_queue(&new).await.unwrap();
-    assert_eq!(queued, MailQueued::New);
+    assert_eq!(queued, MailQueued::New(id));
     id
 }
 

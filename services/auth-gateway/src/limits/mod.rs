@@ -13,6 +13,7 @@ mod general;
 mod granted;
 mod headers;
 mod kept;
+mod mails;
 mod policy;
 
 use base64::Engine;

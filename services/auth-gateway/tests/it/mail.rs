@@ -313,28 +313,6 @@ async fn a_mail_that_is_asked_for_twice_with_one_key_is_one() {
 }
 
 #[tokio::test]
-async fn callers_and_recipients_have_their_limits() {
-    let post = Post::new(&[("LIMITS_MAILS", "3"), ("LIMITS_MAILS_TO_RECIPIENT", "2")]).await;
-    let to = async |to: &str| {
-        let mail = json!({ "to": to, "template": "welcome", "data": { "name": "A" } });
-        post.queue(&mail).await
-    };
-    assert_eq!(to("a@example.net").await.0, StatusCode::ACCEPTED);
-    assert_eq!(to("A@example.net").await.0, StatusCode::ACCEPTED);
-    assert_eq!(to("a@EXAMPLE.net").await.0, StatusCode::TOO_MANY_REQUESTS);
-    let (status, body) = to("b@example.net").await;
-    assert_eq!(error_code(status, &body), "RATE_LIMITED");
-    // Whoever asks, the recipient gets no more.
-    let key = post.gateway.key("shop", [Scope::Notify]).await;
-    let request = post
-        .gateway
-        .as_client(&key, Method::POST, "/api/v1/email/queue");
-    let mail = json!({ "to": "a@example.net", "template": "welcome", "data": { "name": "A" } });
-    let (status, _) = answer(request.json(&mail)).await;
-    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
-}
-
-#[tokio::test]
 async fn without_a_website_no_mail_with_a_link_is_taken_and_others_are() {
     let post = Post::with_settings(&[], &[]).await;
     let (status, body) = post.queue(&verification()).await;

@@ -1,5 +1,6 @@
 //! What administrators see of mails, and dead ones tried again.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use common::types::scope::Scope;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -151,4 +152,43 @@ async fn mails_are_chosen_page_by_page_and_nonsense_is_refused() {
         let (status, _) = ask(&post, &admin, method, &path).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_next_attempt_of_a_mail_is_shown_with_the_pause_that_holds_it() {
+    let post = Post::new(&[]).await;
+    let admin = post.gateway.key("admin", [Scope::Admin]).await;
+    let order = json!({
+        "to": "anna@example.net", "template": "welcome", "data": { "name": "Anna" },
+    });
+    for _ in 0..2 {
+        assert_eq!(post.queue(&order).await.0, StatusCode::ACCEPTED);
+    }
+    let client = post.gateway.database.connect().await;
+    let next = async || {
+        let (_, body) = ask(&post, &admin, Method::GET, LIST).await;
+        let next = body["mails"][1]["next_attempt_at"].as_str();
+        next.map(|it| it.parse::<DateTime<Utc>>().unwrap() - Utc::now())
+    };
+    assert!(next().await.unwrap() < TimeDelta::minutes(1));
+    for (change, is_held) in [
+        (
+            "INSERT INTO mail_pauses VALUES ('used up', 'QUOTA_EXCEEDED', now() + interval '1 hour')",
+            true,
+        ),
+        (
+            "UPDATE mails SET state = 'sent', finished_at = now() WHERE id = (SELECT id FROM mails ORDER BY id DESC LIMIT 1)",
+            false,
+        ),
+        ("UPDATE mail_pauses SET key = ''", true),
+        ("UPDATE mail_pauses SET until = now()", false),
+    ] {
+        client.batch_execute(change).await.unwrap();
+        let is = next().await.unwrap() > TimeDelta::minutes(50);
+        assert_eq!(is, is_held, "{change}");
+    }
+    let under_way =
+        "UPDATE mails SET holder = gen_random_uuid(), held_until = now() + interval '1 hour'";
+    client.batch_execute(under_way).await.unwrap();
+    assert_eq!(next().await, None);
 }

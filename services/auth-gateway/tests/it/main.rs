@@ -20,6 +20,7 @@ mod hytale;
 mod lifecycle;
 mod limits;
 mod mail;
+mod mail_limits;
 mod mail_suppressions;
 mod mails;
 mod me;

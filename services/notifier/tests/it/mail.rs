@@ -11,6 +11,7 @@ use reach::mail::{MailOrder, Mailer};
 use reach::settings::Settings;
 use serde_json::Value;
 use simulators::resend::{ApiKey, Effect, Fault, Limits, Options, Resend, Sent};
+use store::MailQueued;
 use testkit::wait_for;
 
 use crate::stage::{PATIENCE, Stage};
@@ -68,7 +69,10 @@ impl Post {
             idempotency_key: None,
             request_digest: [0; 32],
         };
-        mailer.queue(order).await.unwrap().0
+        match mailer.queue(&order).await.unwrap() {
+            MailQueued::New(id) => id,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn fault(&self, effect: Effect) {

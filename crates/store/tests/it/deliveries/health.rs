@@ -152,6 +152,13 @@ async fn the_next_attempt_is_told_to_be_when_lane_webhook_and_provider_let_it_le
     let told = waits(&stage).await;
     let later = |wait: &Option<i64>, least: i64| wait.is_some_and(|it| it >= least);
     assert!(later(&told[0], 900) && later(&told[1], 900), "{told:?}");
+    assert_eq!(told[2], None, "it is under way");
+    let of_b = lane(WebhookKind::Signed, "b");
+    let b = held.iter().find(|it| it.lane == of_b).unwrap();
+    let wait = Duration::ZERO;
+    let next = NextStep::Again { wait, park: false };
+    settle(&stage.store, &[outcome(b, "failed", &next, works)]).await;
+    let told = waits(&stage).await;
     assert!(now(&told[2]), "{told:?}");
 
     let pause = |column: &str| {

@@ -1,6 +1,8 @@
 //! What a caller gives: in the query, in the body, or in both, under the
 //! specification's names or those of existing clients.
 
+use std::fmt::{self, Formatter};
+
 use actix_web::dev::Payload;
 use actix_web::web::{Json, Query};
 use actix_web::{FromRequest, HttpRequest};
@@ -9,7 +11,8 @@ use paperclip::actix::OperationModifier;
 use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw, Either};
 use paperclip::v2::schema::Apiv2Schema;
 use runtime::http::{ApiError, read_body};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -31,12 +34,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for Given<T> {
     type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let query = Query::<Map<String, Value>>::from_query(request.query_string())
+        let query = Query::<Vec<(String, Value)>>::from_query(request.query_string())
             .map(Query::into_inner)
             .map_err(|_error| ApiError::bad_request("The query string cannot be read"));
         let body = read_body(request, payload);
         Box::pin(async move {
-            let fields = join(query?, fields_of(&body.await?)?)?;
+            let fields = join(query?.into_iter().chain(fields_of(&body.await?)?))?;
             let fields = serde_path_to_error::deserialize(Value::Object(fields));
             let fields = fields.map_err(|error| {
                 let why = blamed(&error.path().to_string(), error.inner());
@@ -48,21 +51,46 @@ impl<T: DeserializeOwned + 'static> FromRequest for Given<T> {
 }
 
 /// A body may be left out; what is there is an object.
-fn fields_of(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+fn fields_of(body: &[u8]) -> Result<Vec<(String, Value)>, ApiError> {
     if body.trim_ascii().is_empty() {
-        return Ok(Map::new());
+        return Ok(Vec::new());
     }
-    object(body).map_err(ApiError::bad_request)
+    let Pairs(fields) = object(body).map_err(ApiError::bad_request)?;
+    Ok(fields)
+}
+
+/// An object's fields as they stand there: of two with one name, a map would keep the last.
+struct Pairs(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Pairs;
+
+            fn expecting(&self, to: &mut Formatter<'_>) -> fmt::Result {
+                to.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Pairs(fields))
+            }
+        }
+
+        from.deserialize_map(Fields)
+    }
 }
 
 /// Query and body under the specification's names. What is given twice must be the
 /// same. A name stays whatever its value, for it may be one that is not known.
-fn join(
-    query: Map<String, Value>,
-    body: Map<String, Value>,
-) -> Result<Map<String, Value>, ApiError> {
+fn join(given: impl IntoIterator<Item = (String, Value)>) -> Result<Map<String, Value>, ApiError> {
     let mut joined = Map::new();
-    for (name, value) in query.into_iter().chain(body) {
+    for (name, value) in given {
         let value = match value {
             Value::String(text) if text.is_empty() => Value::Null,
             value => value,
@@ -99,6 +127,23 @@ fn which(name: &str) -> String {
     } else {
         String::new()
     }
+}
+
+/// A field that is a number, which stands as text in a query.
+///
+/// # Errors
+/// It is none, or none of that kind.
+pub fn number<'de, D: Deserializer<'de>, N: TryFrom<i64>>(from: D) -> Result<Option<N>, D::Error> {
+    let number = match Value::deserialize(from)? {
+        Value::Null => return Ok(None),
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    let number = number.and_then(|number| N::try_from(number).ok());
+    number
+        .map(Some)
+        .ok_or_else(|| D::Error::custom("no such number"))
 }
 
 /// A field that must be there.
@@ -153,7 +198,7 @@ mod tests {
     fn fields_are_taken_from_both_places_under_one_name() {
         let query = map(json!({ "account_id": "a", "profile_uuid": "p" }));
         let body = map(json!({ "profile_id": "p", "server_uuid": "s", "session_id": null }));
-        let joined = join(query, body).unwrap();
+        let joined = join(query.into_iter().chain(body)).unwrap();
         assert_eq!(
             Value::Object(joined),
             json!({ "account_id": "a", "profile_id": "p", "server_id": "s", "session_id": null })
@@ -164,7 +209,7 @@ mod tests {
     fn what_says_nothing_in_one_place_is_taken_from_the_other() {
         for (query, body) in [("", "a"), ("a", "")] {
             let query = map(json!({ "account_id": query }));
-            let joined = join(query, map(json!({ "account_id": body })));
+            let joined = join(query.into_iter().chain(map(json!({ "account_id": body }))));
             assert_eq!(joined.unwrap()["account_id"], "a");
         }
     }
@@ -173,6 +218,18 @@ mod tests {
     fn a_field_that_says_two_things_is_refused() {
         let query = map(json!({ "profile_id": "p" }));
         let body = map(json!({ "profile_uuid": "other" }));
-        assert!(join(query, body).is_err());
+        assert!(join(query.into_iter().chain(body)).is_err());
+    }
+
+    #[test]
+    fn so_is_one_that_stands_twice_in_one_body() {
+        for body in [
+            r#"{"account_id":"a","account_id":"b"}"#,
+            r#"{"profile_id":"a","profile_uuid":"b"}"#,
+        ] {
+            assert!(join(fields_of(body.as_bytes()).unwrap()).is_err(), "{body}");
+        }
+        let same = fields_of(br#"{"account_id":"a","account_id":"a"}"#).unwrap();
+        assert_eq!(join(same).unwrap()["account_id"], "a");
     }
 }

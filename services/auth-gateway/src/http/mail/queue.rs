@@ -17,7 +17,6 @@ use crate::http::answer::Answer;
 use crate::http::body::Body;
 use crate::http::failure::Failure;
 use crate::http::idempotency::{IdempotencyKey, digest_of};
-use crate::limits::Limit;
 use crate::state::State;
 
 /// A mail to send.
@@ -71,25 +70,24 @@ pub async fn queue(
     let data = request.data.unwrap_or_default();
     let mail = Mail::read(&template, &data).map_err(refused)?;
     let request_digest = digest_of(&(&template, to.as_str(), &data));
-    let principal = &caller.principal;
-    let limits = &state.limits;
-    limits
-        .take(Limit::Mails, &principal.to_string(), None)
-        .await?;
-    limits
-        .take(Limit::MailsToRecipient, to.as_str(), Some(principal))
-        .await?;
     let order = MailOrder {
         mail,
         to,
-        by: principal.clone(),
+        by: caller.principal.clone(),
         idempotency_key,
         request_digest,
     };
-    let (id, queued) = state.mailer.queue(order).await.map_err(not_queued)?;
+    let mailer = &state.mailer;
+    // What makes no mail uses up nobody's limit.
+    let queued = match mailer.foreseen(&order).await.map_err(not_queued)? {
+        Some(foreseen) => foreseen,
+        None => {
+            state.limits.take_mail(&order.by, &order.to).await?;
+            mailer.queue(&order).await.map_err(not_queued)?
+        }
+    };
     let id = match queued {
-        MailQueued::New => id,
-        MailQueued::Repeated(earlier) => earlier,
+        MailQueued::New(id) | MailQueued::Repeated(id) => id,
         MailQueued::KeyReused => {
             return Err(
                 ApiError::conflict("Another mail was asked for with this Idempotency-Key")

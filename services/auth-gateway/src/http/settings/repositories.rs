@@ -6,14 +6,12 @@ use common::types::setting::repositories::{self, RepositoryChange};
 use paperclip::actix::{Apiv2Schema, api_v2_operation};
 use reach::settings::Wishes;
 use runtime::http::ApiError;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::auth::{Administer, Caller, Needs};
 use crate::http::body::Body;
 use crate::http::failure::Failure;
-use crate::http::hytale::given::Given;
+use crate::http::hytale::given::{Given, number};
 use crate::http::settings::tagged::IfMatch;
 use crate::state::State;
 
@@ -49,7 +47,7 @@ pub struct FormerRepository {
     /// `owner/repo`.
     repo: Option<String>,
     /// Its place in the list, from 0, where no name is given.
-    #[serde(default, deserialize_with = "place")]
+    #[serde(default, deserialize_with = "number")]
     index: Option<u32>,
 }
 
@@ -135,18 +133,4 @@ async fn current<const A: u16, const B: u16, const C: u16>(
 fn name(given: &str) -> Result<String, ApiError> {
     let name = repositories::name(given);
     name.map_err(|_invalid| ApiError::bad_request("Invalid repo format. Use owner/repo."))
-}
-
-/// A number in the body, its text in the query.
-fn place<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    let number = match Value::deserialize(from)? {
-        Value::Null => return Ok(None),
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    };
-    let place = number.and_then(|number| u32::try_from(number).ok());
-    place
-        .map(Some)
-        .ok_or_else(|| D::Error::custom("no place in a list"))
 }

@@ -1,6 +1,6 @@
 //! Webhooks changed.
 
-use actix_web::web::{Data, Json};
+use actix_web::web::{Data, Json, Path};
 use common::types::caller::Actor;
 use common::types::id::WebhookId;
 use common::types::setting::MASK;
@@ -16,7 +16,7 @@ use super::discord::is_there;
 use super::failure::{address, field};
 use super::form::WebhookForm;
 use super::wire::Webhook;
-use crate::auth::{Administer, Needs};
+use crate::auth::{Administer, Caller, Needs};
 use crate::http::body::Body;
 use crate::http::failure::Failure;
 use crate::state::State;
@@ -29,8 +29,8 @@ const HIGHEST_RATE: f64 = 1000.0;
 #[derive(Debug, Deserialize, Apiv2Schema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookChangeForm {
-    /// Which.
-    id: Uuid,
+    /// Which; needed where the path does not say it.
+    id: Option<Uuid>,
     /// When it is enabled again: `send` what was kept (as if nothing is said) or `drop` it.
     kept: Option<String>,
     /// How many a second of what was kept are sent, above 0 and at most 1,000; without it as
@@ -75,8 +75,35 @@ pub async fn change(
     Body(form): Body<WebhookChangeForm>,
     state: Data<State>,
 ) -> Result<Json<ChangedWebhook>, Failure<400, 404, 413>> {
+    let missing = || field("id", "`id` is missing");
+    let id = form.id.ok_or_else(missing)?;
+    save(WebhookId(id), form, &caller, &state).await
+}
+
+/// Changes a webhook
+///
+/// As without the path.
+#[api_v2_operation(tags(Webhooks))]
+pub async fn change_by_path(
+    caller: Needs<Administer>,
+    id: Path<Uuid>,
+    Body(form): Body<WebhookChangeForm>,
+    state: Data<State>,
+) -> Result<Json<ChangedWebhook>, Failure<400, 404, 413>> {
+    if form.id.is_some_and(|other| other != *id) {
+        return Err(field("id", "`id` is not the webhook of the path").into());
+    }
+    save(WebhookId(*id), form, &caller, &state).await
+}
+
+async fn save(
+    id: WebhookId,
+    form: WebhookChangeForm,
+    caller: &Caller,
+    state: &State,
+) -> Result<Json<ChangedWebhook>, Failure<400, 404, 413>> {
     let kept = kept(form.kept.as_deref(), form.kept_per_second)?;
-    let before = state.store.webhook(WebhookId(form.id)).await?;
+    let before = state.store.webhook(id).await?;
     let form = new_to(&before, form);
     let mut wish = WebhookChange {
         kept,
@@ -88,7 +115,7 @@ pub async fn change(
             let why = "The address is of another kind of webhook; make a new one for it";
             return Err(field("webhookUrl", why).with_code("KIND_CHANGED").into());
         }
-        wish.channel_id = is_there(&state, &to).await?;
+        wish.channel_id = is_there(state, &to).await?;
         let vault = state.settings.vault_to_seal().await?;
         wish.address = Some(seal_address(&vault, before.webhook_id(), &to)?);
     }

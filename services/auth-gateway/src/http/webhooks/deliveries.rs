@@ -1,12 +1,13 @@
 //! The delivery log, and deliveries made again.
 
+use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Path, Query};
 use chrono::{DateTime, Utc};
 use common::types::caller::Actor;
 use common::types::id::{DeliveryId, WebhookId};
 use paperclip::actix::{Apiv2Schema, api_v2_operation};
 use runtime::http::ApiError;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use store::{AttemptRow, DeliveryFilter, DeliveryRow};
 use uuid::Uuid;
 
@@ -81,7 +82,7 @@ pub struct Delivery {
     failures: i32,
     /// Before then there is no next attempt: what is older about the same subject goes first,
     /// and the webhook or its provider may be paused, or tried with one delivery at a time.
-    /// `null` while the webhook is disabled.
+    /// `null` while the webhook is disabled, and while an attempt is under way.
     next_attempt_at: Option<String>,
     /// Why it is dead or was dropped.
     reason: Option<String>,
@@ -139,6 +140,7 @@ pub struct Replay {
     /// Made before this moment, RFC 3339.
     until: Option<String>,
     /// Only say how many there are.
+    #[serde(default, deserialize_with = "said")]
     dry_run: Option<bool>,
     /// How many, oldest first, at most 10,000.
     limit: Option<i64>,
@@ -220,8 +222,14 @@ pub async fn get(
 pub async fn replay(
     caller: Needs<Administer>,
     Body(wish): Body<Replay>,
+    request: HttpRequest,
     state: Data<State>,
 ) -> Result<Json<Replayed>, Failure<400, 413>> {
+    // A dry run or a choice that was asked for there would be none.
+    if !request.query_string().is_empty() {
+        let why = "A replay is chosen by the fields of the body, and by nothing in the query";
+        return Err(ApiError::bad_request(why).into());
+    }
     let filter = wish.filter()?;
     let rate = wish.per_second.unwrap_or(USUAL_RATE);
     if !(rate > 0.0 && rate <= HIGHEST_RATE) {
@@ -247,6 +255,11 @@ pub async fn replay(
         replayed: report.replayed,
         dry_run,
     }))
+}
+
+/// `null` is neither: whoever says it may have meant to try.
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    bool::deserialize(from).map(Some)
 }
 
 impl Replay {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::auth::{Administer, Needs};
 use crate::http::failure::Failure;
-use crate::http::hytale::given::Given;
+use crate::http::hytale::given::{Given, number};
 use crate::http::hytale::page::told;
 use crate::state::State;
 
@@ -31,6 +31,7 @@ const LONGEST_OVERLAP: i64 = 168;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rotation {
     /// Hours for which the present secret signs too, 0 to 168; without it 24.
+    #[serde(default, deserialize_with = "number")]
     overlap_hours: Option<i64>,
 }
 

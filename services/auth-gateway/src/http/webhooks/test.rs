@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Json};
+use actix_web::web::{Data, Json, Path};
 use chrono::Utc;
 use common::types::event::Event;
-use common::types::id::MessageId;
+use common::types::id::{MessageId, WebhookId};
 use outbound::{Answer, Verdict};
 use paperclip::actix::{Apiv2Schema, api_v2_operation};
 use reach::vault::VaultError;
@@ -14,6 +14,7 @@ use reach::webhooks::{Target, TargetError};
 use runtime::http::ApiError;
 use serde::Serialize;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::discord::{NoAnswer, ask};
 use super::failure::said;
@@ -42,7 +43,23 @@ pub async fn test(
     Given(which): Given<WhichWebhook>,
     state: Data<State>,
 ) -> Result<Json<Tested>, Failure<400, 404, 413, 502>> {
-    let row = state.store.webhook(which.id()?).await?;
+    send(which.id()?, &state).await
+}
+
+/// Sends a test to a webhook
+///
+/// As without the path.
+#[api_v2_operation(tags(Webhooks))]
+pub async fn test_by_path(
+    _caller: Needs<Administer>,
+    id: Path<Uuid>,
+    state: Data<State>,
+) -> Result<Json<Tested>, Failure<400, 404, 413, 502>> {
+    send(WebhookId(*id), &state).await
+}
+
+async fn send(id: WebhookId, state: &State) -> Result<Json<Tested>, Failure<400, 404, 413, 502>> {
+    let row = state.store.webhook(id).await?;
     let event = Event {
         specversion: "1.0".to_owned(),
         id: MessageId::new(),
@@ -53,7 +70,6 @@ pub async fn test(
         datacontenttype: "application/json".to_owned(),
         data: json!({ "name": row.name }),
     };
-    let id = row.webhook_id();
     let target = state.targets.of(id, row.revision).await;
     match &*target.map_err(unopened)? {
         Target::Discord { webhook, channel } => {
@@ -61,7 +77,7 @@ pub async fn test(
                 let messages = std::slice::from_ref(&event);
                 delivered(state.messenger.post(webhook, messages).await)
             };
-            match ask(&state, Some(id), webhook, channel.as_deref(), request).await {
+            match ask(state, Some(id), webhook, channel.as_deref(), request).await {
                 Ok(()) => {}
                 Err(NoAnswer::Refused(answer, _)) => return Err(failed(*answer).into()),
                 Err(NoAnswer::Busy(wait)) => return Err(busy(wait).into()),

@@ -98,8 +98,15 @@ async fn a_replay_is_tried_dry_then_made_and_noted_and_never_of_everything() {
         json!({"state": "dead", "subject": ""}),
         json!({"state": "dead", "since": ""}),
         json!({"state": "dead", "until": ""}),
+        json!({"state": "dead", "dry_run": null}),
     ] {
         assert_eq!(replay(body).await.0, StatusCode::BAD_REQUEST);
+    }
+    for query in ["dry_run=true", "webhook_id=1"] {
+        let path = format!("{path}?{query}");
+        let body = json!({"state": "dead"});
+        let (status, answer) = stage.send(Method::POST, &path, &body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
     }
     let (_, dry) = replay(json!({"state": "dead", "dry_run": true})).await;
     assert_eq!((&dry["matched"], &dry["replayed"]), (&json!(1), &json!(0)));

@@ -97,7 +97,12 @@ async fn a_secret_whose_overlap_runs_is_kept_unless_both_are_replaced_at_once() 
         let (name, _) = body.as_object().unwrap().iter().next().unwrap();
         assert!(answer["error"].as_str().unwrap().contains(name), "{answer}");
     }
-    for query in ["overlap_hours=", "overlapHours=0", "overlap_hours=0"] {
+    for query in [
+        "overlap_hours=",
+        "overlap_hours=0",
+        "overlapHours=0.5",
+        "overlapHours=24&overlapHours=0",
+    ] {
         let path = format!("{}?{query}", rotation(&made));
         let (status, answer) = stage.send(Method::POST, &path, &json!({})).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{query}: {answer}");
@@ -117,7 +122,10 @@ async fn a_secret_whose_overlap_runs_is_kept_unless_both_are_replaced_at_once() 
     }
     assert_eq!(signing(&stage, &made, &[&old, &new]).await, [true, true]);
 
-    let at_once = rotated(&stage, &made, 0).await;
+    let path = format!("{}?overlapHours=0", rotation(&made));
+    let (status, answer) = stage.bare(Method::POST, &path).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let at_once = answer["signingSecret"].as_str().unwrap().to_owned();
     let all = [&*old, &new, &at_once];
     assert_eq!(signing(&stage, &made, &all).await, [false, false, true]);
     // Nothing overlaps any more.

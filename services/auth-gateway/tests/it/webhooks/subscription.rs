@@ -115,3 +115,38 @@ async fn what_was_stored_and_would_not_be_taken_today_comes_back_with_the_whole_
         assert_eq!(status, StatusCode::BAD_REQUEST, "{field}: {body}");
     }
 }
+
+#[tokio::test]
+async fn a_webhook_is_changed_and_tested_by_its_path_too() {
+    let stage = Stage::new().await;
+    let made = stage.signed().await;
+    let path = format!("{WEBHOOKS}/{}", id(&made));
+    let mut form = made["webhook"].clone();
+    form["description"] = json!("by path");
+    for form in [form, json!({"description": "by path"})] {
+        let (status, body) = stage.send(Method::PUT, &path, &form).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        assert_eq!(body["webhook"]["description"], "by path");
+        let before = json!({"id": id(&made), "description": "before"});
+        assert_eq!(
+            stage.send(Method::PUT, WEBHOOKS, &before).await.0,
+            StatusCode::OK
+        );
+    }
+    let other = json!({"id": uuid::Uuid::new_v4(), "description": "another's"});
+    let (status, body) = stage.send(Method::PUT, &path, &other).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    assert_eq!(stage.listed().await[0]["description"], "before");
+    let (status, body) = stage
+        .send(Method::PUT, WEBHOOKS, &json!({"name": "x"}))
+        .await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(body["error"].as_str().unwrap().contains("`id`"), "{body}");
+    assert_eq!(stage.bare(Method::PATCH, &path).await.0, StatusCode::OK);
+    assert_eq!(stage.receiver.journal_of("/hook").len(), 1);
+    let none = format!("{WEBHOOKS}/{}", uuid::Uuid::new_v4());
+    assert_eq!(
+        stage.bare(Method::PATCH, &none).await.0,
+        StatusCode::NOT_FOUND
+    );
+}

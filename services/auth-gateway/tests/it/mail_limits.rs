@@ -1,0 +1,67 @@
+//! How many mails one caller may have sent, and one recipient gets.
+
+use common::types::scope::Scope;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::gateway::{answer, error_code};
+use crate::mail::Post;
+
+#[tokio::test]
+async fn callers_and_recipients_have_their_limits() {
+    let post = Post::new(&[("LIMITS_MAILS", "3"), ("LIMITS_MAILS_TO_RECIPIENT", "2")]).await;
+    let to = async |to: &str| {
+        let mail = json!({ "to": to, "template": "welcome", "data": { "name": "A" } });
+        post.queue(&mail).await
+    };
+    assert_eq!(to("a@example.net").await.0, StatusCode::ACCEPTED);
+    assert_eq!(to("A@example.net").await.0, StatusCode::ACCEPTED);
+    for _ in 0..5 {
+        assert_eq!(to("a@EXAMPLE.net").await.0, StatusCode::TOO_MANY_REQUESTS);
+    }
+    // Their address costs nobody else a mail.
+    assert_eq!(to("b@example.net").await.0, StatusCode::ACCEPTED);
+    let (status, body) = to("c@example.net").await;
+    assert_eq!(error_code(status, &body), "RATE_LIMITED");
+    // Whoever asks, the recipient gets no more.
+    let key = post.gateway.key("shop", [Scope::Notify]).await;
+    let request = post
+        .gateway
+        .as_client(&key, Method::POST, "/api/v1/email/queue");
+    let mail = json!({ "to": "a@example.net", "template": "welcome", "data": { "name": "A" } });
+    let (status, _) = answer(request.json(&mail)).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn what_makes_no_mail_uses_up_nobodys_limit() {
+    let post = Post::new(&[("LIMITS_MAILS", "3"), ("LIMITS_MAILS_TO_RECIPIENT", "2")]).await;
+    let welcome = |to: &str| json!({ "to": to, "template": "welcome", "data": { "name": "A" } });
+    let keyed = async |to: &str| {
+        let request = post.gateway.request(Method::POST, "/api/v1/email/queue");
+        answer(request.header("Idempotency-Key", "k").json(&welcome(to))).await
+    };
+    let (_, first) = keyed("a@example.net").await;
+    for _ in 0..5 {
+        let (status, again) = keyed("a@example.net").await;
+        assert_eq!(
+            (status, &again["data"]),
+            (StatusCode::ACCEPTED, &first["data"])
+        );
+        let (status, body) = keyed("b@example.net").await;
+        assert_eq!(error_code(status, &body), "IDEMPOTENCY_KEY_REUSED");
+    }
+    let client = post.gateway.database.connect().await;
+    let suppress = "INSERT INTO mail_suppressions (id, address, reason, event) \
+                    VALUES (gen_random_uuid(), 'gone@example.net', 'BOUNCED', 'e')";
+    client.batch_execute(suppress).await.unwrap();
+    for _ in 0..5 {
+        let (status, body) = post.queue(&welcome("gone@example.net")).await;
+        assert_eq!(error_code(status, &body), "ADDRESS_SUPPRESSED");
+    }
+    for to in ["a@example.net", "b@example.net"] {
+        assert_eq!(post.queue(&welcome(to)).await.0, StatusCode::ACCEPTED);
+    }
+    let (status, _) = post.queue(&welcome("c@example.net")).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+}
