@@ -190,7 +190,12 @@ async fn what_can_never_be_handled_is_put_aside_and_the_rest_is_not_held_up() {
     publish(&broker, &["a", "poison", "b"].map(str::to_owned)).await;
     broker.consume_in_order(WORK, notes.clone(), CancellationToken::new());
     assert_eq!(notes.wait(2).await, ["a", "b"]);
-    let dead = broker.dead_letters(WORK, 10).await.unwrap();
+    // It goes to the dead letters once its neighbours' effect is committed.
+    let dead = wait_for("the dead letter", PATIENCE, async || {
+        let dead = broker.dead_letters(WORK, 10).await.unwrap();
+        (!dead.is_empty()).then_some(dead)
+    })
+    .await;
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].reason, "cannot be read");
 }

@@ -99,6 +99,17 @@ impl UnderWay {
     }
 }
 
+/// Sends a mail with the key, and learns of the pause.
+async fn sends(stage: &Stage, key: &str, pause: Option<(&'static str, bool)>) {
+    UnderWay::with(stage, key).await.ends(stage, pause).await;
+}
+
+/// The hour of a key's pause is over.
+async fn pause_ends(stage: &Stage, key: &str) {
+    let over = format!("UPDATE mail_pauses SET until = now() WHERE key = '{key}'");
+    stage.execute(&over).await;
+}
+
 /// Whether a sender with the key has to wait for longer than the pace.
 async fn is_paused(stage: &Stage, key: &str) -> bool {
     let longest = Duration::from_secs(60);
@@ -129,47 +140,25 @@ async fn each_used_up_key_has_its_own_pause_that_no_other_keys_mail_ends() {
     good.ends(&stage, None).await;
     assert!(is_paused(&stage, "first").await);
     assert!(is_paused(&stage, "second").await);
-    UnderWay::with(&stage, "good")
-        .await
-        .ends(&stage, None)
-        .await;
+    sends(&stage, "good", None).await;
     assert!(
         is_paused(&stage, "first").await,
         "it has nothing to do with it"
     );
     assert_eq!(told(&stage).await, 2, "once for each");
     // Its hour is over and its quota is not back: that is no news.
-    stage
-        .execute("UPDATE mail_pauses SET until = now() WHERE key = 'first'")
-        .await;
-    let again = UnderWay::with(&stage, "first").await;
-    again.ends(&stage, USED_UP).await;
+    pause_ends(&stage, "first").await;
+    sends(&stage, "first", USED_UP).await;
     assert!(is_paused(&stage, "first").await);
     assert_eq!(told(&stage).await, 2);
     // Nor does another key's mail make it news, but one that is taken with it.
-    stage
-        .execute("UPDATE mail_pauses SET until = now() WHERE key = 'first'")
-        .await;
-    UnderWay::with(&stage, "good")
-        .await
-        .ends(&stage, None)
-        .await;
-    UnderWay::with(&stage, "first")
-        .await
-        .ends(&stage, USED_UP)
-        .await;
+    pause_ends(&stage, "first").await;
+    sends(&stage, "good", None).await;
+    sends(&stage, "first", USED_UP).await;
     assert_eq!(told(&stage).await, 2);
-    stage
-        .execute("UPDATE mail_pauses SET until = now() WHERE key = 'first'")
-        .await;
-    UnderWay::with(&stage, "first")
-        .await
-        .ends(&stage, None)
-        .await;
-    UnderWay::with(&stage, "first")
-        .await
-        .ends(&stage, USED_UP)
-        .await;
+    pause_ends(&stage, "first").await;
+    sends(&stage, "first", None).await;
+    sends(&stage, "first", USED_UP).await;
     assert_eq!(told(&stage).await, 3, "it was used up once more");
 }
 
@@ -181,28 +170,17 @@ async fn a_block_holds_every_key_whatever_a_mail_that_was_on_its_way_is_answered
     }
     let taken = UnderWay::with(&stage, "first").await;
     let used_up = UnderWay::with(&stage, "second").await;
-    UnderWay::with(&stage, "third")
-        .await
-        .ends(&stage, BLOCKED)
-        .await;
+    sends(&stage, "third", BLOCKED).await;
     used_up.ends(&stage, USED_UP).await;
     taken.ends(&stage, None).await;
     for key in ["first", "second", "third", "fourth"] {
         assert!(is_paused(&stage, key).await, "{key}");
     }
-    stage
-        .execute("UPDATE mail_pauses SET until = now() WHERE key = ''")
-        .await;
+    pause_ends(&stage, "").await;
     assert!(is_paused(&stage, "second").await);
-    UnderWay::with(&stage, "first")
-        .await
-        .ends(&stage, None)
-        .await;
+    sends(&stage, "first", None).await;
     let before = told(&stage).await;
-    UnderWay::with(&stage, "first")
-        .await
-        .ends(&stage, BLOCKED)
-        .await;
+    sends(&stage, "first", BLOCKED).await;
     assert_eq!(told(&stage).await, before + 1, "it was over");
 }
 

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod body;
 pub mod dispatch;
 pub mod failure;
+pub mod given;
 pub mod hytale;
 pub mod idempotency;
 pub mod jwks;

@@ -2,7 +2,7 @@
 
 use testkit::wait_for;
 
-use crate::mail::Post;
+use crate::post::Post;
 use crate::stage::{PATIENCE, Stage};
 
 /// So many of these are over since so many days.

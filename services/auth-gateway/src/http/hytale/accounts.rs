@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use store::AccountRow;
 
 use super::failure::HytaleFailure;
-use super::given::uuid;
 use super::tokens::{Done, Profile};
 use crate::auth::{Needs, UseHytale};
+use crate::http::given::uuid;
 use crate::state::State;
 
 const USUAL_PAGE: i64 = 50;

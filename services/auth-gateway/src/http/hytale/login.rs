@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::failure::{HytaleFailure, Unfinished};
-use super::given::{Given, required};
 use crate::auth::{MayNeed, UseHytale};
+use crate::http::given::{Given, required};
 use crate::limits::Limit;
 use crate::refusals::Reason;
 use crate::state::State;

@@ -5,7 +5,6 @@
 pub mod accounts;
 pub mod audit;
 pub mod failure;
-pub mod given;
 pub mod inventory;
 pub mod log_lines;
 pub mod login;

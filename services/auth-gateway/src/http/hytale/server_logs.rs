@@ -11,12 +11,12 @@ use store::{NewServerLogs, SavedLogs, ServerLogPage, ServerLogRow, ServerPlace};
 use uuid::Uuid;
 
 use super::failure::{of_custody, of_store};
-use super::given::uuid;
 use super::log_lines::{self, NewLine};
 use super::page::{Cursor, Moment, given, limit, offset};
 use crate::auth::{Caller, KeyLimits, Needs, ReadServerLogs, WriteServerLogs, may_read, may_write};
 use crate::http::body::Body;
 use crate::http::failure::Failure;
+use crate::http::given::uuid;
 use crate::http::idempotency::IdempotencyKey;
 use crate::state::State;
 

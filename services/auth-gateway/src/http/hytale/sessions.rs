@@ -10,9 +10,9 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::failure::HytaleFailure;
-use super::given::{Given, required, uuid};
 use super::tokens::Done;
 use crate::auth::{Needs, UseHytale};
+use crate::http::given::{Given, required, uuid};
 use crate::http::idempotency::IdempotencyKey;
 use crate::limits::Limit;
 use crate::state::State;

@@ -7,9 +7,9 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::failure::HytaleFailure;
-use super::given::{Given, required, uuid};
 use super::login::AccessToken;
 use crate::auth::{Needs, UseHytale};
+use crate::http::given::{Given, required, uuid};
 use crate::limits::Limit;
 use crate::state::State;
 

@@ -10,8 +10,8 @@ use runtime::http::ApiError;
 use serde::{Deserialize, Serialize};
 
 use super::failure::HytaleFailure;
-use super::given::{Given, required};
 use crate::auth::{Needs, UseHytale};
+use crate::http::given::{Given, required};
 use crate::state::State;
 
 /// A token to look at.

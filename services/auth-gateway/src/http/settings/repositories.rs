@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::auth::{Administer, Caller, Needs};
 use crate::http::body::Body;
 use crate::http::failure::Failure;
-use crate::http::hytale::given::{Given, number};
+use crate::http::given::{Given, number};
 use crate::http::settings::tagged::IfMatch;
 use crate::state::State;
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::wire::Webhook;
 use crate::auth::{Administer, Caller, Needs};
 use crate::http::failure::Failure;
-use crate::http::hytale::given::Given;
+use crate::http::given::Given;
 use crate::state::State;
 
 /// All webhooks.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::auth::{Administer, Needs};
 use crate::http::failure::Failure;
-use crate::http::hytale::given::{Given, number};
+use crate::http::given::{Given, number};
 use crate::http::hytale::page::told;
 use crate::state::State;
 

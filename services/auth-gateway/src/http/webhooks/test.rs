@@ -21,7 +21,7 @@ use super::failure::said;
 use super::list::WhichWebhook;
 use crate::auth::{Administer, Needs};
 use crate::http::failure::Failure;
-use crate::http::hytale::given::Given;
+use crate::http::given::Given;
 use crate::state::State;
 
 /// A test that arrived.

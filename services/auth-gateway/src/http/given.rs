@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::http::body::{LONGEST_NAME, blamed, object};
+use super::body::{LONGEST_NAME, blamed, object};
 
 /// Names that mean the same, the specification's first.
 const SAME: [(&str, &str); 2] = [("profile_id", "profile_uuid"), ("server_id", "server_uuid")];
