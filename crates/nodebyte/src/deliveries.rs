@@ -21,15 +21,7 @@ pub async fn run(session: &Session<'_>, command: &Deliveries) -> Result<ExitCode
             rate,
             dry_run,
         } => {
-            let filter = DeliveryFilter {
-                id: *id,
-                ..filter(choice)
-            };
-            if filter == DeliveryFilter::default() {
-                return Err(Failure::Usage(
-                    "say which deliveries: an id, or at least one of the options that narrow the choice".to_owned(),
-                ));
-            }
+            let filter = chosen(*id, choice)?;
             if filter.state.as_deref() == Some("pending") {
                 return Err(Failure::Usage(
                     "what is pending is tried by itself; choose another state".to_owned(),
@@ -44,7 +36,37 @@ pub async fn run(session: &Session<'_>, command: &Deliveries) -> Result<ExitCode
             )
             .await
         }
+        Deliveries::Purge {
+            id,
+            choice,
+            limit,
+            dry_run,
+        } => {
+            let mut filter = chosen(*id, choice)?;
+            let dead = filter.state.get_or_insert_with(|| "dead".to_owned());
+            if dead != "dead" {
+                return Err(Failure::Usage(
+                    "only what is dead is purged; the rest goes when its time is over".to_owned(),
+                ));
+            }
+            purge(session, &filter, i64::from(*limit), *dry_run).await
+        }
     }
+}
+
+/// A choice that something is done to, never all deliveries.
+fn chosen(id: Option<DeliveryId>, choice: &DeliveryChoice) -> Result<DeliveryFilter, Failure> {
+    let filter = DeliveryFilter {
+        id,
+        ..filter(choice)
+    };
+    if filter == DeliveryFilter::default() {
+        return Err(Failure::Usage(
+            "say which deliveries: an id, or at least one of the options that narrow the choice"
+                .to_owned(),
+        ));
+    }
+    Ok(filter)
 }
 
 fn filter(choice: &DeliveryChoice) -> DeliveryFilter {
@@ -162,6 +184,36 @@ async fn replay(
                 "{} of {} deliveries are made again.",
                 report.replayed, report.matched
             )
+        }
+    })
+}
+
+async fn purge(
+    session: &Session<'_>,
+    filter: &DeliveryFilter,
+    limit: i64,
+    dry_run: bool,
+) -> Result<ExitCode, Failure> {
+    let store = &session.store;
+    let (matched, purged) = if dry_run {
+        (store.deliveries_replayable(filter).await?.matched, 0)
+    } else {
+        let actor = Actor::Operator(operator());
+        let report = store.deliveries_purge(filter, limit, &actor).await?;
+        (report.matched, report.purged)
+    };
+    if let (Some(id), 0) = (filter.id, matched) {
+        return Err(Failure::NotFound {
+            what: "dead delivery",
+            name: id.to_string(),
+        });
+    }
+    let shown = json!({ "matched": matched, "purged": purged, "dry_run": dry_run });
+    session.output.show(&shown, || {
+        if dry_run {
+            format!("{matched} deliveries would be deleted.")
+        } else {
+            format!("{purged} of {matched} deliveries are deleted.")
         }
     })
 }

@@ -19,7 +19,9 @@ use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use store::{Store, StoreError, WebhookRow};
+use tokio::time::Instant;
 use url::Url;
 
 /// Why a webhook cannot be reached. Holds no address and no secret.
@@ -199,8 +201,17 @@ pub enum AddressRefused {
 pub struct Targets {
     store: Store,
     master: Option<Arc<MasterKey>>,
-    open: Mutex<HashMap<WebhookId, (i64, Arc<Target>)>>,
+    open: Mutex<HashMap<WebhookId, Opened>>,
 }
+
+struct Opened {
+    revision: i64,
+    target: Arc<Target>,
+    used: Instant,
+}
+
+/// Nobody has asked for so long: the webhook may be gone.
+const FORGET_AFTER: Duration = Duration::from_hours(1);
 
 impl Targets {
     /// Asks nothing of PostgreSQL yet.
@@ -218,19 +229,31 @@ impl Targets {
     /// # Errors
     /// See [`TargetError`].
     pub async fn of(&self, id: WebhookId, revision: i64) -> Result<Arc<Target>, TargetError> {
-        let known = self.open().get(&id).cloned();
-        if let Some((_, target)) = known.filter(|(of, _)| *of >= revision) {
+        if let Some(target) = self.known(id, revision) {
             return Ok(target);
         }
         let row = self.store.webhook(id).await?;
         let vault = Vault::open(&self.store, self.master.clone()).await?;
         let target = Arc::new(open(&vault, &row)?);
-        let entry = (row.revision, Arc::clone(&target));
-        self.open().insert(id, entry);
+        let opened = Opened {
+            revision: row.revision,
+            target: Arc::clone(&target),
+            used: Instant::now(),
+        };
+        let mut open = self.open();
+        open.retain(|_, it| it.used.elapsed() < FORGET_AFTER);
+        open.insert(id, opened);
         Ok(target)
     }
 
-    fn open(&self) -> std::sync::MutexGuard<'_, HashMap<WebhookId, (i64, Arc<Target>)>> {
+    fn known(&self, id: WebhookId, revision: i64) -> Option<Arc<Target>> {
+        let mut open = self.open();
+        let known = open.get_mut(&id).filter(|it| it.revision >= revision)?;
+        known.used = Instant::now();
+        Some(Arc::clone(&known.target))
+    }
+
+    fn open(&self) -> std::sync::MutexGuard<'_, HashMap<WebhookId, Opened>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -45,7 +45,7 @@ pub use data_keys::{DataKeyRow, Dropped, Rewrapped};
 pub use deliveries::{
     Attempt, AttemptRow, DELIVERIES_CHANNEL, DeliveryFilter, DeliveryRetention, DeliveryRow,
     FailingWebhook, Head, HealthNote, HeldLane, LaneClaim, LaneOutcome, NewDelivery,
-    NewDeliveryEvent, NextStep, ReplayReport, Settled, WebhookAlert, lane,
+    NewDeliveryEvent, NextStep, PurgeReport, ReplayReport, Settled, WebhookAlert, lane,
 };
 pub use dispatches::{DispatchKey, Said};
 pub use error::StoreError;

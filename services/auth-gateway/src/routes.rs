@@ -124,7 +124,8 @@ pub(crate) fn api(app: &mut web::ServiceConfig<'_>) {
                     .route(post().to(webhooks::secrets::rotate)),
             )
             .service(resource("/deliveries").route(get().to(webhooks::deliveries::list)))
-            .service(resource("/deliveries/replay").route(post().to(webhooks::deliveries::replay)))
+            .service(resource("/deliveries/replay").route(post().to(webhooks::chosen::replay)))
+            .service(resource("/deliveries/purge").route(post().to(webhooks::chosen::purge)))
             .service(resource("/deliveries/{id}").route(get().to(webhooks::deliveries::get)))
             .service(resource("/mails").route(get().to(mails::list)))
             .service(resource("/mails/{id}").route(get().to(mails::get)))

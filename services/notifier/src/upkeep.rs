@@ -8,15 +8,15 @@ use common::types::id::WebhookId;
 use runtime::error_chain::ErrorChain;
 use slog::{Logger, info, warn};
 use store::{DeliveryRetention, FailingWebhook, Store, StoreError, WebhookAlert};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// Between two looks for lanes whose sender is gone.
 const RECOVER_EVERY: Duration = Duration::from_secs(1);
-/// Of these looks, every which one also looks at failing webhooks …
+/// Of these looks, every which one also looks at failing webhooks.
 const ALERT_EVERY: u64 = 10;
-/// … and every which one also cleans up.
-const CLEAN_EVERY: u64 = 3600;
+/// Between two clean-ups.
+const CLEAN_EVERY: Duration = Duration::from_hours(1);
 /// Shares of the time until a failing webhook is disabled that are told of, in per cent.
 const ALERTS: [i32; 4] = [50, 70, 90, 100];
 /// Rows deleted in one statement.
@@ -39,26 +39,37 @@ pub(crate) struct Upkeep {
 impl Upkeep {
     /// Works until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut tick = interval(RECOVER_EVERY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut round = 0_u64;
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = tick.tick() => {}
-            }
-            let done = tokio::select! {
-                () = stop.cancelled() => return,
-                done = self.round(round) => done,
-            };
-            if let Err(error) = done {
-                warn!(self.log, "the upkeep of deliveries and mails failed"; "error" => ErrorChain(&error));
-            }
-            round += 1;
+        // What is over may be much: lanes are freed meanwhile.
+        let work = async { tokio::join!(self.keep_looking(), self.keep_clean()) };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = work => {}
         }
     }
 
-    async fn round(&self, round: u64) -> Result<(), StoreError> {
+    async fn keep_looking(&self) {
+        let mut tick = every(RECOVER_EVERY);
+        for round in 0.. {
+            tick.tick().await;
+            self.tell(self.look(round).await);
+        }
+    }
+
+    async fn keep_clean(&self) {
+        let mut tick = every(CLEAN_EVERY);
+        loop {
+            tick.tick().await;
+            self.tell(self.clean_up().await);
+        }
+    }
+
+    fn tell(&self, done: Result<(), StoreError>) {
+        if let Err(error) = done {
+            warn!(self.log, "the upkeep of deliveries and mails failed"; "error" => ErrorChain(&error));
+        }
+    }
+
+    async fn look(&self, round: u64) -> Result<(), StoreError> {
         let freed = self.store.deliveries_recover(self.retries).await?;
         if freed > 0 {
             info!(self.log, "took over what a sender had left"; "lanes" => freed);
@@ -77,17 +88,25 @@ impl Upkeep {
                 }
             }
         }
-        if round.is_multiple_of(CLEAN_EVERY) {
-            let retention = DeliveryRetention {
-                finished: self.keep,
-                while_disabled: self.keep,
-                batch: BATCH,
-            };
-            self.store.deliveries_clean_up(retention).await?;
-            self.store.mails_clean_up(self.keep_mails).await?;
-        }
         Ok(())
     }
+
+    async fn clean_up(&self) -> Result<(), StoreError> {
+        let retention = DeliveryRetention {
+            finished: self.keep,
+            while_disabled: self.keep,
+            batch: BATCH,
+        };
+        self.store.deliveries_clean_up(retention).await?;
+        self.store.mails_clean_up(self.keep_mails).await?;
+        Ok(())
+    }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut tick = interval(period);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick
 }
 
 /// What is to be told of a failing webhook next: one share after another, so that nobody

@@ -6,7 +6,7 @@ use std::time::Duration;
 use testkit::{TestVhost, wait_for};
 
 const SHORT: Duration = Duration::from_millis(50);
-const LONG: Duration = Duration::from_secs(3);
+const LONG: Duration = Duration::from_secs(8);
 
 /// Waits for the first dead letter.
 async fn dead_letter(broker: &Broker) -> DeadLetter {

@@ -112,7 +112,7 @@ async fn without_redis_each_process_holds_its_share_and_decides_at_once() {
 /// A limiter that a proxy can part from Redis.
 async fn parted(redis: &TestRedis) -> (Proxy, RateLimiter) {
     let (proxy, cache) = proxied(redis).await;
-    let wait = Duration::from_millis(500);
+    let wait = Duration::from_secs(2);
     (
         proxy,
         RateLimiter::new(cache, 2, wait, &testkit::test_logger()),

@@ -45,6 +45,8 @@ pub enum AdminEvent {
     WebhookDeleted,
     /// Deliveries were made again.
     DeliveriesReplayed,
+    /// Dead deliveries were deleted.
+    DeliveriesPurged,
     /// Settings were changed.
     SettingsChanged,
     /// Mail may be sent again to an address that bounced or complained.
@@ -75,7 +77,7 @@ impl FromStr for AdminEvent {
 
 impl AdminEvent {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::ApiClientCreated,
         Self::ApiKeyCreated,
         Self::ApiKeyRevoked,
@@ -96,6 +98,7 @@ impl AdminEvent {
         Self::WebhookChanged,
         Self::WebhookDeleted,
         Self::DeliveriesReplayed,
+        Self::DeliveriesPurged,
         Self::SettingsChanged,
         Self::MailSuppressionLifted,
         Self::MailReplayed,
@@ -128,6 +131,7 @@ impl AdminEvent {
             Self::WebhookChanged => "WEBHOOK_CHANGED",
             Self::WebhookDeleted => "WEBHOOK_DELETED",
             Self::DeliveriesReplayed => "DELIVERIES_REPLAYED",
+            Self::DeliveriesPurged => "DELIVERIES_PURGED",
             Self::SettingsChanged => "SETTINGS_CHANGED",
             Self::MailSuppressionLifted => "MAIL_SUPPRESSION_LIFTED",
             Self::MailReplayed => "MAIL_REPLAYED",

@@ -61,7 +61,7 @@ async fn of_three_schedulers_one_is_killed_and_only_what_it_had_in_flight_may_be
     let mut world = World::new(State::small()).await;
     take_into_custody(&mut world, &vendor).await;
     // A token is spent as soon as it comes, and its answer is on the way for a while.
-    let slow = Fault::new(Effect::Late { seconds: 0.5 }).on(Endpoint::RefreshToken);
+    let slow = Fault::new(Effect::Late { seconds: 1.5 }).on(Endpoint::RefreshToken);
     vendor.faults(|faults| faults.add(slow));
 
     let (mut killed, _second, _third) =

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 /// How long the panel holds the page back that a worker is paused over: past the
 /// answer's end and the lease's, the worker has its page and no right to write it.
-const PAGE: f64 = 3.0;
+const PAGE: f64 = 6.0;
 
 /// Waits until the panel has answered whatever was asked.
 async fn answered(world: &World) {

@@ -10,7 +10,8 @@ use std::time::Duration;
 use upstream::RetryPolicy;
 
 pub const PATIENT: Duration = Duration::from_secs(20);
-pub const HASTY: Duration = Duration::from_millis(300);
+/// Long enough for an answer that comes.
+pub const HASTY: Duration = Duration::from_secs(1);
 
 pub struct Stage {
     pub hytale: Hytale,

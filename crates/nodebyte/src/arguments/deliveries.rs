@@ -38,6 +38,21 @@ pub enum Deliveries {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Delete dead deliveries for good, the oldest first
+    ///
+    /// By themselves they stay, so that they can be made again.
+    Purge {
+        /// Only this one
+        id: Option<DeliveryId>,
+        #[command(flatten)]
+        choice: DeliveryChoice,
+        /// At most so many
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+        /// Only say how many there are
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -127,6 +127,28 @@ async fn deliveries_are_replayed_by_id_and_by_choice_after_a_dry_run() {
 }
 
 #[tokio::test]
+async fn dead_deliveries_are_purged_after_a_dry_run() {
+    let installation = Installation::new().await;
+    let cli = &installation.cli;
+    told(&installation, &["run-1", "run-2"]).await;
+    let dead = cli.json(&["deliveries", "list", "--state", "dead"]).await;
+    let id = dead[0]["id"].as_str().unwrap();
+    let choice = ["deliveries", "purge", id];
+    let dry = cli.json(&[&choice[..], &["--dry-run"]].concat()).await;
+    assert_eq!(dry, json!({ "matched": 1, "purged": 0, "dry_run": true }));
+    let people = cli.run(&choice).await.stdout;
+    assert!(people.contains("1 of 1 deliveries are deleted"), "{people}");
+    assert_eq!(cli.run(&["deliveries", "show", id]).await.code, 66);
+    assert_eq!(cli.run(&choice).await.code, 66);
+    assert_eq!(cli.run(&["deliveries", "purge"]).await.code, 64);
+    let living = ["deliveries", "purge", "--state", "delivered"];
+    assert_eq!(cli.run(&living).await.code, 64);
+    let trail = "SELECT actor || ' ' || (details->>'purged') || ' ' || (details->>'delivery_id') \
+                 FROM admin_audit WHERE event_type = 'DELIVERIES_PURGED'";
+    assert_eq!(installation.text(trail).await, format!("cli:tester 1 {id}"));
+}
+
+#[tokio::test]
 async fn a_replay_keeps_to_the_rate_and_the_number_that_are_asked_for() {
     let installation = Installation::new().await;
     let cli = &installation.cli;

@@ -172,7 +172,7 @@ async fn a_body_beyond_all_bounds_is_not_read() {
 async fn what_comes_too_late_is_asked_for_again_where_nobody_waits_and_it_is_no_page() {
     let (panel, _) = panel_with(Fault::new(Effect::Stall { seconds: 60.0 })).await;
     let client = client_with(PanelSettings {
-        request_timeout: Duration::from_millis(200),
+        request_timeout: Duration::from_secs(1),
         ..settings(
             &panel.url(),
             panel.application_key(),

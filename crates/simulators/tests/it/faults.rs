@@ -1,5 +1,6 @@
 //! Every fault as a client meets it.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::json;
@@ -115,11 +116,12 @@ async fn a_stalled_answer_keeps_its_asker_waiting() {
         faults.add(Fault::new(Effect::Stall { seconds: 0.001 }).times(1));
     });
     let patience = Duration::from_millis(200);
-    assert!(
-        tokio::time::timeout(patience, get(&panel, "locations"))
-            .await
-            .is_err()
-    );
+    let mut asking = pin!(get(&panel, "locations"));
+    tokio::select! {
+        _ = &mut asking => panic!("a stalled answer came"),
+        () = until(|| panel.open_requests() == 1) => {}
+    }
+    assert!(tokio::time::timeout(patience, asking).await.is_err());
     let begun = get(&panel, "locations").await;
     assert_eq!(begun.status(), 200);
     assert!(tokio::time::timeout(patience, begun.bytes()).await.is_err());

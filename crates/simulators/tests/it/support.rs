@@ -76,6 +76,9 @@ pub async fn refusal(response: Response) -> (u16, String) {
     (status, error["code"].as_str().unwrap().to_owned())
 }
 
+/// So long a client waits that gives up: enough for its request to arrive.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Waits, for ten seconds at most, until something holds.
 pub async fn until(holds: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);

@@ -163,15 +163,17 @@ impl Store {
             .await?)
     }
 
-    /// The attempts of a delivery, in order.
+    /// The newest attempts of a delivery, at most 100, in order.
     ///
     /// # Errors
     /// When PostgreSQL cannot be asked.
     pub async fn delivery_attempts(&self, id: DeliveryId) -> Result<Vec<AttemptRow>, StoreError> {
         let mut conn = self.conn().await?;
         Ok(sql_query(
-            "SELECT number, outcome, counted, status, answer, started_at, milliseconds FROM delivery_attempts \
-             WHERE delivery_id = $1 ORDER BY number",
+            "SELECT * FROM ( \
+               SELECT number, outcome, counted, status, answer, started_at, milliseconds FROM delivery_attempts \
+               WHERE delivery_id = $1 ORDER BY number DESC LIMIT 100) a \
+             ORDER BY number",
         )
         .bind::<SqlUuid, _>(id.0)
         .load(&mut conn)

@@ -21,6 +21,7 @@ mod lanes;
 mod list;
 mod outcome;
 mod pauses;
+mod purge;
 mod recover;
 mod replay;
 mod retention;
@@ -32,6 +33,7 @@ pub use claim::{Head, HeldLane, LaneClaim};
 pub(crate) use lanes::lock_all;
 pub use list::{AttemptRow, DeliveryFilter, DeliveryRow};
 pub use outcome::{Attempt, HealthNote, LaneOutcome, NextStep, Settled};
+pub use purge::PurgeReport;
 pub use replay::ReplayReport;
 pub use retention::DeliveryRetention;
 

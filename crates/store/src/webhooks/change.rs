@@ -163,9 +163,9 @@ fn apply(mut row: WebhookRow, change: &WebhookChange) -> WebhookRow {
     row.about = change.about.map_or(row.about, |it| it.to_string());
     row.scope = change.scope.map_or(row.scope, |it| it.to_string());
     row.description = change.description.unwrap_or(row.description);
-    if let Some(enabled) = change.enabled {
+    // Forms say which it is also where nobody changed it.
+    if let Some(enabled) = change.enabled.filter(|it| *it != row.enabled) {
         row.enabled = enabled;
-        // Whoever says which it is takes the matter into their own hands.
         row.disabled_because = None;
         row.disabled_at = None;
     }

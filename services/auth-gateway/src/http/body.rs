@@ -9,6 +9,7 @@ use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw};
 use paperclip::v2::schema::Apiv2Schema;
 use runtime::http::{ApiError, read_body};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// What the body says, whatever its content type is. Fields that are not known are
 /// ignored.
@@ -36,6 +37,18 @@ pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
         .map_err(|error| unread(&error.path().to_string(), error.inner()))?;
     reader.end().map_err(|error| unread(".", &error))?;
     Ok(read)
+}
+
+/// Whether a text in it, or a name, holds the character zero, which PostgreSQL cannot keep.
+pub fn holds_zero(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(holds_zero),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name.contains('\0') || holds_zero(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// Longer names are not repeated.
@@ -85,6 +98,16 @@ impl<T: Apiv2Schema> OperationModifier for Body<T> {
 mod tests {
     use super::*;
     use serde::Deserialize;
+
+    #[test]
+    fn a_zero_is_found_wherever_it_stands_and_nothing_else_is_taken_for_one() {
+        for holds in [r#""\u0000""#, r#"[1,["a\u0000"]]"#, r#"{"a":{"\u0000":1}}"#] {
+            assert!(holds_zero(&serde_json::from_str(holds).unwrap()), "{holds}");
+        }
+        for not in [r#""\\u0000""#, "0", r#"{"a":[null,"0",false]}"#] {
+            assert!(!holds_zero(&serde_json::from_str(not).unwrap()), "{not}");
+        }
+    }
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -15,7 +15,7 @@ use store::{DispatchKey, Said};
 use uuid::Uuid;
 
 use super::answer::Answer;
-use super::body::Body;
+use super::body::{Body, holds_zero};
 use super::failure::Failure;
 use super::idempotency::{IdempotencyKey, digest_of};
 use crate::auth::{Caller, Needs, Notify};
@@ -125,8 +125,7 @@ fn event(wish: Dispatch, caller: &Caller) -> Result<Event, ApiError> {
         }
     }
     let data = Value::Object(data);
-    let text = data.to_string();
-    if text.len() > LARGEST_DATA || text.contains("\\u0000") {
+    if data.to_string().len() > LARGEST_DATA || holds_zero(&data) {
         let why = "`data` must have at most 64 KiB as JSON, and no zero characters";
         return Err(ApiError::bad_request(why).with_details(json!({ "field": "data" })));
     }

@@ -246,7 +246,7 @@ async fn a_message_to_discord_is_marked_before_it_leaves() {
     stage
         .hook(&there.public_url, WebhookType::System, &[], json!([]))
         .await;
-    let late = Fault::new(Effect::Late { milliseconds: 1000 });
+    let late = Fault::new(Effect::Late { milliseconds: 4000 });
     stage
         .discord
         .faults(|faults| faults.add(late.on(&there.id).times(1)));

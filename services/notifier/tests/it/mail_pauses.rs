@@ -41,7 +41,6 @@ async fn a_quota_pauses_all_mail_is_told_once_and_costs_nothing() {
     post.fault(Effect::DailyQuota);
     let first = post.queue("welcome").await;
     post.wait_paused("QUOTA_EXCEEDED").await;
-    let second = post.queue("welcome").await;
     post.fault(Effect::DailyQuota);
     // The hour is over, and the quota is not back.
     post.sql("UPDATE mail_pauses SET until = now()").await;
@@ -55,6 +54,7 @@ async fn a_quota_pauses_all_mail_is_told_once_and_costs_nothing() {
     })
     .await;
     post.wait_paused("QUOTA_EXCEEDED").await;
+    let second = post.queue("welcome").await;
     let counted =
         "SELECT sum(failures)::bigint, count(first_attempt_at) FROM mails WHERE holder IS NULL";
     let client = post.stage.database.connect().await;

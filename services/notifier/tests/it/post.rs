@@ -41,7 +41,7 @@ impl Post {
             ("MAIL_RESEND_URL", url.as_str()),
             ("EMAIL_FROM", "NodeByte <noreply@example.com>"),
             ("MAIL_RETRY_SECONDS", "1"),
-            ("NOTIFICATIONS_REQUEST_TIMEOUT_SECONDS", "2"),
+            ("NOTIFICATIONS_REQUEST_TIMEOUT_SECONDS", "6"),
         ];
         settings.extend_from_slice(more);
         let stage = Stage::without_notifier(&settings).await;
@@ -113,7 +113,7 @@ impl Post {
     pub async fn wait_paused(&self, because: &str) {
         let client = self.stage.database.connect().await;
         wait_for("the pause", PATIENCE, async || {
-            let select = "SELECT max(because) FROM mail_pauses";
+            let select = "SELECT max(because) FROM mail_pauses WHERE until > now()";
             let is: Option<String> = client.query_one(select, &[]).await.unwrap().get(0);
             if is.as_deref() == Some(because) {
                 Ok(())

@@ -211,6 +211,13 @@ impl Stage {
         .await
     }
 
+    /// How many deliveries were set aside, whatever became of them.
+    pub async fn set_aside(&self) -> i64 {
+        let client = self.database.connect().await;
+        let count = "SELECT count(parked_at) FROM deliveries";
+        client.query_one(count, &[]).await.unwrap().get(0)
+    }
+
     pub async fn wait_disabled(&self, hook: &Hook) -> WebhookRow {
         wait_for("the webhook to be disabled", PATIENCE, async || {
             let row = self.store.webhook(hook.id).await.unwrap();

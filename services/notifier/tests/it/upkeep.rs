@@ -137,3 +137,37 @@ async fn what_was_under_way_when_its_address_was_suppressed_ends_without_its_lin
     assert_eq!(post.resend.journal().len(), 0);
     post.stage.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_of_senders_that_are_gone_are_freed_while_much_is_cleaned_up() {
+    let mut stage = Stage::without_notifier(&[]).await;
+    deliveries(&stage, [31, 29]).await;
+    let mut client = stage.database.connect().await;
+    let add = "INSERT INTO delivery_attempts (delivery_id, number) SELECT id, 1 FROM deliveries";
+    client.execute(add, &[]).await.unwrap();
+    // Whoever cleans up has to wait.
+    let busy = client.transaction().await.unwrap();
+    let lock = "SELECT FROM delivery_attempts FOR UPDATE";
+    busy.execute(lock, &[]).await.unwrap();
+    stage.start();
+    let client = stage.database.connect().await;
+    let count = async |what: &str| -> i64 { client.query_one(what, &[]).await.unwrap().get(0) };
+    let waits = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    wait_for("the clean-up", PATIENCE, async || {
+        (count(waits).await == 1).then_some(())
+    })
+    .await;
+    let gone = "INSERT INTO delivery_lanes (webhook_id, lane, due_at, holder, held_until) \
+        SELECT id, 'key:s', now(), gen_random_uuid(), now() - interval '1 s' FROM webhooks";
+    client.execute(gone, &[]).await.unwrap();
+    let held = "SELECT count(holder) FROM delivery_lanes";
+    wait_for("the lane to be free", PATIENCE, async || {
+        (count(held).await == 0).then_some(())
+    })
+    .await;
+    assert_eq!(count(waits).await, 1, "it still waits");
+    busy.rollback().await.unwrap();
+    assert_eq!(left(&stage, "deliveries", 4).await, [31, 29, 29, 29]);
+    stage.stop().await;
+}

@@ -131,7 +131,7 @@ async fn a_scheduler_that_is_asked_to_stop_waits_for_the_token_that_it_has_sent(
     let stage = Stage::new().await;
     stage
         .hytale
-        .behaviour(|behaviour| behaviour.refresh_milliseconds = 1000);
+        .behaviour(|behaviour| behaviour.refresh_milliseconds = 4000);
     let (app, shutdown) = (start_with(stage.variables()), Shutdown::new());
     let running = tokio::spawn(app.run(shutdown.clone()));
     wait_for("the request", LIMIT, async || {

@@ -65,7 +65,7 @@ async fn slow_renewal(
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_processes_that_renew_one_session_the_slow_one_answers_what_the_other_got() {
     // Hytale hears the slow one before the other, or after it.
-    for effect in [Effect::Late { seconds: 1.0 }, Effect::Slow { seconds: 1.0 }] {
+    for effect in [Effect::Late { seconds: 3.0 }, Effect::Slow { seconds: 3.0 }] {
         let stage = Stage::new().await;
         let account = stage.login("one").await;
         let made = stage.session(account, None).await;
@@ -100,7 +100,7 @@ async fn a_session_that_the_loser_of_a_renewal_took_for_ended_goes_on_with_the_w
     stage
         .hytale
         .behaviour(|behaviour| behaviour.old_session_token_dies = true);
-    let renewal = slow_renewal(&stage, account, Effect::Late { seconds: 1.0 }).await;
+    let renewal = slow_renewal(&stage, account, Effect::Late { seconds: 3.0 }).await;
     let replica = stage.replica();
     let (choice, origin) = (SessionChoice::default(), Origin::default());
     let lost = replica.refresh_session(account, choice, &origin).await;

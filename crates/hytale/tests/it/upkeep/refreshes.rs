@@ -128,7 +128,7 @@ async fn upkeep_that_is_dropped_in_the_middle_loses_no_token() {
     stage.due_accounts(4).await;
     stage
         .hytale
-        .behaviour(|behaviour| behaviour.refresh_milliseconds = 2_000);
+        .behaviour(|behaviour| behaviour.refresh_milliseconds = 4_000);
     let patience = Duration::from_secs(20);
     tokio::select! {
         report = stage.custody.upkeep(&SETTINGS) => panic!("not in the middle: {report:?}"),
@@ -209,7 +209,7 @@ async fn no_more_tokens_are_spent_at_once_than_allowed() {
     stage.due_accounts(8).await;
     stage
         .hytale
-        .behaviour(|behaviour| behaviour.refresh_milliseconds = 100);
+        .behaviour(|behaviour| behaviour.refresh_milliseconds = 500);
     let settings = UpkeepSettings {
         concurrency: 2,
         ..SETTINGS

@@ -1,11 +1,10 @@
 //! Every fault as a client meets it, and what it leaves behind.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use simulators::discord::{Discord, Effect, Fault, Scope};
 
 use super::support::{CHANNEL, boundless, number, post, posting, read, say, text};
+use crate::support::PATIENCE;
 
 fn strike(discord: &Discord, effect: Effect) {
     discord.faults(|faults| faults.add(Fault::new(effect).times(1)));
@@ -45,8 +44,7 @@ async fn what_fails_may_have_been_accepted() {
             Effect::Hang { accepted },
         ] {
             strike(&discord, effect);
-            let patience = Duration::from_millis(200);
-            let answer = posting(&webhook, &body).timeout(patience).send().await;
+            let answer = posting(&webhook, &body).timeout(PATIENCE).send().await;
             assert!(answer.is_err() || answer.unwrap().status() == 502);
             let entry = discord.journal().pop().unwrap();
             assert_eq!((entry.accepted, &entry.body), (accepted, &body));
@@ -67,7 +65,7 @@ async fn answers_come_late_empty_or_broken_after_acceptance() {
             milliseconds: 600_000,
         },
     );
-    let hasty = posting(&webhook, &body).timeout(Duration::from_millis(200));
+    let hasty = posting(&webhook, &body).timeout(PATIENCE);
     assert!(hasty.send().await.unwrap_err().is_timeout());
     strike(&discord, Effect::Late { milliseconds: 10 });
     assert_eq!(post(&webhook, &body).await.0, 200);

@@ -1,13 +1,12 @@
 //! Every fault as a client meets it, and what it leaves behind.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use simulators::hytale::{Effect, Endpoint, Fault, Hytale};
 
 use super::support::{
     create, creating, error, profile, profiles, refresh, refreshing, text, usual,
 };
+use crate::support::PATIENCE;
 
 fn strike(hytale: &Hytale, endpoint: Endpoint, effect: Effect) {
     hytale.faults(|faults| faults.add(Fault::new(effect).on(endpoint).times(1)));
@@ -104,7 +103,6 @@ async fn a_lost_response_leaves_a_session_that_nobody_holds() {
 #[actix_web::test]
 async fn silence_before_and_after_the_deed_are_told_apart() {
     let hytale = usual().await;
-    let patience = Duration::from_millis(200);
     for (effect, spent) in [
         (Effect::Hang, 0),
         (Effect::ResponseHangs, 1),
@@ -113,7 +111,7 @@ async fn silence_before_and_after_the_deed_are_told_apart() {
     ] {
         let token = hytale.login("one").refresh_token;
         strike(&hytale, Endpoint::RefreshToken, effect.clone());
-        let request = refreshing(&hytale, &token).timeout(patience);
+        let request = refreshing(&hytale, &token).timeout(PATIENCE);
         assert!(request.send().await.unwrap_err().is_timeout());
         assert_eq!(hytale.spent(&token), spent, "{effect:?}");
     }

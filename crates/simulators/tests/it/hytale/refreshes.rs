@@ -8,6 +8,7 @@ use simulators::hytale::{Behaviour, ConcurrentUse, FamilyState};
 use super::support::{
     SERVER, ask, error, form, profiles, refresh, refreshing, text, token, usual, vendor,
 };
+use crate::support::{PATIENCE, until};
 
 const USED: &str = "The refresh token was already used.";
 const MALFORMED: &str = "The refresh token is malformed or not valid.";
@@ -103,7 +104,7 @@ async fn two_at_a_time_are_refused_or_taken_in_turn() {
         (ConcurrentUse::InTurn, "invalid_grant", 1),
     ] {
         let hytale = vendor(Behaviour {
-            refresh_milliseconds: 300,
+            refresh_milliseconds: 1500,
             concurrent_use,
             ..Behaviour::default()
         })
@@ -125,14 +126,14 @@ async fn two_at_a_time_are_refused_or_taken_in_turn() {
 #[actix_web::test]
 async fn a_refresh_happens_even_if_its_asker_hangs_up() {
     let hytale = vendor(Behaviour {
-        refresh_milliseconds: 200,
+        refresh_milliseconds: 3000,
         ..Behaviour::default()
     })
     .await;
     let login = hytale.login("one");
-    let impatient = refreshing(&hytale, &login.refresh_token).timeout(Duration::from_millis(50));
+    let impatient = refreshing(&hytale, &login.refresh_token).timeout(PATIENCE);
     assert!(impatient.send().await.is_err());
-    crate::support::until(|| hytale.spent(&login.refresh_token) == 1).await;
+    until(|| hytale.spent(&login.refresh_token) == 1).await;
     assert_eq!(hint(refresh(&hytale, &login.refresh_token).await), USED);
 }
 

@@ -1,13 +1,9 @@
 //! Silence, broken connections, and answers that do not end.
 
-use std::time::Duration;
-
 use simulators::receiver::{Answer, Rule};
 
 use super::support::{post, posting, usual};
-use crate::support::until;
-
-const PATIENCE: Duration = Duration::from_millis(200);
+use crate::support::{PATIENCE, until};
 
 #[actix_web::test]
 async fn silence_outlasts_the_patience_of_a_client() {

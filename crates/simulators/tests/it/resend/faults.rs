@@ -1,13 +1,12 @@
 //! Every fault as a client meets it, and what it leaves behind.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use simulators::resend::{Effect, Fault};
 
 use super::support::{
     ask, boundless, look, mail, name, number, posting, read, refused, send, sending_once, strike,
 };
+use crate::support::PATIENCE;
 
 #[actix_web::test]
 async fn a_fault_strikes_one_path_for_as_long_as_told() {
@@ -48,7 +47,7 @@ async fn a_retry_after_a_lost_answer_sends_nothing_again() {
         strike(&resend, effect.clone());
         let request = sending_once(&resend, &key, &mail("a"));
         // What comes of it is not what matters here.
-        let _ = request.timeout(Duration::from_millis(200)).send().await;
+        let _ = request.timeout(PATIENCE).send().await;
         assert_eq!(resend.sent().len(), place + 1, "{effect:?}");
         let (status, answer) = ask(sending_once(&resend, &key, &mail("a"))).await;
         assert_eq!(
@@ -69,7 +68,7 @@ async fn what_fails_before_acceptance_sends_nothing() {
     ] {
         strike(&resend, effect);
         let request = posting(&resend, "/emails", &mail("a"));
-        let answer = request.timeout(Duration::from_millis(200)).send().await;
+        let answer = request.timeout(PATIENCE).send().await;
         assert!(answer.is_err() || answer.unwrap().status() == 502);
     }
     assert!(resend.sent().is_empty());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use simulators::resend::Effect;
 
 use super::support::{ask, boundless, mail, name, posting, refused, send, sending_once, strike};
-use crate::support::until;
+use crate::support::{PATIENCE, until};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -74,9 +74,9 @@ async fn a_key_has_1_to_256_characters() {
 #[actix_web::test]
 async fn a_key_that_is_being_worked_on_asks_to_come_back_even_if_its_asker_hung_up() {
     let resend = boundless().await;
-    strike(&resend, Effect::Slow { milliseconds: 2000 });
+    strike(&resend, Effect::Slow { milliseconds: 4000 });
     let request = sending_once(&resend, "k", &mail("a"));
-    let hasty = request.timeout(Duration::from_millis(500)).send().await;
+    let hasty = request.timeout(PATIENCE).send().await;
     assert!(hasty.unwrap_err().is_timeout());
     let answer = ask(sending_once(&resend, "k", &mail("a"))).await;
     assert_eq!(name(answer), refused(409, "concurrent_idempotent_requests"));

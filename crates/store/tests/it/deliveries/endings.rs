@@ -250,6 +250,13 @@ async fn a_webhook_that_fails_for_days_is_told_of_once_a_share_and_disabled_at_t
         (false, Some("FAILING"))
     );
     assert_eq!(stage.store.webhooks_failing().await.unwrap(), []);
+    // A form that is sent back whole says so too.
+    enable(&stage.store, webhook, false).await;
+    let row = stage.store.webhook(webhook).await.unwrap();
+    assert_eq!(row.disabled_because.as_deref(), Some("FAILING"));
+    enable(&stage.store, webhook, true).await;
+    let row = stage.store.webhook(webhook).await.unwrap();
+    assert_eq!((row.enabled, row.disabled_because), (true, None));
 }
 
 #[tokio::test]

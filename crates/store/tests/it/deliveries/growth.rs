@@ -1,4 +1,4 @@
-//! Turns cost the same however much there is besides.
+//! What costs the same however much there is.
 
 use super::{claim_of, delivered, take, tell, webhook};
 use crate::stage::{PATIENCE, Stage};
@@ -50,4 +50,21 @@ async fn turns_that_began_when_there_was_little_never_read_whole_tables_when_the
     for (table, _, whole) in read {
         assert!(whole < MANY, "{whole} rows of {table} were read in passing");
     }
+}
+
+#[tokio::test]
+async fn of_a_delivery_with_many_attempts_the_newest_are_shown() {
+    let stage = Stage::new().await;
+    let webhook = webhook(&stage.store, WebhookKind::Signed).await;
+    tell(&stage.store, webhook, &["a"]).await;
+    let id = take(&stage.store, 1).await[0].heads[0].delivery;
+    stage
+        .execute(
+            "INSERT INTO delivery_attempts (delivery_id, number) \
+             SELECT id, n FROM deliveries, generate_series(2, 150) n",
+        )
+        .await;
+    let attempts = stage.store.delivery_attempts(id).await.unwrap();
+    let numbers: Vec<_> = attempts.iter().map(|it| it.number).collect();
+    assert_eq!(numbers, (51..=150).collect::<Vec<_>>());
 }

@@ -3,16 +3,6 @@
 use super::*;
 use store::{DeliveryRetention, WebhookChange};
 
-async fn enable(store: &Store, webhook: WebhookId, enabled: bool) {
-    let change = WebhookChange {
-        enabled: Some(enabled),
-        ..WebhookChange::default()
-    };
-    let actor = operator();
-    let changed = store.webhook_change(webhook, change, &actor);
-    changed.await.unwrap();
-}
-
 /// A webhook that has failed for days, and what waits for it.
 async fn failing(stage: &Stage) -> WebhookId {
     let webhook = webhook(&stage.store, WebhookKind::Signed).await;

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 use store::{
     Attempt, DeliveryFilter, HealthNote, HeldLane, LaneClaim, LaneOutcome, NewDelivery,
-    NewDeliveryEvent, NewWebhook, NextStep, Settled, Store, lane,
+    NewDeliveryEvent, NewWebhook, NextStep, Settled, Store, WebhookChange, lane,
 };
 
 pub fn operator() -> Actor {
@@ -163,4 +163,14 @@ fn fails() -> HealthNote {
 
 fn first(held: &[HeldLane]) -> MessageId {
     held.first().expect("a lane").heads[0].event
+}
+
+async fn enable(store: &Store, webhook: WebhookId, enabled: bool) {
+    let change = WebhookChange {
+        enabled: Some(enabled),
+        ..WebhookChange::default()
+    };
+    let actor = operator();
+    let changed = store.webhook_change(webhook, change, &actor);
+    changed.await.unwrap();
 }

@@ -1,31 +1,21 @@
-//! The delivery log, and deliveries made again.
+//! The delivery log.
 
-use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Path, Query};
 use chrono::{DateTime, Utc};
-use common::types::caller::Actor;
 use common::types::id::{DeliveryId, WebhookId};
 use paperclip::actix::{Apiv2Schema, api_v2_operation};
 use runtime::http::ApiError;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use store::{AttemptRow, DeliveryFilter, DeliveryRow};
 use uuid::Uuid;
 
 use crate::auth::{Administer, Needs};
-use crate::http::body::Body;
 use crate::http::failure::Failure;
 use crate::http::hytale::page::{given, limit, moment, told};
 use crate::state::State;
 
 /// The states that there are.
 const STATES: [&str; 5] = ["pending", "parked", "delivered", "dead", "dropped"];
-/// Deliveries that one call makes again, at most.
-const MOST_REPLAYS: i64 = 10_000;
-/// Deliveries made again in a second unless told otherwise.
-const USUAL_RATE: f64 = 10.0;
-/// The most that one may ask for.
-const HIGHEST_RATE: f64 = 1000.0;
-
 /// Which deliveries are wanted. Each field narrows the choice.
 #[derive(Debug, Default, Deserialize, Apiv2Schema)]
 pub struct DeliveryChoice {
@@ -96,6 +86,7 @@ pub struct OneDelivery {
     /// Always true.
     success: bool,
     delivery: Delivery,
+    /// The newest 100, in order.
     attempts: Vec<DeliveryAttempt>,
 }
 
@@ -116,48 +107,6 @@ pub struct DeliveryAttempt {
     started_at: String,
     /// How long it took.
     milliseconds: Option<i32>,
-}
-
-/// What is to be made again. At least one field must narrow the choice. A field that is not
-/// known is refused: a choice that was misspelt would be wider than it was meant.
-#[derive(Debug, Default, Deserialize, Apiv2Schema)]
-#[serde(deny_unknown_fields)]
-pub struct Replay {
-    /// This one.
-    id: Option<Uuid>,
-    /// To this webhook.
-    webhook_id: Option<Uuid>,
-    /// `delivered`, `dead`, `dropped` or `parked`.
-    state: Option<String>,
-    /// Of this event.
-    event_id: Option<Uuid>,
-    /// Of events of this type.
-    event_type: Option<String>,
-    /// Of events about this subject.
-    subject: Option<String>,
-    /// Made at this moment or later, RFC 3339.
-    since: Option<String>,
-    /// Made before this moment, RFC 3339.
-    until: Option<String>,
-    /// Only say how many there are.
-    #[serde(default, deserialize_with = "said")]
-    dry_run: Option<bool>,
-    /// How many, oldest first, at most 10,000.
-    limit: Option<i64>,
-    /// How many a second, at most 1,000; without it 10.
-    per_second: Option<f64>,
-}
-
-/// What was made again.
-#[derive(Debug, Serialize, Apiv2Schema)]
-pub struct Replayed {
-    /// Always true.
-    success: bool,
-    /// How many the choice names.
-    matched: i64,
-    /// How many of these are made again.
-    replayed: i64,
-    dry_run: bool,
 }
 
 /// Shows deliveries, newest first
@@ -214,97 +163,12 @@ pub async fn get(
     }))
 }
 
-/// Makes deliveries again
-///
-/// Those that are over or were set aside, oldest first, under their old ids and beside what
-/// is new.
-#[api_v2_operation(tags(Webhooks))]
-pub async fn replay(
-    caller: Needs<Administer>,
-    Body(wish): Body<Replay>,
-    request: HttpRequest,
-    state: Data<State>,
-) -> Result<Json<Replayed>, Failure<400, 413>> {
-    // A dry run or a choice that was asked for there would be none.
-    if !request.query_string().is_empty() {
-        let why = "A replay is chosen by the fields of the body, and by nothing in the query";
-        return Err(ApiError::bad_request(why).into());
-    }
-    let filter = wish.filter()?;
-    let rate = wish.per_second.unwrap_or(USUAL_RATE);
-    if !(rate > 0.0 && rate <= HIGHEST_RATE) {
-        let why = format!("`per_second` must be above 0 and at most {HIGHEST_RATE}");
-        return Err(ApiError::bad_request(why).into());
-    }
-    let most = wish.limit.unwrap_or(MOST_REPLAYS);
-    if !(1..=MOST_REPLAYS).contains(&most) {
-        let why = format!("`limit` must be from 1 to {MOST_REPLAYS}");
-        return Err(ApiError::bad_request(why).into());
-    }
-    let actor = Actor::Caller(caller.origin());
-    let dry_run = wish.dry_run.unwrap_or(false);
-    let report = if dry_run {
-        state.store.deliveries_replayable(&filter).await?
-    } else {
-        let store = &state.store;
-        store.deliveries_replay(&filter, most, rate, &actor).await?
-    };
-    Ok(Json(Replayed {
-        success: true,
-        matched: report.matched,
-        replayed: report.replayed,
-        dry_run,
-    }))
-}
-
-/// `null` is neither: whoever says it may have meant to try.
-fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
-    bool::deserialize(from).map(Some)
-}
-
-impl Replay {
-    fn filter(&self) -> Result<DeliveryFilter, ApiError> {
-        // The choice would be wider than it was meant.
-        let texts = [
-            ("state", &self.state),
-            ("event_type", &self.event_type),
-            ("subject", &self.subject),
-            ("since", &self.since),
-            ("until", &self.until),
-        ];
-        if let Some((name, _)) = texts.iter().find(|(_, it)| it.as_deref() == Some("")) {
-            let why = format!("`{name}` must not be empty; leave it out to choose by other fields");
-            return Err(ApiError::bad_request(why));
-        }
-        let filter = DeliveryFilter {
-            id: self.id.map(DeliveryId),
-            webhook: self.webhook_id.map(WebhookId),
-            state: known_state(given(&self.state))?,
-            event: self.event_id,
-            event_type: text("event_type", given(&self.event_type))?,
-            subject: text("subject", given(&self.subject))?,
-            since: moment("since", given(&self.since))?,
-            until: moment("until", given(&self.until))?,
-        };
-        if filter.state.as_deref() == Some("pending") {
-            let why = "What is pending is tried by itself; `state` must be another";
-            return Err(ApiError::bad_request(why));
-        }
-        if filter == DeliveryFilter::default() {
-            let why = "Say which deliveries: by `id`, `webhook_id`, `state`, `event_id`, `event_type`, \
-                       `subject`, `since` or `until`";
-            return Err(ApiError::bad_request(why));
-        }
-        Ok(filter)
-    }
-}
-
 fn uuid(name: &str, text: Option<&str>) -> Result<Option<Uuid>, ApiError> {
     let read = text.map(str::parse).transpose();
     read.map_err(|_unread| ApiError::bad_request(format!("`{name}` must be a UUID")))
 }
 
-fn known_state(text: Option<&str>) -> Result<Option<String>, ApiError> {
+pub(super) fn known_state(text: Option<&str>) -> Result<Option<String>, ApiError> {
     match text {
         Some(text) if !STATES.contains(&text) => Err(ApiError::bad_request(format!(
             "`state` is none of {}",
@@ -315,7 +179,7 @@ fn known_state(text: Option<&str>) -> Result<Option<String>, ApiError> {
 }
 
 /// A text that PostgreSQL can compare with.
-fn text(name: &str, text: Option<&str>) -> Result<Option<String>, ApiError> {
+pub(super) fn text(name: &str, text: Option<&str>) -> Result<Option<String>, ApiError> {
     match text {
         Some(text) if text.contains(char::is_control) => Err(ApiError::bad_request(format!(
             "`{name}` must not hold control characters"

@@ -9,6 +9,7 @@ use serde_json::Value;
 use store::WebhookChange;
 
 use super::failure::field;
+use crate::http::body::holds_zero;
 
 /// Characters of a name, at most.
 const LONGEST_NAME: usize = 100;
@@ -119,7 +120,7 @@ fn conditions(given: &[Value]) -> Result<Value, ApiError> {
     for it in given {
         let fields = it.as_object().map_or(0, serde_json::Map::len);
         let read = serde_json::from_value::<Condition>(it.clone()).ok();
-        let read = read.filter(|_| fields == 2 && !it.to_string().contains("\\u0000"));
+        let read = read.filter(|_| fields == 2 && !holds_zero(it));
         let Some(condition) = read else {
             let why = "A condition has a `field` and one of `equals`, `not`, `in`, `above`, `below` and `exists`";
             return Err(field("conditions", why));

