@@ -11,6 +11,8 @@ use runtime::http::{ApiError, read_body};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::doubled::Doubled;
+
 /// What the body says, whatever its content type is. Fields that are not known are
 /// ignored.
 #[derive(Debug)]
@@ -31,6 +33,11 @@ pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     // serde would take a list for the fields in their order.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err("The body must be a JSON object".to_owned());
+    }
+    if let Ok(Doubled::At(name)) = serde_json::from_slice(body) {
+        let named = Some(name).filter(|it| it.len() <= LONGEST_NAME);
+        let named = named.map(|it| format!(": `{it}`")).unwrap_or_default();
+        return Err(format!("A field is given twice{named}"));
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader)
@@ -145,6 +152,13 @@ mod tests {
             let refused = object::<Wish>(body.as_bytes()).unwrap_err();
             let expected = format!("The body is not the JSON expected here{why}");
             assert_eq!(refused, expected, "{body}");
+        }
+        for twice in [
+            r#"{"to":"a","\u0074o":"a"}"#,
+            r#"{"to":[1,{"to":1,"to":2}]}"#,
+        ] {
+            let refused = object::<Wish>(twice.as_bytes()).unwrap_err();
+            assert_eq!(refused, "A field is given twice: `to`", "{twice}");
         }
         assert!(object::<Wish>(br#"["a"]"#).unwrap_err().contains("object"));
         object::<Wish>(br#"{"to":"a"} "#).unwrap();

@@ -5,6 +5,7 @@ pub mod admin_audit;
 pub mod answer;
 pub mod body;
 pub mod dispatch;
+mod doubled;
 pub mod failure;
 pub mod given;
 pub mod hytale;

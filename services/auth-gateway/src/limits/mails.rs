@@ -1,5 +1,6 @@
 //! Mails count for who has them sent and for who gets them.
 
+use cache::Ruling;
 use common::types::caller::Principal;
 use common::types::mail::MailAddress;
 use runtime::http::ApiError;
@@ -7,27 +8,76 @@ use runtime::http::ApiError;
 use super::policy::Quota;
 use super::{Limit, Limits, bucket};
 
+/// One mail, taken from the limits of its sender and of its recipient.
+#[must_use = "what makes no mail is given back"]
+pub struct MailTaken {
+    of_sender: Token,
+    of_recipient: Token,
+}
+
+struct Token {
+    bucket: String,
+    quota: Quota,
+    ruling: Ruling,
+}
+
 impl Limits {
     /// Takes one mail from the limits of its sender and of its recipient, or from neither: an
     /// address that gets too much costs its sender no mail to others.
     ///
     /// # Errors
     /// As [`take`](Self::take).
-    pub async fn take_mail(&self, sender: &Principal, to: &MailAddress) -> Result<(), ApiError> {
+    pub async fn take_mail(
+        &self,
+        sender: &Principal,
+        to: &MailAddress,
+    ) -> Result<MailTaken, ApiError> {
         let name = sender.to_string();
-        let granted = self.granted.of(Limit::Mails, &name);
-        let quota = Quota::configured(Limit::Mails, &self.config).or(granted);
-        let of_sender = bucket(Limit::Mails, &name);
-        let ruling = self.limiter.take(&of_sender, quota.rule()).await;
-        self.tell(Limit::Mails, quota, ruling)?;
-        let taken = self
-            .take(Limit::MailsToRecipient, to.as_str(), Some(sender))
-            .await;
-        if taken.is_err() {
-            self.limiter
-                .give_back(&of_sender, quota.rule(), ruling)
-                .await;
+        let of_sender = self.take_token(Limit::Mails, &name, &name).await?;
+        match self
+            .take_token(Limit::MailsToRecipient, to.as_str(), &name)
+            .await
+        {
+            Ok(of_recipient) => Ok(MailTaken {
+                of_sender,
+                of_recipient,
+            }),
+            Err(refused) => {
+                self.give_token_back(of_sender).await;
+                Err(refused)
+            }
         }
-        taken
+    }
+
+    /// Gives back what made no mail after all.
+    pub async fn give_mail_back(&self, taken: MailTaken) {
+        self.give_token_back(taken.of_sender).await;
+        self.give_token_back(taken.of_recipient).await;
+    }
+
+    async fn take_token(
+        &self,
+        limit: Limit,
+        subject: &str,
+        sender: &str,
+    ) -> Result<Token, ApiError> {
+        let granted = self.granted.of(limit, subject);
+        let granted = granted.or_else(|| self.granted.of(limit, sender));
+        let quota = Quota::configured(limit, &self.config).or(granted);
+        let bucket = bucket(limit, subject);
+        let ruling = self.limiter.take(&bucket, quota.rule()).await;
+        self.tell(limit, quota, ruling)?;
+        Ok(Token {
+            bucket,
+            quota,
+            ruling,
+        })
+    }
+
+    async fn give_token_back(&self, token: Token) {
+        let rule = token.quota.rule();
+        self.limiter
+            .give_back(&token.bucket, rule, token.ruling)
+            .await;
     }
 }

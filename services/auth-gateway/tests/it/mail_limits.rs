@@ -1,6 +1,7 @@
 //! How many mails one caller may have sent, and one recipient gets.
 
 use common::types::scope::Scope;
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -63,5 +64,30 @@ async fn what_makes_no_mail_uses_up_nobodys_limit() {
         assert_eq!(post.queue(&welcome(to)).await.0, StatusCode::ACCEPTED);
     }
     let (status, _) = post.queue(&welcome("c@example.net")).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn of_what_comes_at_once_with_one_key_one_mail_counts() {
+    let post = Post::new(&[("LIMITS_MAILS", "5"), ("LIMITS_MAILS_TO_RECIPIENT", "2")]).await;
+    let welcome = |to: &str| json!({ "to": to, "template": "welcome", "data": { "name": "A" } });
+    let keyed = async |to: &str| {
+        let request = post.gateway.request(Method::POST, "/api/v1/email/queue");
+        answer(request.header("Idempotency-Key", "k").json(&welcome(to))).await
+    };
+    let to = |number: usize| format!("{number}@example.net");
+    let recipients: Vec<String> = (0..4).map(to).collect();
+    let answers = join_all(recipients.iter().map(|to| keyed(to))).await;
+    let made = answers.iter().position(|it| it.0 == StatusCode::ACCEPTED);
+    let made = made.unwrap();
+    let others = answers.iter().filter(|it| it.0 == StatusCode::CONFLICT);
+    assert_eq!(others.count(), 3, "{answers:?}");
+    // Of the four mails that are left to the sender, each other one has its two.
+    let other = &recipients[(made + 1) % 4];
+    for to in [other, other, &recipients[made], &to(9)] {
+        let (status, body) = post.queue(&welcome(to)).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    }
+    let (status, _) = post.queue(&welcome(&to(10))).await;
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
 }

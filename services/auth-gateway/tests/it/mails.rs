@@ -62,6 +62,15 @@ async fn a_dead_mail_is_listed_with_its_attempts_and_sent_when_it_is_tried_again
     assert_eq!(error_code(status, &body), "ADDRESS_SUPPRESSED");
     let lift = "DELETE FROM mail_suppressions";
     client.batch_execute(lift).await.unwrap();
+    // Whoever says more than that may have meant to try.
+    let tried = format!("{replay}?dry_run=true");
+    let (status, _) = ask(&post, &admin, Method::POST, &tried).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    for body in [r#"{"dry_run":true}"#, r#"{"dry_run":null}"#, "{"] {
+        let request = post.gateway.as_client(&admin, Method::POST, &replay);
+        let (status, _) = answer(request.body(body)).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    }
     let (status, body) = ask(&post, &admin, Method::POST, &replay).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     post.wait_state(&id, "sent").await;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::auth::{Administer, Needs};
 use crate::http::failure::Failure;
+use crate::http::given::Given;
 use crate::http::hytale::page::{given, limit, moment, told};
 use crate::state::State;
 
@@ -106,6 +107,12 @@ pub struct MailAttempt {
     milliseconds: Option<i32>,
 }
 
+/// Nothing, in the query or in the body: whoever says more there, a dry run perhaps, would not
+/// get it.
+#[derive(Debug, Deserialize, Apiv2Schema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
 /// A mail that is tried again.
 #[derive(Debug, Serialize, Apiv2Schema)]
 pub struct ReplayedMail {
@@ -170,8 +177,9 @@ pub async fn get(
 pub async fn replay(
     caller: Needs<Administer>,
     id: Path<Uuid>,
+    Given(Nothing {}): Given<Nothing>,
     state: Data<State>,
-) -> Result<Json<ReplayedMail>, Failure<404, 409>> {
+) -> Result<Json<ReplayedMail>, Failure<400, 404, 409, 413>> {
     let actor = Actor::Caller(caller.origin());
     match state.store.mail_replay(MailId(*id), &actor).await? {
         MailReplay::Replayed => Ok(Json(ReplayedMail {

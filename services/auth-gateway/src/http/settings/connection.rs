@@ -43,6 +43,10 @@ pub async fn test(
 ) -> Result<Json<Status>, Failure<400, 413>> {
     let in_body = form.0.get("type").and_then(Value::as_str);
     let kind = query.kind.as_deref().filter(|kind| !kind.is_empty());
+    if kind.zip(in_body).is_some_and(|(one, other)| one != other) {
+        let why = "`type` is given twice with different values";
+        return Err(ApiError::bad_request(why).into());
+    }
     let Ok(connection) = kind.or(in_body).unwrap_or_default().parse() else {
         return Err(ApiError::bad_request("Invalid connection type").into());
     };

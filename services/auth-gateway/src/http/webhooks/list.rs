@@ -8,6 +8,7 @@ use runtime::http::ApiError;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::failure::field;
 use super::wire::Webhook;
 use crate::auth::{Administer, Caller, Needs};
 use crate::http::failure::Failure;
@@ -56,6 +57,17 @@ impl WhichWebhook {
         let missing = || ApiError::bad_request("`id` is required");
         self.id.map(WebhookId).ok_or_else(missing)
     }
+
+    /// The one of the path. Whoever names another meant one of them.
+    ///
+    /// # Errors
+    /// Another is named.
+    pub fn of_path(&self, id: Uuid) -> Result<WebhookId, ApiError> {
+        if self.id.is_some_and(|other| other != id) {
+            return Err(field("id", "`id` is not the webhook of the path"));
+        }
+        Ok(WebhookId(id))
+    }
 }
 
 /// Lists the webhooks
@@ -102,16 +114,17 @@ pub async fn delete(
 pub async fn delete_by_path(
     caller: Needs<Administer>,
     id: Path<Uuid>,
+    Given(which): Given<WhichWebhook>,
     state: Data<State>,
-) -> Result<Json<Deleted>, Failure<404>> {
-    remove(WebhookId(*id), &caller, &state).await
+) -> Result<Json<Deleted>, Failure<400, 404, 413>> {
+    remove(which.of_path(*id)?, &caller, &state).await
 }
 
-async fn remove<const A: u16, const B: u16, const C: u16>(
+async fn remove(
     id: WebhookId,
     caller: &Caller,
     state: &State,
-) -> Result<Json<Deleted>, Failure<A, B, C>> {
+) -> Result<Json<Deleted>, Failure<400, 404, 413>> {
     let actor = Actor::Caller(caller.origin());
     state.store.webhook_delete(id, &actor).await?;
     Ok(Json(Deleted {

@@ -9,7 +9,8 @@ use paperclip::actix::{Apiv2Schema, api_v2_operation};
 use reach::webhooks::{open_secret, seal_secret};
 use runtime::http::ApiError;
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use store::Rotated;
 use uuid::Uuid;
@@ -31,8 +32,14 @@ const LONGEST_OVERLAP: i64 = 168;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rotation {
     /// Hours for which the present secret signs too, 0 to 168; without it 24.
-    #[serde(default, deserialize_with = "number")]
+    #[serde(default, deserialize_with = "said")]
     overlap_hours: Option<i64>,
+}
+
+/// Nothing said is not a day: whoever says it may have meant none.
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let hours = number(from)?;
+    hours.map(Some).ok_or_else(|| D::Error::custom("no hours"))
 }
 
 /// A new secret.

@@ -53,9 +53,10 @@ pub async fn test(
 pub async fn test_by_path(
     _caller: Needs<Administer>,
     id: Path<Uuid>,
+    Given(which): Given<WhichWebhook>,
     state: Data<State>,
 ) -> Result<Json<Tested>, Failure<400, 404, 413, 502>> {
-    send(WebhookId(*id), &state).await
+    send(which.of_path(*id)?, &state).await
 }
 
 async fn send(id: WebhookId, state: &State) -> Result<Json<Tested>, Failure<400, 404, 413, 502>> {

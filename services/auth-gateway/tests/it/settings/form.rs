@@ -307,3 +307,33 @@ async fn the_document_describes_every_setting() {
         |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
     assert_eq!(names(&shown["settings"]), names(described));
 }
+
+#[tokio::test]
+async fn what_says_a_field_twice_changes_nothing() {
+    let stage = Stage::new().await;
+    for (path, body) in [
+        (SETTINGS, r#"{"siteName":"A","siteName":"B"}"#.to_owned()),
+        (
+            SETTINGS,
+            r#"{"siteName":"A","\u0073iteName":null}"#.to_owned(),
+        ),
+        (
+            "/api/admin/settings/test",
+            r#"{"type":"database","type":"pterodactyl"}"#.to_owned(),
+        ),
+        (
+            "/api/admin/settings/test?type=database",
+            r#"{"type":"pterodactyl"}"#.to_owned(),
+        ),
+    ] {
+        let request = stage.request(Method::POST, path).body(body.clone());
+        let (status, answer) = answer(request).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        let sentence = answer["error"].as_str().unwrap();
+        assert!(sentence.contains("given twice"), "{sentence}");
+    }
+    assert_eq!(
+        stage.shown().await["settings"]["siteName"],
+        "NodeByte Hosting"
+    );
+}

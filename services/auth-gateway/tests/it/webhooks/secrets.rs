@@ -102,6 +102,8 @@ async fn a_secret_whose_overlap_runs_is_kept_unless_both_are_replaced_at_once() 
         "overlap_hours=0",
         "overlapHours=0.5",
         "overlapHours=24&overlapHours=0",
+        "overlapHours=",
+        "overlapHours",
     ] {
         let path = format!("{}?{query}", rotation(&made));
         let (status, answer) = stage.send(Method::POST, &path, &json!({})).await;

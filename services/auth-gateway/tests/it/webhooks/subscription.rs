@@ -143,6 +143,18 @@ async fn a_webhook_is_changed_and_tested_by_its_path_too() {
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(body["error"].as_str().unwrap().contains("`id`"), "{body}");
     assert_eq!(stage.bare(Method::PATCH, &path).await.0, StatusCode::OK);
+    // Nobody knows which of them is meant.
+    let other = json!({"id": uuid::Uuid::nil()});
+    for method in [Method::PATCH, Method::DELETE] {
+        let (status, body) = stage.send(method.clone(), &path, &other).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        let query = format!("{path}?id={}", uuid::Uuid::nil());
+        assert_eq!(stage.bare(method, &query).await.0, StatusCode::BAD_REQUEST);
+    }
+    let (status, body) = stage
+        .send(Method::DELETE, &path, &json!({"id": id(&made)}))
+        .await;
+    assert_eq!(status, StatusCode::OK, "{body}");
     assert_eq!(stage.receiver.journal_of("/hook").len(), 1);
     let none = format!("{WEBHOOKS}/{}", uuid::Uuid::new_v4());
     assert_eq!(
