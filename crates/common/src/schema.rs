@@ -431,6 +431,7 @@ diesel::table! {
         paused_until -> Nullable<Timestamptz>,
         paused_because -> Nullable<Text>,
         paused_with -> Nullable<Text>,
+        sender_key -> Nullable<Text>,
     }
 }
 

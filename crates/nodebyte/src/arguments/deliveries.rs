@@ -1,6 +1,7 @@
 //! What can be asked about deliveries.
 
 use chrono::{DateTime, Utc};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use common::types::id::{DeliveryId, WebhookId};
 use uuid::Uuid;
@@ -67,10 +68,10 @@ pub struct DeliveryChoice {
     #[arg(long)]
     pub event: Option<Uuid>,
     /// Only of events of this type, for example sync.failed
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = NonEmptyStringValueParser::new())]
     pub event_type: Option<String>,
     /// Only of events about this subject
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub subject: Option<String>,
     /// Only from this moment on (RFC 3339)
     #[arg(long, value_name = "TIME")]

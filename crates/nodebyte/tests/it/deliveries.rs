@@ -141,6 +141,9 @@ async fn dead_deliveries_are_purged_after_a_dry_run() {
     assert_eq!(cli.run(&["deliveries", "show", id]).await.code, 66);
     assert_eq!(cli.run(&choice).await.code, 66);
     assert_eq!(cli.run(&["deliveries", "purge"]).await.code, 64);
+    for nothing in ["--subject=", "--event-type="] {
+        assert_eq!(cli.run(&["deliveries", "purge", nothing]).await.code, 64);
+    }
     let living = ["deliveries", "purge", "--state", "delivered"];
     assert_eq!(cli.run(&living).await.code, 64);
     let trail = "SELECT actor || ' ' || (details->>'purged') || ' ' || (details->>'delivery_id') \

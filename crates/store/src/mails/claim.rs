@@ -91,6 +91,12 @@ impl Store {
             sql_query("SELECT FROM mail_pacing FOR UPDATE")
                 .execute(conn)
                 .await?;
+            sql_query(
+                "UPDATE mail_pacing SET sender_key = $1 WHERE sender_key IS DISTINCT FROM $1",
+            )
+            .bind::<Text, _>(&claim.key)
+            .execute(conn)
+            .await?;
             let pace: Pace = sql_query(
                 "SELECT GREATEST(0, EXTRACT(EPOCH FROM GREATEST(next_at, \
                    (SELECT max(until) FROM mail_pauses WHERE key IN ('', $1))) \

@@ -117,8 +117,8 @@ impl Store {
         Ok(sql_query(
             "SELECT id, template, recipient, subject, state, attempts, failures, \
                CASE WHEN state = 'pending' AND holder IS NULL THEN GREATEST(due_at, \
-                 (SELECT max(p.until) FROM mail_pauses p WHERE p.key = '' OR NOT EXISTS ( \
-                   SELECT FROM mails m WHERE m.state = 'sent' AND m.finished_at > p.met_at))) END AS due_at, \
+                 (SELECT max(p.until) FROM mail_pauses p JOIN mail_pacing s ON p.key IN ('', s.sender_key))) \
+               END AS due_at, \
                expires_at, resend_id, created_by, \
                reason, created_at, finished_at \
              FROM mails \

@@ -1,12 +1,13 @@
 //! Mail that must not leave.
 
 use crate::stage::Stage;
+use chrono::{TimeDelta, Utc};
 use common::types::caller::Principal;
 use common::types::id::{MailId, WorkerId};
 use std::time::Duration;
 use store::{
-    HeldMail, MailAsked, MailAttempt, MailClaim, MailOutcome, MailPause, MailQueued, MailStep,
-    NewMail,
+    HeldMail, MailAsked, MailAttempt, MailClaim, MailFilter, MailOutcome, MailPause, MailQueued,
+    MailStep, NewMail,
 };
 use testkit::wait_for;
 
@@ -160,6 +161,32 @@ async fn each_used_up_key_has_its_own_pause_that_no_other_keys_mail_ends() {
     sends(&stage, "first", None).await;
     sends(&stage, "first", USED_UP).await;
     assert_eq!(told(&stage).await, 3, "it was used up once more");
+}
+
+#[tokio::test]
+async fn the_next_attempt_is_shown_with_the_pause_of_the_key_that_senders_have() {
+    let stage = Stage::new().await;
+    for _ in 0..4 {
+        queued(&stage).await;
+    }
+    let waits = async || {
+        let pending = MailFilter {
+            state: Some("pending".to_owned()),
+            ..MailFilter::default()
+        };
+        let mails = stage.store.mails(&pending, None, 1).await.unwrap();
+        mails[0].due_at.unwrap() > Utc::now() + TimeDelta::minutes(1)
+    };
+    let other = UnderWay::with(&stage, "other").await;
+    sends(&stage, "key", USED_UP).await;
+    assert!(waits().await);
+    // What was on its way with another key says nothing about this one.
+    other.ends(&stage, None).await;
+    assert!(waits().await);
+    sends(&stage, "other", None).await;
+    assert!(!waits().await, "that key sends");
+    assert!(is_paused(&stage, "key").await);
+    assert!(waits().await, "this one is set again");
 }
 
 #[tokio::test]

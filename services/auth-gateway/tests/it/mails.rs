@@ -183,12 +183,10 @@ async fn the_next_attempt_of_a_mail_is_shown_with_the_pause_that_holds_it() {
     for (change, is_held) in [
         (
             "INSERT INTO mail_pauses VALUES ('used up', 'QUOTA_EXCEEDED', now() + interval '1 hour')",
-            true,
-        ),
-        (
-            "UPDATE mails SET state = 'sent', finished_at = now() WHERE id = (SELECT id FROM mails ORDER BY id DESC LIMIT 1)",
             false,
         ),
+        ("UPDATE mail_pacing SET sender_key = 'used up'", true),
+        ("UPDATE mail_pacing SET sender_key = 'other'", false),
         ("UPDATE mail_pauses SET key = ''", true),
         ("UPDATE mail_pauses SET until = now()", false),
     ] {

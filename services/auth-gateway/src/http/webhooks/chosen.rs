@@ -30,28 +30,38 @@ const HIGHEST_RATE: f64 = 1000.0;
 #[serde(deny_unknown_fields)]
 pub struct Chosen {
     /// This one.
+    #[serde(default, deserialize_with = "said")]
     id: Option<Uuid>,
     /// To this webhook.
+    #[serde(default, deserialize_with = "said")]
     webhook_id: Option<Uuid>,
     /// `delivered`, `dead`, `dropped` or `parked`; what is purged is `dead` whether or not it is
     /// said.
+    #[serde(default, deserialize_with = "said")]
     state: Option<String>,
     /// Of this event.
+    #[serde(default, deserialize_with = "said")]
     event_id: Option<Uuid>,
     /// Of events of this type.
+    #[serde(default, deserialize_with = "said")]
     event_type: Option<String>,
     /// Of events about this subject.
+    #[serde(default, deserialize_with = "said")]
     subject: Option<String>,
     /// Made at this moment or later, RFC 3339.
+    #[serde(default, deserialize_with = "said")]
     since: Option<String>,
     /// Made before this moment, RFC 3339.
+    #[serde(default, deserialize_with = "said")]
     until: Option<String>,
     /// Only say how many there are.
     #[serde(default, deserialize_with = "said")]
     dry_run: Option<bool>,
     /// How many, oldest first, at most 10,000.
+    #[serde(default, deserialize_with = "said")]
     limit: Option<i64>,
     /// How many are made again in a second, at most 1,000; without it 10.
+    #[serde(default, deserialize_with = "said")]
     per_second: Option<f64>,
 }
 
@@ -152,9 +162,9 @@ pub async fn purge(
     }))
 }
 
-/// `null` is neither: whoever says it may have meant to try.
-fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
-    bool::deserialize(from).map(Some)
+/// `null` says nothing: whoever sends it may have meant to try, or to narrow the choice.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 impl Chosen {

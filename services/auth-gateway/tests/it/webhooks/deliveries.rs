@@ -99,6 +99,8 @@ async fn a_replay_is_tried_dry_then_made_and_noted_and_never_of_everything() {
         json!({"state": "dead", "since": ""}),
         json!({"state": "dead", "until": ""}),
         json!({"state": "dead", "dry_run": null}),
+        json!({"state": "dead", "webhook_id": null}),
+        json!({"state": "dead", "subject": null}),
     ] {
         assert_eq!(replay(body).await.0, StatusCode::BAD_REQUEST);
     }

@@ -1,0 +1,1 @@
+ALTER TABLE mail_pacing DROP COLUMN sender_key;
