@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use common::types::event::Event;
 use outbound::{Answer, DiscordWebhook, Verdict};
 use reach::DiscordBudget;
@@ -42,7 +41,7 @@ impl Attempts {
                 if Instant::now() > leave_by {
                     return unsent(&lane, std::slice::from_ref(head), TOO_LATE);
                 }
-                let began = Utc::now();
+                let began = Instant::now();
                 let (id, body) = (head.event.to_string(), head.body.clone());
                 let answer = self.messenger.send(to, &id, body).await;
                 let outcome = self.settle(&lane, std::slice::from_ref(head), &answer, began);
@@ -89,7 +88,7 @@ impl Attempts {
         if Instant::now() > leave_by {
             return unsent(lane, &part.heads, TOO_LATE);
         }
-        let began = Utc::now();
+        let began = Instant::now();
         let told = &events[..count.min(events.len())];
         let answer = match (edited(&part.heads), told.first()) {
             (Some(message), Some(event)) => self.messenger.edit(webhook, message, event).await,
@@ -110,7 +109,7 @@ impl Attempts {
         lane: &HeldLane,
         heads: &[Head],
         answer: &Answer,
-        began: chrono::DateTime<Utc>,
+        began: Instant,
     ) -> LaneOutcome {
         if answer.verdict == Verdict::Delivered {
             self.taken.note(lane.webhook);
@@ -120,11 +119,11 @@ impl Attempts {
         let decisions: Vec<(&Head, Decision)> = heads
             .iter()
             .map(|head| {
-                let since = head.last_attempt_at.unwrap_or(began);
+                let since = head.last_attempt.unwrap_or(began);
                 let case = Case {
                     failures: head.failures,
                     is_parked: head.is_parked,
-                    took_others: lane.last_success_at.is_some_and(|at| at > since)
+                    took_others: lane.last_success.is_some_and(|at| at > since)
                         || self.taken.since(lane.webhook, since),
                     may_be_anothers: heads.len() > 1 || edited(heads).is_some(),
                     is_probe: lane.is_probe,

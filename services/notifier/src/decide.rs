@@ -24,8 +24,13 @@ impl Schedule {
     /// lies between 0 and 1.
     fn pause(&self, failures: usize, chance: f64) -> Option<Duration> {
         let pause = *self.0.get(failures.checked_sub(1)?)?;
-        Some(pause.mul_f64(1.0 - SPREAD + 2.0 * SPREAD * chance.clamp(0.0, 1.0)))
+        Some(jittered(pause, chance))
     }
+}
+
+/// A pause, a little shorter or longer. `chance` lies between 0 and 1.
+pub(crate) fn jittered(pause: Duration, chance: f64) -> Duration {
+    pause.mul_f64(1.0 - SPREAD + 2.0 * SPREAD * chance.clamp(0.0, 1.0))
 }
 
 /// What a delivery has behind it.

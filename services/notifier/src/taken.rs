@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
-use chrono::{DateTime, Utc};
 use common::types::id::WebhookId;
 
 /// Webhooks that are remembered at most.
@@ -11,7 +11,7 @@ const MOST: usize = 10_000;
 
 /// When each webhook last took something.
 #[derive(Debug, Default)]
-pub(crate) struct Taken(Mutex<HashMap<WebhookId, DateTime<Utc>>>);
+pub(crate) struct Taken(Mutex<HashMap<WebhookId, Instant>>);
 
 impl Taken {
     /// A webhook takes something now.
@@ -21,11 +21,11 @@ impl Taken {
             // The database knows too, a tenth of a second later.
             taken.clear();
         }
-        taken.insert(webhook, Utc::now());
+        taken.insert(webhook, Instant::now());
     }
 
     /// Whether a webhook took something after that moment.
-    pub(crate) fn since(&self, webhook: WebhookId, moment: DateTime<Utc>) -> bool {
+    pub(crate) fn since(&self, webhook: WebhookId, moment: Instant) -> bool {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         taken.get(&webhook).is_some_and(|at| *at > moment)
     }

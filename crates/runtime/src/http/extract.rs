@@ -76,11 +76,23 @@ pub fn read_body(
     }
 }
 
-/// Query strings: 400.
+/// Longer names are not repeated.
+const LONGEST_NAME: usize = 100;
+
+/// Query strings: 400, with the name of a field that is not known where none may be.
 #[must_use]
 pub fn query_config() -> QueryConfig {
-    QueryConfig::default().error_handler(|_: QueryPayloadError, _: &HttpRequest| {
-        ApiError::bad_request("The query string holds a value that is not expected here").into()
+    QueryConfig::default().error_handler(|error: QueryPayloadError, _: &HttpRequest| {
+        let said = error.to_string();
+        let unknown = said.split_once("unknown field `");
+        let name = unknown
+            .and_then(|(_, rest)| rest.split_once('`'))
+            .map(|it| it.0);
+        let why = match name.filter(|it| it.len() <= LONGEST_NAME) {
+            Some(name) => format!("The query string holds `{name}`, which is not known here"),
+            None => "The query string holds a value that is not expected here".to_owned(),
+        };
+        ApiError::bad_request(why).into()
     })
 }
 

@@ -5,12 +5,9 @@ use super::outcome::LaneOutcome;
 use crate::error::StoreError;
 use crate::pool::Connection;
 use crate::prepared::prepared;
-use chrono::{DateTime, Utc};
 use common::types::id::{DeliveryId, MessageId, WebhookId, WorkerId};
 use diesel::QueryableByName;
-use diesel::sql_types::{
-    Array, BigInt, Bool, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
-};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -51,7 +48,7 @@ pub struct HeldLane {
     /// What the webhook's address and secrets are known by.
     pub revision: i64,
     /// When the webhook last took something, to a tenth of a second.
-    pub last_success_at: Option<DateTime<Utc>>,
+    pub last_success: Option<Instant>,
     /// What waits, oldest first. Of signed webhooks one, whose attempt is written; of Discord
     /// several, whose attempts are written when the message may leave.
     pub heads: Vec<Head>,
@@ -67,7 +64,7 @@ pub struct Head {
     /// Attempts that failed and count.
     pub failures: i32,
     /// When the one before began.
-    pub last_attempt_at: Option<DateTime<Utc>>,
+    pub last_attempt: Option<Instant>,
     /// Whether it was set aside before.
     pub is_parked: bool,
     /// Whether the last message that told of it was refused: it goes in one of its own.
@@ -136,16 +133,16 @@ struct HeadRow {
     lane: String,
     #[diesel(sql_type = BigInt)]
     revision: i64,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    last_success_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Double>)]
+    since_success: Option<f64>,
     #[diesel(sql_type = SqlUuid)]
     delivery_id: Uuid,
     #[diesel(sql_type = Integer)]
     attempts: i32,
     #[diesel(sql_type = Integer)]
     failures: i32,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    last_attempt_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Double>)]
+    since_attempt: Option<f64>,
     #[diesel(sql_type = Bool)]
     is_parked: bool,
     #[diesel(sql_type = Bool)]
@@ -163,25 +160,33 @@ struct HeadRow {
 /// What waits in a lane, and what its webhook is like.
 struct Waiting {
     revision: i64,
-    last_success_at: Option<DateTime<Utc>>,
+    last_success: Option<Instant>,
     heads: Vec<Head>,
 }
 
-impl From<HeadRow> for Head {
-    fn from(row: HeadRow) -> Self {
-        Self {
-            delivery: DeliveryId(row.delivery_id),
-            attempt: row.attempts + 1,
-            failures: row.failures,
-            last_attempt_at: row.last_attempt_at,
-            is_parked: row.is_parked,
-            was_refused: row.was_refused,
-            event: MessageId(row.event_id),
-            event_type: row.event_type,
-            body: row.body,
-            begun_in: row.begun_in,
+impl HeadRow {
+    /// `read_at`: when its times were read.
+    fn head(self, read_at: Instant) -> Head {
+        Head {
+            delivery: DeliveryId(self.delivery_id),
+            attempt: self.attempts + 1,
+            failures: self.failures,
+            last_attempt: before(read_at, self.since_attempt),
+            is_parked: self.is_parked,
+            was_refused: self.was_refused,
+            event: MessageId(self.event_id),
+            event_type: self.event_type,
+            body: self.body,
+            begun_in: self.begun_in,
         }
     }
+}
+
+/// A moment so many seconds before another, on this process's clock: PostgreSQL's may be ahead
+/// of it, or behind.
+fn before(moment: Instant, seconds: Option<f64>) -> Option<Instant> {
+    let age = Duration::try_from_secs_f64(seconds?.max(0.0)).ok()?;
+    moment.checked_sub(age)
 }
 
 /// Claims lanes in the caller's transaction, beside those that stay: takes them, and then, with
@@ -208,7 +213,7 @@ pub(super) async fn claim(
                 since: lane.stays.unwrap_or_else(Instant::now),
                 is_probe: lane.is_probe,
                 revision: waiting.revision,
-                last_success_at: waiting.last_success_at,
+                last_success: waiting.last_success,
                 heads: waiting.heads,
             }),
             None => idle.push(lane),
@@ -251,16 +256,17 @@ async fn heads(
         .bind::<Array<Bool>, _>(lanes.iter().map(|it| it.is_probe).collect::<Vec<_>>())
         .load(conn)
         .await?;
+    let read_at = Instant::now();
     let mut waiting: HashMap<(Uuid, String), Waiting> = HashMap::new();
     for row in rows {
         let lane = waiting
             .entry((row.webhook_id, row.lane.clone()))
             .or_insert_with(|| Waiting {
                 revision: row.revision,
-                last_success_at: row.last_success_at,
+                last_success: before(read_at, row.since_success),
                 heads: Vec::new(),
             });
-        lane.heads.push(row.into());
+        lane.heads.push(row.head(read_at));
     }
     Ok(waiting)
 }
@@ -355,11 +361,13 @@ WITH heads AS (
 ), begun AS (
     INSERT INTO delivery_attempts (delivery_id, number)
     SELECT id, attempts + 1 FROM heads WHERE kind = 'signed'
-    ON CONFLICT (delivery_id, number) DO UPDATE SET started_at = now()
-      WHERE delivery_attempts.outcome = 'sending'
+    ON CONFLICT (delivery_id, number) DO UPDATE
+      SET started_at = now(), outcome = 'sending', status = NULL, answer = NULL, milliseconds = NULL
+      WHERE delivery_attempts.outcome IN ('sending', 'limited')
 )
-SELECT h.webhook_id, h.lane, h.revision, h.last_success_at, h.id AS delivery_id, h.attempts, h.failures,
-       h.last_attempt_at, h.parked_at IS NOT NULL AS is_parked, h.event_id, e.event_type, e.body,
+SELECT h.webhook_id, h.lane, h.revision, h.id AS delivery_id, h.attempts, h.failures,
+       extract(epoch FROM now() - h.last_success_at)::float8 AS since_success,
+       extract(epoch FROM now() - h.last_attempt_at)::float8 AS since_attempt, h.parked_at IS NOT NULL AS is_parked, h.event_id, e.event_type, e.body,
        h.kind = 'discord' AND EXISTS (
            SELECT 1 FROM delivery_attempts a WHERE a.delivery_id = h.id AND a.number = h.attempts
              AND a.outcome = 'failed' AND a.status BETWEEN 400 AND 499) AS was_refused,

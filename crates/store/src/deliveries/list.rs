@@ -8,6 +8,7 @@ use diesel::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Which deliveries; all that is given must agree.
@@ -29,6 +30,16 @@ pub struct DeliveryFilter {
     pub since: Option<DateTime<Utc>>,
     /// … and before this one.
     pub until: Option<DateTime<Utc>>,
+}
+
+impl DeliveryFilter {
+    /// What was asked for, as the trail of administration tells it.
+    pub(super) fn told(&self) -> Value {
+        json!({
+            "delivery_id": self.id, "webhook_id": self.webhook, "state": self.state, "event_id": self.event,
+            "event_type": self.event_type, "subject": self.subject, "since": self.since, "until": self.until,
+        })
+    }
 }
 
 /// An event on its way to a webhook, as it is shown.

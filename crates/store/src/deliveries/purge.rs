@@ -45,15 +45,13 @@ impl Store {
                     .get_result(conn)
                     .await?;
                 if report.purged > 0 {
+                    let mut details = filter.told();
+                    details["purged"] = json!(report.purged);
+                    details["limit"] = json!(limit);
                     let line = NewAdminLine {
                         event: AdminEvent::DeliveriesPurged,
                         subject: None,
-                        details: json!({
-                            "purged": report.purged, "delivery_id": filter.id,
-                            "webhook_id": filter.webhook, "event_id": filter.event,
-                            "event_type": filter.event_type, "subject": filter.subject,
-                            "since": filter.since, "until": filter.until, "limit": limit,
-                        }),
+                        details,
                     };
                     admin_audit::append(conn, &line, &actor).await?;
                 }

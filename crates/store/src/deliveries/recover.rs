@@ -12,6 +12,12 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
 #[derive(QueryableByName)]
+struct Webhook {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
+#[derive(QueryableByName)]
 struct Expired {
     #[diesel(sql_type = SqlUuid)]
     webhook_id: Uuid,
@@ -50,10 +56,21 @@ impl Store {
 }
 
 async fn recover(conn: &mut Connection, retries: usize) -> Result<u64, StoreError> {
+    // Lanes are added only under a lock on the webhook.
+    let webhooks: Vec<Webhook> = sql_query(
+        "SELECT id FROM webhooks WHERE id IN (SELECT webhook_id FROM delivery_lanes \
+           WHERE holder IS NOT NULL AND held_until < now()) ORDER BY id FOR NO KEY UPDATE",
+    )
+    .load(conn)
+    .await?;
+    if webhooks.is_empty() {
+        return Ok(0);
+    }
     let expired: Vec<Expired> = sql_query(
         "SELECT webhook_id, lane FROM delivery_lanes WHERE holder IS NOT NULL AND held_until < now() \
-         ORDER BY webhook_id, lane LIMIT 500 FOR UPDATE SKIP LOCKED",
+           AND webhook_id = ANY($1) ORDER BY webhook_id, lane LIMIT 500 FOR UPDATE SKIP LOCKED",
     )
+    .bind::<Array<SqlUuid>, _>(webhooks.iter().map(|it| it.id).collect::<Vec<_>>())
     .load(conn)
     .await?;
     if expired.is_empty() {
@@ -73,8 +90,8 @@ async fn recover(conn: &mut Connection, retries: usize) -> Result<u64, StoreErro
 }
 
 /// $1 and $2 lanes, $3 retries. No more than 10 deliveries of a lane are sent at once, the
-/// oldest ones. What sender after sender is lost over waits: 30 s after the third, and twice as
-/// long each time, since it may be what they are lost over.
+/// oldest ones. What three senders were lost over is set aside, since it may be what they are
+/// lost over: it waits 30 s, and twice as long each time, and the rest of its lane proceeds.
 const LOST: &str = "
 WITH lost AS (
     UPDATE delivery_attempts a SET outcome = 'unknown', counted = true
@@ -85,11 +102,19 @@ WITH lost AS (
     ) d
     WHERE a.delivery_id = d.id AND a.number = d.attempts + 1 AND a.outcome = 'sending'
     RETURNING a.delivery_id, a.started_at
+), written AS (
+    UPDATE deliveries d SET attempts = d.attempts + 1, failures = d.failures + 1, last_attempt_at = lost.started_at,
+        due_at = now() + make_interval(secs => CASE WHEN d.failures < 2 THEN 0 ELSE 30 * 2 ^ least(d.failures - 2, 9) END),
+        state = CASE WHEN d.failures < $3 THEN 'pending' ELSE 'dead' END,
+        lane = CASE WHEN d.failures < 2 OR d.failures >= $3 THEN d.lane ELSE 'parked:' || d.id END,
+        parked_at = CASE WHEN d.failures < 2 OR d.failures >= $3 THEN d.parked_at ELSE COALESCE(d.parked_at, now()) END,
+        finished_at = CASE WHEN d.failures < $3 THEN NULL ELSE now() END,
+        reason = CASE WHEN d.failures < $3 THEN NULL ELSE 'Its last sender was lost before the answer came.' END
+    FROM lost WHERE d.id = lost.delivery_id
+    RETURNING d.id, d.webhook_id, d.lane, d.due_at, d.state, d.parked_at
+), aside AS (
+    INSERT INTO delivery_lanes (webhook_id, lane, due_at)
+    SELECT webhook_id, lane, due_at FROM written WHERE state = 'pending' AND parked_at IS NOT NULL
+    ON CONFLICT DO NOTHING
 )
-UPDATE deliveries d SET attempts = d.attempts + 1, failures = d.failures + 1, last_attempt_at = lost.started_at,
-    due_at = now() + make_interval(secs => CASE WHEN d.failures < 2 THEN 0 ELSE 30 * 2 ^ least(d.failures - 2, 9) END),
-    state = CASE WHEN d.failures < $3 THEN 'pending' ELSE 'dead' END,
-    finished_at = CASE WHEN d.failures < $3 THEN NULL ELSE now() END,
-    reason = CASE WHEN d.failures < $3 THEN NULL ELSE 'Its last sender was lost before the answer came.' END
-FROM lost WHERE d.id = lost.delivery_id
-RETURNING d.id, d.state = 'dead' AS is_dead";
+SELECT id, state = 'dead' AS is_dead FROM written";

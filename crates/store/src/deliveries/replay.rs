@@ -74,16 +74,14 @@ impl Store {
                     .get_result(conn)
                     .await?;
                 if report.replayed > 0 {
+                    let mut details = filter.told();
+                    details["replayed"] = json!(report.replayed);
+                    details["limit"] = json!(limit);
+                    details["per_second"] = json!(per_second);
                     let line = NewAdminLine {
                         event: AdminEvent::DeliveriesReplayed,
                         subject: None,
-                        details: json!({
-                            "replayed": report.replayed, "delivery_id": filter.id,
-                            "webhook_id": filter.webhook, "state": filter.state,
-                            "event_id": filter.event, "subject": filter.subject, "limit": limit,
-                            "event_type": filter.event_type, "since": filter.since,
-                            "until": filter.until, "per_second": per_second,
-                        }),
+                        details,
                     };
                     admin_audit::append(conn, &line, &actor).await?;
                     sql_query(format!("NOTIFY {DELIVERIES_CHANNEL}"))

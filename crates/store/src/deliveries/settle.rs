@@ -50,8 +50,9 @@ impl Store {
                WHERE webhook_id = $1 AND lane = $2 AND fence = $3 AND held_until > now() FOR UPDATE) \
              INSERT INTO delivery_attempts (delivery_id, number) \
              SELECT b.id, b.number FROM unnest($4::uuid[], $5::int[]) AS b (id, number), mine \
-             ON CONFLICT (delivery_id, number) DO UPDATE SET started_at = now() \
-               WHERE delivery_attempts.outcome = 'sending'",
+             ON CONFLICT (delivery_id, number) DO UPDATE \
+               SET started_at = now(), outcome = 'sending', status = NULL, answer = NULL, milliseconds = NULL \
+               WHERE delivery_attempts.outcome IN ('sending', 'limited')",
         )
         .bind::<SqlUuid, _>(lane.webhook.0)
         .bind::<Text, _>(&lane.lane)
@@ -218,7 +219,8 @@ async fn write(
 /// $1 to $12 of what was settled, $13 in which of the lanes; $14 to $16 lanes as they were
 /// claimed, $17 their places. All lanes are locked before anything is written.
 ///
-/// What was set aside gets a lane of its own. Of Discord, what could not be sent has no attempt
+/// What was set aside gets a lane of its own. Of limits met in a row the first is kept,
+/// however many there are: the number of another is used again by what follows it. Of Discord, what could not be sent has no attempt
 /// yet. That something is not finished is said by its time and not by its state: the index of
 /// what waits would lead to all that waits.
 const WRITE: &str = "
@@ -245,7 +247,13 @@ WITH mine AS MATERIALIZED (
     ON CONFLICT (delivery_id, number) DO NOTHING
 ), written AS (
     UPDATE deliveries d
-    SET state = s.state, attempts = COALESCE(s.number, d.attempts), failures = d.failures + s.counted::int,
+    SET state = s.state,
+        attempts = CASE WHEN s.number IS NULL THEN d.attempts
+                        WHEN s.outcome = 'limited' AND EXISTS (
+                            SELECT FROM delivery_attempts a WHERE a.delivery_id = d.id
+                              AND a.number = s.number - 1 AND a.outcome = 'limited') THEN d.attempts
+                        ELSE s.number END,
+        failures = d.failures + s.counted::int,
         last_attempt_at = CASE WHEN s.number IS NULL THEN d.last_attempt_at
                                ELSE now() - make_interval(secs => COALESCE(s.milliseconds, 0) / 1000.0) END,
         due_at = now() + make_interval(secs => s.wait), lane = COALESCE(s.lane, d.lane),

@@ -10,12 +10,14 @@ use store::{AdminAuditFilter, AdminLineRow};
 use uuid::Uuid;
 
 use super::failure::Failure;
-use super::hytale::page::{Cursor, Moment, given, limit, moment, told};
+use super::page::{Cursor, Moment, given, limit, moment, told};
 use crate::auth::{Administer, Needs};
 use crate::state::State;
 
-/// Which lines of the trail are wanted. Each field narrows the choice.
+/// Which lines of the trail are wanted. Each field narrows the choice; one that is not known is
+/// refused.
 #[derive(Debug, Default, Deserialize, Apiv2Schema)]
+#[serde(deny_unknown_fields)]
 pub struct AdminAuditChoice {
     /// What was done, for example `SETTINGS_CHANGED`.
     pub event: Option<String>,

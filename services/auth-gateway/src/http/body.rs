@@ -5,7 +5,7 @@ use actix_web::web::Json;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use paperclip::actix::OperationModifier;
-use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw};
+use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw, Either};
 use paperclip::v2::schema::Apiv2Schema;
 use runtime::http::{ApiError, read_body};
 use serde::de::DeserializeOwned;
@@ -28,6 +28,27 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     }
 }
 
+/// What a body says that may be empty, whatever its content type is: clients send
+/// `application/json` with no body at all.
+#[derive(Debug)]
+pub struct OptionalBody<T>(pub T);
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = read_body(request, payload);
+        Box::pin(async move {
+            let body = body.await?;
+            if body.trim_ascii().is_empty() {
+                return Ok(Self(T::default()));
+            }
+            Ok(Self(object(&body).map_err(ApiError::bad_request)?))
+        })
+    }
+}
+
 /// The object that a body holds, or what is wrong with it; no value is repeated.
 pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     // serde would take a list for the fields in their order.
@@ -35,9 +56,7 @@ pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
         return Err("The body must be a JSON object".to_owned());
     }
     if let Ok(Doubled::At(name)) = serde_json::from_slice(body) {
-        let named = Some(name).filter(|it| it.len() <= LONGEST_NAME);
-        let named = named.map(|it| format!(": `{it}`")).unwrap_or_default();
-        return Err(format!("A field is given twice{named}"));
+        return Err(format!("A field is given twice{}", named(&name)));
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader)
@@ -59,7 +78,16 @@ pub fn holds_zero(value: &Value) -> bool {
 }
 
 /// Longer names are not repeated.
-pub const LONGEST_NAME: usize = 100;
+const LONGEST_NAME: usize = 100;
+
+/// Names a field, unless its name is too long to be repeated.
+pub fn named(name: &str) -> String {
+    if name.len() <= LONGEST_NAME {
+        format!(": `{name}`")
+    } else {
+        String::new()
+    }
+}
 
 fn unread(path: &str, error: &serde_json::Error) -> String {
     let why = blamed(path, error);
@@ -98,6 +126,25 @@ impl<T: Apiv2Schema> OperationModifier for Body<T> {
 
     fn update_definitions(map: &mut std::collections::BTreeMap<String, DefaultSchemaRaw>) {
         Json::<T>::update_definitions(map);
+    }
+}
+
+impl<T: Apiv2Schema> Apiv2Schema for OptionalBody<T> {
+    fn name() -> Option<String> {
+        T::name()
+    }
+
+    fn raw_schema() -> DefaultSchemaRaw {
+        T::raw_schema()
+    }
+}
+
+impl<T: Apiv2Schema> OperationModifier for OptionalBody<T> {
+    fn update_parameter(operation: &mut DefaultOperationRaw) {
+        Json::<T>::update_parameter(operation);
+        if let Some(Either::Right(body)) = operation.parameters.last_mut() {
+            body.required = false;
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::body::{Body, holds_zero};
 use super::failure::Failure;
-use super::idempotency::{IdempotencyKey, digest_of};
+use super::idempotency::{IdempotencyKey, digest_of, key_reused};
 use crate::auth::{Caller, Needs, Notify};
 use crate::state::State;
 
@@ -86,11 +86,7 @@ pub async fn dispatch(
         Said::New => id,
         Said::Repeated(earlier) => earlier.0,
         Said::KeyReused => {
-            return Err(ApiError::conflict(
-                "Another event was asked for with this Idempotency-Key",
-            )
-            .with_code("IDEMPOTENCY_KEY_REUSED")
-            .into());
+            return Err(key_reused("event").into());
         }
     };
     let dispatched = Dispatched {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::body::{LONGEST_NAME, blamed, object};
+use super::body::{blamed, named, object};
 
 /// Names that mean the same, the specification's first.
 const SAME: [(&str, &str); 2] = [("profile_id", "profile_uuid"), ("server_id", "server_uuid")];
@@ -68,7 +68,7 @@ fn join(given: impl IntoIterator<Item = (String, Value)>) -> Result<Map<String, 
         if value.as_str().is_some_and(|text| text.len() > LONGEST) {
             let why = format!(
                 "A field is longer than {LONGEST} characters{}",
-                which(&name)
+                named(&name)
             );
             return Err(ApiError::bad_request(why));
         }
@@ -83,20 +83,11 @@ fn join(given: impl IntoIterator<Item = (String, Value)>) -> Result<Map<String, 
             }
             Some(_other) => {
                 let why = "A field is given twice with different values";
-                return Err(ApiError::bad_request(format!("{why}{}", which(&name))));
+                return Err(ApiError::bad_request(format!("{why}{}", named(&name))));
             }
         }
     }
     Ok(joined)
-}
-
-/// Names a field, unless its name is too long to be repeated.
-fn which(name: &str) -> String {
-    if name.len() <= LONGEST_NAME {
-        format!(": `{name}`")
-    } else {
-        String::new()
-    }
 }
 
 /// A field that is a number, which stands as text in a query.

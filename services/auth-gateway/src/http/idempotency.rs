@@ -27,10 +27,15 @@ impl FromRequest for IdempotencyKey {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let Some(given) = request.headers().get("idempotency-key") else {
+        let mut given = request.headers().get_all("idempotency-key");
+        let Some(key) = given.next() else {
             return ready(Ok(Self(None)));
         };
-        let key = given
+        if given.next().is_some() {
+            let why = "There must be one Idempotency-Key at most";
+            return ready(Err(ApiError::bad_request(why)));
+        }
+        let key = key
             .to_str()
             .ok()
             .filter(|key| (1..=LONGEST_KEY).contains(&key.len()));
@@ -46,6 +51,12 @@ pub fn digest_of(request: &impl Serialize) -> [u8; 32] {
     let request = json!(request).to_string();
     bytes.copy_from_slice(digest(&SHA256, request.as_bytes()).as_ref());
     bytes
+}
+
+/// Something else of this kind was asked for with the same key: 409.
+pub fn key_reused(kind: &str) -> ApiError {
+    let why = format!("Another {kind} was asked for with this Idempotency-Key");
+    ApiError::conflict(why).with_code("IDEMPOTENCY_KEY_REUSED")
 }
 
 impl Apiv2Schema for IdempotencyKey {}

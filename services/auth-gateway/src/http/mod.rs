@@ -13,6 +13,7 @@ pub mod idempotency;
 pub mod jwks;
 pub mod mail;
 pub mod me;
+pub mod page;
 pub mod panel_error;
 pub mod servers;
 pub mod settings;

@@ -10,11 +10,11 @@ use store::{CancelOutcome, ConfirmOutcome, NewRun};
 use uuid::Uuid;
 
 use super::answer::Answer;
+use super::body::OptionalBody;
 use super::failure::Failure;
 use super::sync_log::{LatestSyncLogs, RunReference, SyncLog, SyncLogPage};
 use super::sync_request::{
-    AskedTarget, ConfirmRequest, LogChoice, OptionalBody, PanelChoice, TriggerRequest, name_of,
-    requester,
+    AskedTarget, ConfirmRequest, LogChoice, PanelChoice, TriggerRequest, name_of, requester,
 };
 use crate::auth::{Needs, ReadSyncs, RunSyncs};
 use crate::state::State;

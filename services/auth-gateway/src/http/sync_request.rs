@@ -3,18 +3,12 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::web::Json;
 use actix_web::{FromRequest, HttpRequest};
 use common::types::sync::Target;
-use futures_util::future::LocalBoxFuture;
 use paperclip::actix::{Apiv2Schema, OperationModifier};
-use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw, Either};
 use paperclip::v2::schema::Apiv2Schema;
-use runtime::http::{ApiError, read_body};
+use runtime::http::ApiError;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-
-use super::body::object;
 
 /// Characters that a name in a request may have.
 const LONGEST_NAME: usize = 200;
@@ -58,11 +52,6 @@ pub struct LogChoice {
     pub r#type: Option<String>,
 }
 
-/// A JSON body that may be empty, whatever its content type says: clients send
-/// `application/json` with no body at all.
-#[derive(Debug)]
-pub struct OptionalBody<T>(pub T);
-
 /// What the address asks for: the last part of its path.
 #[derive(Debug, Clone, Copy)]
 pub struct AskedTarget(pub Target);
@@ -93,41 +82,6 @@ pub fn name_of(field: &'static str, name: String) -> Result<String, InvalidName>
         return Err(InvalidName(field));
     }
     Ok(name)
-}
-
-impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
-    type Error = actix_web::Error;
-    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = read_body(request, payload);
-        Box::pin(async move {
-            let body = body.await?;
-            if body.trim_ascii().is_empty() {
-                return Ok(Self(T::default()));
-            }
-            Ok(Self(object(&body).map_err(ApiError::bad_request)?))
-        })
-    }
-}
-
-impl<T: Apiv2Schema> Apiv2Schema for OptionalBody<T> {
-    fn name() -> Option<String> {
-        T::name()
-    }
-
-    fn raw_schema() -> DefaultSchemaRaw {
-        T::raw_schema()
-    }
-}
-
-impl<T: Apiv2Schema> OperationModifier for OptionalBody<T> {
-    fn update_parameter(operation: &mut DefaultOperationRaw) {
-        Json::<T>::update_parameter(operation);
-        if let Some(Either::Right(body)) = operation.parameters.last_mut() {
-            body.required = false;
-        }
-    }
 }
 
 impl FromRequest for AskedTarget {

@@ -35,7 +35,7 @@ pub use kept::WriteHeaders;
 use attempts::Turns;
 use figures::Figures;
 use headers::Counted;
-use policy::Quota;
+use policy::{Quota, counted};
 
 /// Takes from the buckets.
 pub struct Limits {
@@ -153,8 +153,9 @@ impl Limits {
         }
         Err(ApiError::rate_limited(
             format!(
-                "Rate limit exceeded: at most {} requests in {} seconds",
+                "Rate limit exceeded: at most {} {} in {} seconds",
                 quota.requests,
+                counted(limit),
                 quota.window.as_secs()
             ),
             ruling.decision.retry_after,

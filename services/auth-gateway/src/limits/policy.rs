@@ -54,6 +54,15 @@ impl Quota {
     }
 }
 
+/// What a limit counts, for people: who asks for mails meets several limits.
+pub fn counted(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Mails => "mails of one sender",
+        Limit::MailsToRecipient => "mails to one address",
+        _ => "requests",
+    }
+}
+
 /// How a decision counts in the figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

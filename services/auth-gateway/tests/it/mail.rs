@@ -310,6 +310,12 @@ async fn a_mail_that_is_asked_for_twice_with_one_key_is_one() {
     let (status, new) = answer(request.header("Idempotency-Key", "k-1").json(&other)).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     assert_ne!(new["data"], first["data"]);
+    // Two keys say two things.
+    let request = post.gateway.request(Method::POST, "/api/v1/email/queue");
+    let request = request.header("Idempotency-Key", "k-1");
+    let two = request.header("Idempotency-Key", "k-2").json(&other);
+    let (status, refused) = answer(two).await;
+    assert_eq!(error_code(status, &refused), "INVALID_REQUEST");
 }
 
 #[tokio::test]

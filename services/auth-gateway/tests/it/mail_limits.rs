@@ -24,14 +24,22 @@ async fn callers_and_recipients_have_their_limits() {
     assert_eq!(to("b@example.net").await.0, StatusCode::ACCEPTED);
     let (status, body) = to("c@example.net").await;
     assert_eq!(error_code(status, &body), "RATE_LIMITED");
+    assert!(
+        body.to_string().contains("at most 3 mails of one sender"),
+        "{body}"
+    );
     // Whoever asks, the recipient gets no more.
     let key = post.gateway.key("shop", [Scope::Notify]).await;
     let request = post
         .gateway
         .as_client(&key, Method::POST, "/api/v1/email/queue");
     let mail = json!({ "to": "a@example.net", "template": "welcome", "data": { "name": "A" } });
-    let (status, _) = answer(request.json(&mail)).await;
+    let (status, body) = answer(request.json(&mail)).await;
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(
+        body.to_string().contains("at most 2 mails to one address"),
+        "{body}"
+    );
 }
 
 #[tokio::test]

@@ -147,6 +147,7 @@ async fn mails_are_chosen_page_by_page_and_nonsense_is_refused() {
         "limit=0",
         "since=yesterday",
         "template=%00",
+        "to=ben@example.net",
     ] {
         let path = format!("{LIST}?{nonsense}");
         let (status, body) = ask(&post, &admin, Method::GET, &path).await;

@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use outbound::{Answer, LimitScope, SHORTEST_WAIT, Verdict};
 use store::{MAIL_LIFE, MailPause, MailStep};
 
-/// Jitter: this share of a pause, more or less.
-const SPREAD: f64 = 0.2;
+use crate::decide::jittered;
+
 /// A used-up quota is not asked for more often, whatever the answer says.
 const SHORTEST_QUOTA: Duration = Duration::from_secs(60);
 /// Before a key that was refused is tried again. Another one need not wait.
@@ -26,9 +26,7 @@ impl Schedule {
     fn pause(&self, failures: usize, chance: f64) -> Duration {
         let last = self.0.len().saturating_sub(1);
         let pause = self.0.get(failures.saturating_sub(1).min(last)).copied();
-        pause
-            .unwrap_or_default()
-            .mul_f64(1.0 - SPREAD + 2.0 * SPREAD * chance.clamp(0.0, 1.0))
+        jittered(pause.unwrap_or_default(), chance)
     }
 }
 

@@ -1,9 +1,11 @@
 //! What costs the same however much there is.
 
-use super::{claim_of, delivered, take, tell, webhook};
+use super::{add, again, claim_of, delivered, outcome, settle, take, tell, webhook};
 use crate::stage::{PATIENCE, Stage};
-use common::types::id::WorkerId;
+use common::types::id::{MessageId, WorkerId};
 use common::types::webhook::WebhookKind;
+use std::time::Duration;
+use store::{HealthNote, HeldLane, NextStep, Store};
 use testkit::wait_for;
 
 /// Deliveries that come when the first ones are over.
@@ -50,6 +52,65 @@ async fn turns_that_began_when_there_was_little_never_read_whole_tables_when_the
     for (table, _, whole) in read {
         assert!(whole < MANY, "{whole} rows of {table} were read in passing");
     }
+}
+
+#[tokio::test]
+async fn of_limits_that_a_delivery_meets_in_a_row_one_attempt_is_kept() {
+    let stage = Stage::new().await;
+    for kind in [WebhookKind::Signed, WebhookKind::Discord] {
+        let webhook = webhook(&stage.store, kind).await;
+        add(&stage.store, webhook, kind, &["a"], &[MessageId::new()]).await;
+        let limited = async |times| {
+            for _ in 0..times {
+                let held = begun(&stage.store).await;
+                let next = NextStep::Again {
+                    wait: Duration::ZERO,
+                    park: false,
+                };
+                let limited = outcome(&held, "limited", &next, HealthNote::Nothing);
+                settle(&stage.store, &[limited]).await;
+            }
+        };
+        let refused = async || {
+            let held = begun(&stage.store).await;
+            settle(&stage.store, &[again(&held, false, HealthNote::Nothing)]).await;
+        };
+        limited(5).await;
+        refused().await;
+        limited(1).await;
+        refused().await;
+        limited(3).await;
+        let held = begun(&stage.store).await;
+        let id = held.heads[0].delivery;
+        settle(&stage.store, &[delivered(&held)]).await;
+        let attempts = stage.store.delivery_attempts(id).await.unwrap();
+        let told: Vec<_> = attempts.iter().map(|it| it.outcome.as_str()).collect();
+        let expected = [
+            "limited",
+            "failed",
+            "limited",
+            "failed",
+            "limited",
+            "delivered",
+        ];
+        assert_eq!(told, expected);
+    }
+}
+
+/// What is at the head of the only lane that is due, its attempt written.
+async fn begun(store: &Store) -> HeldLane {
+    let held = take(store, 5).await.remove(0);
+    let id = held.heads[0].delivery;
+    if store
+        .delivery_attempts(id)
+        .await
+        .unwrap()
+        .last()
+        .is_none_or(|it| it.outcome != "sending")
+    {
+        store.deliveries_begin(&held).await.unwrap();
+    }
+    held
 }
 
 #[tokio::test]

@@ -103,6 +103,42 @@ async fn what_every_sender_is_lost_over_is_dead_in_the_end_and_lets_the_rest_pro
 }
 
 #[tokio::test]
+async fn what_three_senders_are_lost_over_is_set_aside_and_the_rest_of_its_key_proceeds() {
+    let stage = Stage::new().await;
+    let webhook = webhook(&stage.store, WebhookKind::Signed).await;
+    let ids = tell(&stage.store, webhook, &["a", "a"]).await;
+    let mut claim = claim_of(WorkerId::new(), 1);
+    claim.hold = Duration::ZERO;
+    for attempt in 1..=3 {
+        let lost = stage.store.deliveries_turn(&[], &claim).await.unwrap();
+        assert_eq!((first(&lost), lost[0].heads[0].attempt), (ids[0], attempt));
+        assert_eq!(stage.store.deliveries_recover(10).await.unwrap(), 1);
+    }
+    let held = take(&stage.store, 5).await;
+    assert_eq!(first(&held), ids[1]);
+    settle(&stage.store, &[delivered(&held[0])]).await;
+    let parked = DeliveryFilter {
+        state: Some("parked".to_owned()),
+        ..DeliveryFilter::default()
+    };
+    let rows = stage.store.deliveries(&parked, None, 10).await.unwrap();
+    let told: Vec<_> = rows.iter().map(|it| (it.event_id, it.attempts)).collect();
+    assert_eq!(told, [(ids[0].0, 3)]);
+
+    // It waits for its turn, and is lost once more in the lane of its own.
+    assert!(take(&stage.store, 5).await.is_empty());
+    stage
+        .execute("UPDATE deliveries SET due_at = now(); UPDATE delivery_lanes SET due_at = now()")
+        .await;
+    let lost = stage.store.deliveries_turn(&[], &claim).await.unwrap();
+    assert_eq!(first(&lost), ids[0]);
+    assert_eq!(stage.store.deliveries_recover(10).await.unwrap(), 1);
+    let waits = "SELECT count(*) FROM delivery_lanes l JOIN deliveries d USING (webhook_id, lane, due_at) \
+                 WHERE l.holder IS NULL AND d.failures = 4 AND d.due_at > now() + interval '50 seconds'";
+    assert_eq!(stage.number(waits).await, 1);
+}
+
+#[tokio::test]
 async fn a_parked_delivery_goes_on_aside_and_the_rest_of_its_key_proceeds() {
     let stage = Stage::new().await;
     let webhook = webhook(&stage.store, WebhookKind::Signed).await;

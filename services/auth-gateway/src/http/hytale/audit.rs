@@ -12,10 +12,10 @@ use store::{AuditFilter, AuditRow};
 use uuid::Uuid;
 
 use super::failure::of_store;
-use super::page::{Cursor, Moment, given, limit, moment, told};
 use crate::auth::{Administer, Needs};
 use crate::http::failure::Failure;
 use crate::http::given::uuid;
+use crate::http::page::{Cursor, Moment, given, limit, moment, told};
 use crate::state::State;
 
 /// Which lines of the trail are wanted. Each field narrows the choice.

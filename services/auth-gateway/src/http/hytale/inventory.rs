@@ -8,9 +8,9 @@ use store::{CountedSession, SessionCount};
 use uuid::Uuid;
 
 use super::failure::of_custody;
-use super::page::{Cursor, given, limit};
 use crate::auth::{Needs, UseHytale};
 use crate::http::failure::Failure;
+use crate::http::page::{Cursor, given, limit};
 use crate::state::State;
 
 /// Which sessions are wanted.

@@ -9,7 +9,6 @@ pub mod inventory;
 pub mod log_lines;
 pub mod login;
 pub mod owners;
-pub mod page;
 pub mod server_logs;
 pub mod sessions;
 pub mod tokens;

@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use super::failure::{of_custody, of_store};
 use super::log_lines::{self, NewLine};
-use super::page::{Cursor, Moment, given, limit, offset};
 use crate::auth::{Caller, KeyLimits, Needs, ReadServerLogs, WriteServerLogs, may_read, may_write};
 use crate::http::body::Body;
 use crate::http::failure::Failure;
 use crate::http::given::uuid;
 use crate::http::idempotency::IdempotencyKey;
+use crate::http::page::{Cursor, Moment, given, limit, offset};
 use crate::state::State;
 
 /// Lines of a server.

@@ -10,17 +10,19 @@ use serde::{Deserialize, Serialize};
 use store::{MailAttemptRow, MailFilter, MailReplay, MailRow};
 use uuid::Uuid;
 
+use super::suppressions::is_suppressed;
 use crate::auth::{Administer, Needs};
 use crate::http::failure::Failure;
 use crate::http::given::Given;
-use crate::http::hytale::page::{given, limit, moment, told};
+use crate::http::page::{given, limit, moment, told};
 use crate::state::State;
 
 /// The states that there are.
 const STATES: [&str; 4] = ["pending", "sent", "dead", "suppressed"];
 
-/// Which mails are wanted. Each field narrows the choice.
+/// Which mails are wanted. Each field narrows the choice; one that is not known is refused.
 #[derive(Debug, Default, Deserialize, Apiv2Schema)]
+#[serde(deny_unknown_fields)]
 pub struct MailChoice {
     /// To this address.
     recipient: Option<String>,
@@ -191,11 +193,7 @@ pub async fn replay(
         )
         .with_code("MAIL_NOT_DEAD")
         .into()),
-        MailReplay::Suppressed => Err(ApiError::conflict(
-            "Nothing is sent to this address any more: mail to it bounced, or somebody complained",
-        )
-        .with_code("ADDRESS_SUPPRESSED")
-        .into()),
+        MailReplay::Suppressed => Err(is_suppressed().into()),
         MailReplay::Erased => Err(ApiError::conflict(
             "The mail held a link, which is erased by now: have another mail made",
         )

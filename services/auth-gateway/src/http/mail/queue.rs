@@ -12,11 +12,12 @@ use runtime::http::ApiError;
 use serde::{Deserialize, Serialize};
 use store::MailQueued;
 
+use super::suppressions::is_suppressed;
 use crate::auth::{Needs, Notify};
 use crate::http::answer::Answer;
 use crate::http::body::Body;
 use crate::http::failure::Failure;
-use crate::http::idempotency::{IdempotencyKey, digest_of};
+use crate::http::idempotency::{IdempotencyKey, digest_of, key_reused};
 use crate::state::State;
 
 /// A mail to send.
@@ -80,18 +81,10 @@ pub async fn queue(
     let id = match queued(&order, &state).await? {
         MailQueued::New(id) | MailQueued::Repeated(id) => id,
         MailQueued::KeyReused => {
-            return Err(
-                ApiError::conflict("Another mail was asked for with this Idempotency-Key")
-                    .with_code("IDEMPOTENCY_KEY_REUSED")
-                    .into(),
-            );
+            return Err(key_reused("mail").into());
         }
         MailQueued::Suppressed => {
-            return Err(ApiError::conflict(
-                "Nothing is sent to this address any more: mail to it bounced, or somebody complained",
-            )
-            .with_code("ADDRESS_SUPPRESSED")
-            .into());
+            return Err(is_suppressed().into());
         }
     };
     let task_id = id.to_string();

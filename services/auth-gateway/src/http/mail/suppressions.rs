@@ -11,18 +11,17 @@ use store::MailSuppressionRow;
 
 use crate::auth::{Administer, Needs};
 use crate::http::failure::Failure;
+use crate::http::page::{given, limit, offset};
 use crate::state::State;
-
-const USUAL_PAGE: i64 = 100;
-const LARGEST_PAGE: i64 = 1000;
 
 /// Which addresses are wanted.
 #[derive(Debug, Deserialize, Apiv2Schema)]
+#[serde(deny_unknown_fields)]
 pub struct SuppressionPage {
     /// How many, 1 to 1000; without it 100.
-    pub limit: Option<i64>,
-    /// How many of the newest are skipped.
-    pub offset: Option<i64>,
+    limit: Option<String>,
+    /// How many of the newest are skipped, at most 100,000.
+    offset: Option<String>,
 }
 
 /// Some addresses.
@@ -56,6 +55,13 @@ pub struct Lifted {
     message: String,
 }
 
+/// Nothing is sent to an address: 409.
+pub(super) fn is_suppressed() -> ApiError {
+    let why =
+        "Nothing is sent to this address any more: mail to it bounced, or somebody complained";
+    ApiError::conflict(why).with_code("ADDRESS_SUPPRESSED")
+}
+
 /// Lists addresses to which nothing is sent
 #[api_v2_operation(tags(Mail))]
 pub async fn list(
@@ -63,8 +69,7 @@ pub async fn list(
     page: Query<SuppressionPage>,
     state: Data<State>,
 ) -> Result<Json<Suppressions>, Failure<400>> {
-    let limit = page.limit.unwrap_or(USUAL_PAGE).clamp(1, LARGEST_PAGE);
-    let offset = page.offset.unwrap_or(0).max(0);
+    let (limit, offset) = (limit(given(&page.limit))?, offset(given(&page.offset))?);
     let rows = state.store.mail_suppressions(limit, offset).await?;
     Ok(Json(Suppressions {
         success: true,

@@ -13,8 +13,8 @@ use serde_json::Value;
 use super::wire::SettingsForm;
 use crate::auth::{Administer, Needs};
 use crate::connections::{Status, Wanted, failed};
+use crate::http::body::OptionalBody;
 use crate::http::failure::Failure;
-use crate::http::sync_request::OptionalBody;
 use crate::state::State;
 
 /// What is tried.

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::discord::is_there;
 use super::failure::{address, field};
 use super::form::WebhookForm;
+use super::list::WhichWebhook;
 use super::wire::Webhook;
 use crate::auth::{Administer, Caller, Needs};
 use crate::http::body::Body;
@@ -90,10 +91,8 @@ pub async fn change_by_path(
     Body(form): Body<WebhookChangeForm>,
     state: Data<State>,
 ) -> Result<Json<ChangedWebhook>, Failure<400, 404, 413>> {
-    if form.id.is_some_and(|other| other != *id) {
-        return Err(field("id", "`id` is not the webhook of the path").into());
-    }
-    save(WebhookId(*id), form, &caller, &state).await
+    let id = WhichWebhook { id: form.id }.of_path(*id)?;
+    save(id, form, &caller, &state).await
 }
 
 async fn save(

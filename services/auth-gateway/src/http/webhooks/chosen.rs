@@ -14,7 +14,7 @@ use super::deliveries::{known_state, text};
 use crate::auth::{Administer, Needs};
 use crate::http::body::Body;
 use crate::http::failure::Failure;
-use crate::http::hytale::page::{given, moment};
+use crate::http::page::{given, moment};
 use crate::state::State;
 
 /// Deliveries that one call makes again or purges, at most.

@@ -11,13 +11,15 @@ use uuid::Uuid;
 
 use crate::auth::{Administer, Needs};
 use crate::http::failure::Failure;
-use crate::http::hytale::page::{given, limit, moment, told};
+use crate::http::page::{given, limit, moment, told};
 use crate::state::State;
 
 /// The states that there are.
 const STATES: [&str; 5] = ["pending", "parked", "delivered", "dead", "dropped"];
-/// Which deliveries are wanted. Each field narrows the choice.
+
+/// Which deliveries are wanted. Each field narrows the choice; one that is not known is refused.
 #[derive(Debug, Default, Deserialize, Apiv2Schema)]
+#[serde(deny_unknown_fields)]
 pub struct DeliveryChoice {
     /// To this webhook.
     webhook_id: Option<String>,

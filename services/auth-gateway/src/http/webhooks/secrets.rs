@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::auth::{Administer, Needs};
 use crate::http::failure::Failure;
 use crate::http::given::{Given, number};
-use crate::http::hytale::page::told;
+use crate::http::page::told;
 use crate::state::State;
 
 /// Hours for which both secrets sign unless told otherwise.

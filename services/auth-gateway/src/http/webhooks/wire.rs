@@ -7,7 +7,7 @@ use serde_json::Value;
 use store::WebhookRow;
 use uuid::Uuid;
 
-use crate::http::hytale::page::told;
+use crate::http::page::told;
 
 /// A webhook.
 #[derive(Debug, Serialize, Apiv2Schema)]

@@ -99,6 +99,7 @@ async fn the_trail_is_read_page_by_page_and_by_filter() {
         "cursor=x",
         "since=today",
         "actor=%00",
+        "events=SETTINGS_CHANGED",
     ] {
         let path = format!("/api/admin/audit?{wrong}");
         let (status, body) = answer(stage.request(Method::GET, &path)).await;

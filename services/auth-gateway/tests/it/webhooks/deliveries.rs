@@ -61,9 +61,12 @@ async fn deliveries_are_listed_page_by_page_and_narrowed() {
         "?webhook_id=x",
         "?cursor=x",
         "?since=yesterday",
+        "?stat=dead",
     ] {
         assert_eq!(get(wrong).await.0, StatusCode::BAD_REQUEST, "{wrong}");
     }
+    let (_, misspelt) = get("?stat=dead").await;
+    assert!(misspelt.to_string().contains("`stat`"), "{misspelt}");
     let one = format!("/{}", second["deliveries"][0]["id"].as_str().unwrap());
     let (status, shown) = get(&one).await;
     assert_eq!(
