@@ -93,21 +93,16 @@ impl Mailer {
         })
     }
 
-    /// What becomes of an order that makes no new mail, if it is one: a repetition, or a mail to
-    /// somebody who gets none any more.
-    ///
-    /// # Errors
-    /// [`MailError::Store`].
-    pub async fn foreseen(&self, order: &MailOrder) -> Result<Option<MailQueued>, MailError> {
-        Ok(self.store.mail_foreseen(&order.asked()).await?)
-    }
-
     /// Renders a mail, once and for all, and keeps it until it is handed over; with the link
-    /// in it sealed.
+    /// in it sealed. Whether it is admitted is asked only if there would be a mail.
     ///
     /// # Errors
-    /// See [`MailError`].
-    pub async fn queue(&self, order: &MailOrder) -> Result<MailQueued, MailError> {
+    /// See [`MailError`]. Within: why it is not admitted.
+    pub async fn queue<E: Send>(
+        &self,
+        order: &MailOrder,
+        admission: impl Future<Output = Result<(), E>> + Send,
+    ) -> Result<Result<MailQueued, E>, MailError> {
         let overrides = self.settings.overrides().await?;
         let site = Site {
             name: text(&overrides, "site_name")?.unwrap_or_else(|| USUAL_NAME.to_owned()),
@@ -135,7 +130,7 @@ impl Mailer {
             link_lives,
             withheld: (is_off && link_lives.is_none()).then_some(SWITCHED_OFF),
         };
-        Ok(self.store.mail_queue(&new).await?)
+        Ok(self.store.mail_queue(&new, admission).await?)
     }
 }
 

@@ -7,6 +7,7 @@ use common::types::caller::Principal;
 use common::types::id::MailId;
 use common::types::mail::MailAddress;
 use diesel::QueryableByName;
+use diesel::result::Error as DieselError;
 use diesel::sql_query;
 use diesel::sql_types::{Binary, Bool, Double, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -58,10 +59,22 @@ pub enum MailQueued {
     Suppressed,
 }
 
-#[derive(QueryableByName)]
-struct Suppressed {
-    #[diesel(sql_type = Bool)]
-    is_suppressed: bool,
+/// Why nothing was kept.
+enum Undone<E> {
+    NotAdmitted(E),
+    Store(StoreError),
+}
+
+impl<E> From<StoreError> for Undone<E> {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl<E> From<DieselError> for Undone<E> {
+    fn from(error: DieselError) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 #[derive(QueryableByName)]
@@ -73,62 +86,62 @@ struct Earlier {
 }
 
 impl Store {
-    /// What becomes of a mail without anything being kept, if that can be said: it was asked for
-    /// before, or nothing is sent to its recipient.
+    /// Keeps a mail and wakes the senders, if it is admitted. That is asked once nothing else
+    /// stands in its way, so that what makes no mail uses up no limit; whoever comes with the
+    /// same key meanwhile waits for the answer.
     ///
     /// # Errors
-    /// When PostgreSQL cannot be asked.
-    pub async fn mail_foreseen(&self, asked: &MailAsked) -> Result<Option<MailQueued>, StoreError> {
+    /// When PostgreSQL cannot be asked; nothing is kept then. Within: why it is not admitted.
+    pub async fn mail_queue<E: Send>(
+        &self,
+        mail: &NewMail,
+        admission: impl Future<Output = Result<(), E>> + Send,
+    ) -> Result<Result<MailQueued, E>, StoreError> {
         let mut conn = self.conn().await?;
-        if let Some(earlier) = earlier(&mut conn, asked).await? {
-            return Ok(Some(earlier));
+        let queued = conn
+            .transaction(async |conn| {
+                let queued = queue(conn, mail).await?;
+                if matches!(queued, MailQueued::New(_)) {
+                    admission.await.map_err(Undone::NotAdmitted)?;
+                }
+                Ok(queued)
+            })
+            .await;
+        match queued {
+            Ok(queued) => Ok(Ok(queued)),
+            Err(Undone::NotAdmitted(why)) => Ok(Err(why)),
+            Err(Undone::Store(error)) => Err(error),
         }
-        let recipient: Suppressed = sql_query(
-            "SELECT EXISTS (SELECT FROM mail_suppressions WHERE address = $1 AND lifted_at IS NULL) \
-               AS is_suppressed",
-        )
-        .bind::<Text, _>(asked.recipient.as_str())
-        .get_result(&mut conn)
-        .await?;
-        Ok(recipient.is_suppressed.then_some(MailQueued::Suppressed))
     }
+}
 
-    /// Keeps a mail and wakes the senders.
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be asked; nothing is kept then.
-    pub async fn mail_queue(&self, mail: &NewMail) -> Result<MailQueued, StoreError> {
-        let mut conn = self.conn().await?;
-        conn.transaction(async |conn| {
-            let asked = &mail.asked;
-            if let Some(earlier) = earlier(conn, asked).await? {
-                return Ok(earlier);
-            }
-            let added = sql_query(ADD)
-                .bind::<SqlUuid, _>(mail.id.0)
-                .bind::<Text, _>(asked.template)
-                .bind::<Text, _>(asked.recipient.as_str())
-                .bind::<Text, _>(&mail.subject)
-                .bind::<Text, _>(&mail.body)
-                .bind::<Nullable<Double>, _>(mail.link_lives.map(|it| it.as_secs_f64()))
-                .bind::<Text, _>(asked.created_by.to_string())
-                .bind::<Nullable<Text>, _>(&asked.idempotency_key)
-                .bind::<Nullable<Text>, _>(mail.withheld)
-                .bind::<Binary, _>(asked.request_digest.as_slice())
-                .execute(conn)
-                .await?;
-            if added == 0 {
-                // Somebody was faster with the same key, or nothing may be sent there.
-                let earlier = earlier(conn, asked).await?;
-                return Ok(earlier.unwrap_or(MailQueued::Suppressed));
-            }
-            sql_query(format!("NOTIFY {MAILS_CHANNEL}"))
-                .execute(conn)
-                .await?;
-            Ok(MailQueued::New(mail.id))
-        })
-        .await
+async fn queue(conn: &mut Connection, mail: &NewMail) -> Result<MailQueued, StoreError> {
+    let asked = &mail.asked;
+    if let Some(earlier) = earlier(conn, asked).await? {
+        return Ok(earlier);
     }
+    let added = sql_query(ADD)
+        .bind::<SqlUuid, _>(mail.id.0)
+        .bind::<Text, _>(asked.template)
+        .bind::<Text, _>(asked.recipient.as_str())
+        .bind::<Text, _>(&mail.subject)
+        .bind::<Text, _>(&mail.body)
+        .bind::<Nullable<Double>, _>(mail.link_lives.map(|it| it.as_secs_f64()))
+        .bind::<Text, _>(asked.created_by.to_string())
+        .bind::<Nullable<Text>, _>(&asked.idempotency_key)
+        .bind::<Nullable<Text>, _>(mail.withheld)
+        .bind::<Binary, _>(asked.request_digest.as_slice())
+        .execute(conn)
+        .await?;
+    if added == 0 {
+        // Somebody was faster with the same key, or nothing may be sent there.
+        let earlier = earlier(conn, asked).await?;
+        return Ok(earlier.unwrap_or(MailQueued::Suppressed));
+    }
+    sql_query(format!("NOTIFY {MAILS_CHANNEL}"))
+        .execute(conn)
+        .await?;
+    Ok(MailQueued::New(mail.id))
 }
 
 async fn earlier(

@@ -4,6 +4,8 @@ use crate::stage::Stage;
 use chrono::{TimeDelta, Utc};
 use common::types::caller::Principal;
 use common::types::id::{MailId, WorkerId};
+use std::convert::Infallible;
+use std::future::ready;
 use std::time::Duration;
 use store::{
     HeldMail, MailAsked, MailAttempt, MailClaim, MailFilter, MailOutcome, MailPause, MailQueued,
@@ -43,8 +45,10 @@ async fn queued(stage: &Stage) -> MailId {
         link_lives: Some(Duration::from_secs(900)),
         withheld: None,
     };
-    let queued = stage.store.mail_queue(&new).await.unwrap();
-    assert_eq!(queued, MailQueued::New(id));
+    let queued = stage
+        .store
+        .mail_queue(&new, ready(Ok::<(), Infallible>(())));
+    assert_eq!(queued.await.unwrap(), Ok(MailQueued::New(id)));
     id
 }
 

@@ -1,6 +1,7 @@
 //! Objects that say a field twice.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::{self, Formatter};
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
@@ -20,6 +21,10 @@ impl<'de> Deserialize<'de> for Doubled {
     }
 }
 
+/// A name as it stands there, unless it has to be unescaped.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
 struct Fields;
 
 impl Fields {
@@ -36,10 +41,10 @@ impl<'de> Visitor<'de> for Fields {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Doubled, A::Error> {
-        let (mut names, mut doubled) = (HashSet::new(), Doubled::Nowhere);
-        while let Some((name, value)) = map.next_entry::<String, Doubled>()? {
+        let (mut names, mut doubled) = (BTreeSet::new(), Doubled::Nowhere);
+        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, Doubled>()? {
             doubled = match doubled {
-                Doubled::Nowhere if names.contains(&name) => Doubled::At(name.clone()),
+                Doubled::Nowhere if names.contains(&name) => Doubled::At(name.clone().into_owned()),
                 Doubled::Nowhere => value,
                 found @ Doubled::At(_) => found,
             };

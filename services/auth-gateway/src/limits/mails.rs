@@ -8,13 +8,7 @@ use runtime::http::ApiError;
 use super::policy::Quota;
 use super::{Limit, Limits, bucket};
 
-/// One mail, taken from the limits of its sender and of its recipient.
-#[must_use = "what makes no mail is given back"]
-pub struct MailTaken {
-    of_sender: Token,
-    of_recipient: Token,
-}
-
+/// One mail of a limit, which can be given back.
 struct Token {
     bucket: String,
     quota: Quota,
@@ -27,32 +21,15 @@ impl Limits {
     ///
     /// # Errors
     /// As [`take`](Self::take).
-    pub async fn take_mail(
-        &self,
-        sender: &Principal,
-        to: &MailAddress,
-    ) -> Result<MailTaken, ApiError> {
+    pub async fn take_mail(&self, sender: &Principal, to: &MailAddress) -> Result<(), ApiError> {
         let name = sender.to_string();
         let of_sender = self.take_token(Limit::Mails, &name, &name).await?;
-        match self
-            .take_token(Limit::MailsToRecipient, to.as_str(), &name)
-            .await
-        {
-            Ok(of_recipient) => Ok(MailTaken {
-                of_sender,
-                of_recipient,
-            }),
-            Err(refused) => {
-                self.give_token_back(of_sender).await;
-                Err(refused)
-            }
+        let of_recipient = self.take_token(Limit::MailsToRecipient, to.as_str(), &name);
+        if let Err(refused) = of_recipient.await {
+            self.give_token_back(of_sender).await;
+            return Err(refused);
         }
-    }
-
-    /// Gives back what made no mail after all.
-    pub async fn give_mail_back(&self, taken: MailTaken) {
-        self.give_token_back(taken.of_sender).await;
-        self.give_token_back(taken.of_recipient).await;
+        Ok(())
     }
 
     async fn take_token(

@@ -76,6 +76,31 @@ async fn what_makes_no_mail_uses_up_nobodys_limit() {
 }
 
 #[tokio::test]
+async fn one_request_that_comes_many_times_at_once_needs_what_one_mail_needs() {
+    let post = Post::new(&[("LIMITS_MAILS", "1"), ("LIMITS_MAILS_TO_RECIPIENT", "1")]).await;
+    let mail = json!({ "to": "a@example.net", "template": "welcome", "data": { "name": "A" } });
+    let ask = async || {
+        let request = post.gateway.request(Method::POST, "/api/v1/email/queue");
+        answer(request.header("Idempotency-Key", "k").json(&mail)).await
+    };
+    let answers = join_all((0..20).map(|_| ask())).await;
+    let (_, first) = &answers[0];
+    for (status, body) in &answers {
+        assert_eq!(*status, StatusCode::ACCEPTED, "{body}");
+        assert_eq!(body["data"], first["data"]);
+    }
+    let (status, body) = post.queue(&mail).await;
+    assert_eq!(error_code(status, &body), "RATE_LIMITED");
+    let kept = post.gateway.database.connect().await;
+    let kept = kept.query_one("SELECT count(*) FROM mails", &[]).await;
+    assert_eq!(
+        kept.unwrap().get::<_, i64>(0),
+        1,
+        "what is refused is not kept"
+    );
+}
+
+#[tokio::test]
 async fn of_what_comes_at_once_with_one_key_one_mail_counts() {
     let post = Post::new(&[("LIMITS_MAILS", "5"), ("LIMITS_MAILS_TO_RECIPIENT", "2")]).await;
     let welcome = |to: &str| json!({ "to": to, "template": "welcome", "data": { "name": "A" } });

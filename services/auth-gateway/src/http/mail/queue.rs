@@ -78,7 +78,9 @@ pub async fn queue(
         idempotency_key,
         request_digest,
     };
-    let id = match queued(&order, &state).await? {
+    let admission = state.limits.take_mail(&order.by, &order.to);
+    let queued = state.mailer.queue(&order, admission).await;
+    let id = match queued.map_err(not_queued)?? {
         MailQueued::New(id) | MailQueued::Repeated(id) => id,
         MailQueued::KeyReused => {
             return Err(key_reused("mail").into());
@@ -92,25 +94,6 @@ pub async fn queue(
         "Email has been queued",
         MailReference { task_id },
     )))
-}
-
-/// Queues a mail. What makes none uses up nobody's limit.
-async fn queued(order: &MailOrder, state: &State) -> Result<MailQueued, Failure<400, 409, 413>> {
-    let mailer = &state.mailer;
-    let foreseen = async || mailer.foreseen(order).await.map_err(not_queued);
-    if let Some(foreseen) = foreseen().await? {
-        return Ok(foreseen);
-    }
-    let taken = match state.limits.take_mail(&order.by, &order.to).await {
-        Ok(taken) => taken,
-        // The same request may have come at once with this one, and taken what was left.
-        Err(refused) => return foreseen().await?.ok_or_else(|| refused.into()),
-    };
-    let queued = mailer.queue(order).await;
-    if !matches!(queued, Ok(MailQueued::New(_))) {
-        state.limits.give_mail_back(taken).await;
-    }
-    queued.map_err(not_queued)
 }
 
 fn refused(error: MailRefused) -> ApiError {
