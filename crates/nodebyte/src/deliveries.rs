@@ -27,14 +27,7 @@ pub async fn run(session: &Session<'_>, command: &Deliveries) -> Result<ExitCode
                     "what is pending is tried by itself; choose another state".to_owned(),
                 ));
             }
-            replay(
-                session,
-                &filter,
-                i64::from(*limit),
-                f64::from(*rate),
-                *dry_run,
-            )
-            .await
+            replay(session, &filter, i64::from(*limit), *rate, *dry_run).await
         }
         Deliveries::Purge {
             id,
@@ -178,7 +171,11 @@ async fn replay(
     });
     session.output.show(&shown, || {
         if dry_run {
-            format!("{} deliveries would be made again.", report.matched)
+            let replayed = report.matched.min(limit);
+            format!(
+                "{replayed} of {} deliveries would be made again.",
+                report.matched
+            )
         } else {
             format!(
                 "{} of {} deliveries are made again.",
@@ -211,7 +208,8 @@ async fn purge(
     let shown = json!({ "matched": matched, "purged": purged, "dry_run": dry_run });
     session.output.show(&shown, || {
         if dry_run {
-            format!("{matched} deliveries would be deleted.")
+            let purged = matched.min(limit);
+            format!("{purged} of {matched} deliveries would be deleted.")
         } else {
             format!("{purged} of {matched} deliveries are deleted.")
         }

@@ -19,7 +19,7 @@ const LARGEST_BODY: usize = 64 << 10;
 /// After a 429 that does not say how long.
 const USUAL_WAIT: Duration = Duration::from_secs(60);
 /// A part of a URL of this length is taken for a secret, in characters.
-const SHORTEST_SECRET: usize = 16;
+const SHORTEST_SECRET: usize = 8;
 
 /// Sends signed requests. Clones share their connections.
 #[derive(Debug, Clone)]
@@ -116,10 +116,15 @@ fn hidden(url: &Url, secrets: &[SigningSecret]) -> Vec<String> {
         .map(str::to_owned);
     // A value of a letter or two is no secret, and masking it would leave no word whole.
     let query = values.chain(raw).filter(|part| part.chars().count() > 3);
+    // Many repeat it to those who ask for what is not there.
+    let whole = Some(url.path()).filter(|path| path.len() > 4);
     let mut all: Vec<String> = signing
         .chain(query)
         .chain(url.query().map(str::to_owned))
-        .chain(long.flat_map(|part| [decoded(&part), part]))
+        .chain(
+            long.chain(whole.map(str::to_owned))
+                .flat_map(|part| [decoded(&part), part]),
+        )
         .collect();
     // Some write slashes into JSON as `\/`.
     let slashed = all.iter().filter(|it| it.contains('/'));

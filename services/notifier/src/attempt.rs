@@ -240,10 +240,14 @@ fn edited(heads: &[Head]) -> Option<&str> {
 }
 
 /// How many of the heads one message tells of. The beginning of a sync has a message of its
-/// own, which its end is told in; and so has what spoilt a message, or may have.
+/// own, which its end is told in; and so has what spoilt a message, or may have, or lost its
+/// sender.
 fn together(heads: &[Head], events: &[Event]) -> usize {
     let alone = |head: &Head| {
-        head.event_type == "sync.started" || head.begun_in.is_some() || head.was_refused
+        head.event_type == "sync.started"
+            || head.begun_in.is_some()
+            || head.was_refused
+            || head.was_lost
     };
     if heads.first().is_some_and(alone) {
         return 1;

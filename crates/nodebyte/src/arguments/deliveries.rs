@@ -32,9 +32,9 @@ pub enum Deliveries {
         /// At most so many
         #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
-        /// So many a second
-        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        rate: u32,
+        /// So many a second, from 0.001 to 1000
+        #[arg(long, default_value_t = 10.0, value_parser = rate)]
+        rate: f64,
         /// Only say how many there are
         #[arg(long)]
         dry_run: bool,
@@ -79,4 +79,9 @@ pub struct DeliveryChoice {
     /// Only before this moment (RFC 3339)
     #[arg(long, value_name = "TIME")]
     pub until: Option<DateTime<Utc>>,
+}
+
+fn rate(text: &str) -> Result<f64, &'static str> {
+    let rate = text.parse().ok().filter(|it| (0.001..=1000.0).contains(it));
+    rate.ok_or("must be a number from 0.001 to 1000")
 }

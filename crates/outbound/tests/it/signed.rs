@@ -171,6 +171,13 @@ async fn what_the_endpoint_says_back_shows_no_secret() {
         .await;
     assert_eq!(answer.excerpt, "**** **** key=****, **** **** xy");
     assert!(!format!("{answer:?}").contains(bare));
+
+    let server = Server::start([say(404, &[], "Cannot POST /a/7Kd93kL here")]).await;
+    let target = url(&server, "/a/7Kd93kL");
+    let answer = client(LONG)
+        .post(&target, secrets, "evt-1", Bytes::new(), now())
+        .await;
+    assert_eq!(answer.excerpt, "Cannot POST **** here");
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ fn shown(url: &Url) -> String {
 fn is_masked(text: &str) -> bool {
     let text = text.to_lowercase();
     let plain = text.replace("%2a", "*").replace("%e2%80%a2", "•");
-    plain.contains("****") || plain.contains("••")
+    plain.contains("**") || plain.contains("••")
 }
 
 /// Why an address cannot be a webhook's, in words for people.

@@ -69,6 +69,9 @@ pub struct Head {
     pub is_parked: bool,
     /// Whether the last message that told of it was refused: it goes in one of its own.
     pub was_refused: bool,
+    /// Whether the sender of the last message that told of it was lost, perhaps over it: it goes
+    /// in one of its own.
+    pub was_lost: bool,
     /// The event's id.
     pub event: MessageId,
     /// Its type.
@@ -147,6 +150,8 @@ struct HeadRow {
     is_parked: bool,
     #[diesel(sql_type = Bool)]
     was_refused: bool,
+    #[diesel(sql_type = Bool)]
+    was_lost: bool,
     #[diesel(sql_type = SqlUuid)]
     event_id: Uuid,
     #[diesel(sql_type = Text)]
@@ -174,6 +179,7 @@ impl HeadRow {
             last_attempt: before(read_at, self.since_attempt),
             is_parked: self.is_parked,
             was_refused: self.was_refused,
+            was_lost: self.was_lost,
             event: MessageId(self.event_id),
             event_type: self.event_type,
             body: self.body,
@@ -361,19 +367,23 @@ WITH heads AS (
 ), begun AS (
     INSERT INTO delivery_attempts (delivery_id, number)
     SELECT id, attempts + 1 FROM heads WHERE kind = 'signed'
-    ON CONFLICT (delivery_id, number) DO UPDATE
-      SET started_at = now(), outcome = 'sending', status = NULL, answer = NULL, milliseconds = NULL
-      WHERE delivery_attempts.outcome IN ('sending', 'limited')
+    ON CONFLICT (delivery_id, number) DO UPDATE SET started_at = now()
+      WHERE delivery_attempts.outcome = 'sending'
 )
 SELECT h.webhook_id, h.lane, h.revision, h.id AS delivery_id, h.attempts, h.failures,
        extract(epoch FROM now() - h.last_success_at)::float8 AS since_success,
        extract(epoch FROM now() - h.last_attempt_at)::float8 AS since_attempt, h.parked_at IS NOT NULL AS is_parked, h.event_id, e.event_type, e.body,
-       h.kind = 'discord' AND EXISTS (
-           SELECT 1 FROM delivery_attempts a WHERE a.delivery_id = h.id AND a.number = h.attempts
-             AND a.outcome = 'failed' AND a.status BETWEEN 400 AND 499) AS was_refused,
+       before.was_refused IS TRUE AS was_refused, before.was_lost IS TRUE AS was_lost,
        CASE WHEN h.kind = 'discord' AND e.event_type = 'sync.completed' THEN (
            SELECT b.message_id FROM delivery_events s JOIN deliveries b ON b.event_id = s.id
            WHERE s.event_type = 'sync.started' AND s.subject = e.subject AND b.webhook_id = h.webhook_id
              AND b.message_id IS NOT NULL LIMIT 1) END AS begun_in
 FROM heads h JOIN delivery_events e ON e.id = h.event_id
+LEFT JOIN LATERAL (
+    SELECT a.outcome = 'failed' AND a.status BETWEEN 400 AND 499 AS was_refused,
+           a.outcome = 'unknown' AND a.counted AS was_lost
+    FROM delivery_attempts a
+    WHERE h.kind = 'discord' AND a.delivery_id = h.id AND a.number <= h.attempts AND a.outcome <> 'limited'
+    ORDER BY a.number DESC LIMIT 1
+) before ON true
 ORDER BY h.webhook_id, h.lane, h.seq";

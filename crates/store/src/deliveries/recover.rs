@@ -56,10 +56,11 @@ impl Store {
 }
 
 async fn recover(conn: &mut Connection, retries: usize) -> Result<u64, StoreError> {
-    // Lanes are added only under a lock on the webhook.
+    // Lanes are added only under a lock on the webhook. Whoever holds one against that may do
+    // so for long, and its lanes are freed the next time.
     let webhooks: Vec<Webhook> = sql_query(
         "SELECT id FROM webhooks WHERE id IN (SELECT webhook_id FROM delivery_lanes \
-           WHERE holder IS NOT NULL AND held_until < now()) ORDER BY id FOR NO KEY UPDATE",
+           WHERE holder IS NOT NULL AND held_until < now()) ORDER BY id FOR KEY SHARE SKIP LOCKED",
     )
     .load(conn)
     .await?;

@@ -50,9 +50,8 @@ impl Store {
                WHERE webhook_id = $1 AND lane = $2 AND fence = $3 AND held_until > now() FOR UPDATE) \
              INSERT INTO delivery_attempts (delivery_id, number) \
              SELECT b.id, b.number FROM unnest($4::uuid[], $5::int[]) AS b (id, number), mine \
-             ON CONFLICT (delivery_id, number) DO UPDATE \
-               SET started_at = now(), outcome = 'sending', status = NULL, answer = NULL, milliseconds = NULL \
-               WHERE delivery_attempts.outcome IN ('sending', 'limited')",
+             ON CONFLICT (delivery_id, number) DO UPDATE SET started_at = now() \
+               WHERE delivery_attempts.outcome = 'sending'",
         )
         .bind::<SqlUuid, _>(lane.webhook.0)
         .bind::<Text, _>(&lane.lane)
@@ -219,8 +218,8 @@ async fn write(
 /// $1 to $12 of what was settled, $13 in which of the lanes; $14 to $16 lanes as they were
 /// claimed, $17 their places. All lanes are locked before anything is written.
 ///
-/// What was set aside gets a lane of its own. Of limits met in a row the first is kept,
-/// however many there are: the number of another is used again by what follows it. Of Discord, what could not be sent has no attempt
+/// What was set aside gets a lane of its own. Of limits met in a row the first is kept, however
+/// many there are. Of Discord, what could not be sent has no attempt
 /// yet. That something is not finished is said by its time and not by its state: the index of
 /// what waits would lead to all that waits.
 const WRITE: &str = "
@@ -230,29 +229,31 @@ WITH mine AS MATERIALIZED (
     JOIN delivery_lanes l ON l.webhook_id = h.webhook_id AND l.lane = h.lane AND l.fence = h.fence
     WHERE l.holder IS NOT NULL ORDER BY l.webhook_id, l.lane FOR UPDATE OF l
 ), s AS MATERIALIZED (
-    SELECT u.* FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bool[], $5::int[], $6::text[], $7::int[],
+    SELECT u.*, CASE WHEN u.outcome = 'limited' THEN EXISTS (
+               SELECT FROM delivery_attempts a
+               WHERE a.delivery_id = u.id AND a.number = u.number - 1 AND a.outcome = 'limited')
+           ELSE false END AS repeats
+    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bool[], $5::int[], $6::text[], $7::int[],
                            $8::text[], $9::float8[], $10::text[], $11::text[], $12::text[], $13::int[])
       AS u (id, number, outcome, counted, status, answer, milliseconds, state, wait, lane, reason, message_id,
             place)
     JOIN mine ON mine.place = u.place
+), again AS (
+    DELETE FROM delivery_attempts a USING s WHERE s.repeats AND a.delivery_id = s.id AND a.number = s.number
 ), noted AS (
     UPDATE delivery_attempts a
     SET outcome = s.outcome, counted = s.counted, status = s.status, answer = s.answer,
         milliseconds = s.milliseconds
-    FROM s WHERE a.delivery_id = s.id AND a.number = s.number
+    FROM s WHERE NOT s.repeats AND a.delivery_id = s.id AND a.number = s.number
 ), unsent AS (
     INSERT INTO delivery_attempts (delivery_id, number, outcome, counted, answer, milliseconds)
     SELECT id, number, outcome, counted, answer, milliseconds FROM s
-    WHERE number IS NOT NULL AND status IS NULL
+    WHERE number IS NOT NULL AND status IS NULL AND NOT repeats
     ON CONFLICT (delivery_id, number) DO NOTHING
 ), written AS (
     UPDATE deliveries d
     SET state = s.state,
-        attempts = CASE WHEN s.number IS NULL THEN d.attempts
-                        WHEN s.outcome = 'limited' AND EXISTS (
-                            SELECT FROM delivery_attempts a WHERE a.delivery_id = d.id
-                              AND a.number = s.number - 1 AND a.outcome = 'limited') THEN d.attempts
-                        ELSE s.number END,
+        attempts = CASE WHEN s.number IS NULL OR s.repeats THEN d.attempts ELSE s.number END,
         failures = d.failures + s.counted::int,
         last_attempt_at = CASE WHEN s.number IS NULL THEN d.last_attempt_at
                                ELSE now() - make_interval(secs => COALESCE(s.milliseconds, 0) / 1000.0) END,

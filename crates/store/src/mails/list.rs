@@ -116,12 +116,12 @@ impl Store {
         let mut conn = self.conn().await?;
         Ok(sql_query(
             "SELECT id, template, recipient, subject, state, attempts, failures, \
-               CASE WHEN state = 'pending' AND holder IS NULL THEN GREATEST(due_at, \
-                 (SELECT max(p.until) FROM mail_pauses p JOIN mail_pacing s ON p.key IN ('', s.sender_key))) \
-               END AS due_at, \
+               CASE WHEN expires_at IS NULL OR next.at < expires_at THEN next.at END AS due_at, \
                expires_at, resend_id, created_by, \
                reason, created_at, finished_at \
-             FROM mails \
+             FROM mails LEFT JOIN LATERAL (SELECT GREATEST(due_at, (SELECT max(p.until) FROM mail_pauses p \
+                 JOIN mail_pacing s ON p.key IN ('', s.sender_key))) AS at) next \
+               ON state = 'pending' AND holder IS NULL \
              WHERE ($1::uuid IS NULL OR id = $1) AND ($2::text IS NULL OR recipient = $2) \
                AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR template = $4) \
                AND ($5::timestamptz IS NULL OR created_at >= $5) \

@@ -1,6 +1,6 @@
 //! Webhooks made, changed and removed, each with its line in the trail.
 
-use super::kept::release;
+use super::kept::{Kept, release};
 use super::{NewWebhook, WebhookChange, WebhookRow, find, just_made};
 use crate::admin_audit::{self, NewAdminLine};
 use crate::deliveries::lock_all;
@@ -69,8 +69,9 @@ impl Store {
                 }
                 save(conn, &after).await?;
                 let again = after.enabled && !before.enabled;
-                if let Some(kept) = change.kept.filter(|_| again) {
-                    release(conn, id, kept).await?;
+                if again {
+                    let at_once = Kept::Send { per_second: None };
+                    release(conn, id, change.kept.unwrap_or(at_once)).await?;
                 }
                 // At another address, or told to try again: what was is no longer true.
                 if after.address != before.address || again {

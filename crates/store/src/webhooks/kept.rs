@@ -11,10 +11,10 @@ use diesel_async::RunQueryDsl;
 /// What becomes of that when it is enabled again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kept {
-    /// It is sent, so many a second at most, the oldest first.
+    /// It is sent, the oldest first, whatever was waited for before.
     Send {
-        /// Above 0.
-        per_second: f64,
+        /// So many a second at most, above 0; without it as fast as it is taken.
+        per_second: Option<f64>,
     },
     /// It is dropped.
     Drop,
@@ -40,11 +40,21 @@ pub(super) async fn release(
                 .await?;
         }
         Kept::Send { per_second } => {
-            sql_query(SPREAD)
-                .bind::<SqlUuid, _>(id.0)
-                .bind::<Double, _>(per_second.max(0.001))
-                .execute(conn)
-                .await?;
+            match per_second {
+                Some(per_second) => {
+                    sql_query(SPREAD)
+                        .bind::<SqlUuid, _>(id.0)
+                        .bind::<Double, _>(per_second)
+                        .execute(conn)
+                        .await?
+                }
+                None => {
+                    sql_query(NOW)
+                        .bind::<SqlUuid, _>(id.0)
+                        .execute(conn)
+                        .await?
+                }
+            };
             sql_query(DUE)
                 .bind::<SqlUuid, _>(id.0)
                 .execute(conn)
@@ -73,10 +83,16 @@ const DROP: &str = concat!(
 );
 
 const SPREAD: &str = concat!(
-    "UPDATE deliveries d SET due_at = greatest(d.due_at, now() + make_interval(secs => w.turn / $2)) FROM ( \
+    "UPDATE deliveries d SET due_at = now() + make_interval(secs => w.turn / $2) FROM ( \
        SELECT id, row_number() OVER (ORDER BY seq) - 1 AS turn FROM ",
     waiting!(),
     " w) w WHERE d.id = w.id"
+);
+
+const NOW: &str = concat!(
+    "UPDATE deliveries d SET due_at = now() FROM ",
+    waiting!(),
+    " w WHERE d.id = w.id AND d.due_at > now()"
 );
 
 /// A lane is due when its oldest delivery is.
@@ -84,4 +100,4 @@ const DUE: &str = "
 UPDATE delivery_lanes l SET due_at = n.due_at
 FROM (SELECT DISTINCT ON (lane) lane, due_at FROM deliveries
       WHERE webhook_id = $1 AND state = 'pending' ORDER BY lane, seq) n
-WHERE l.webhook_id = $1 AND l.lane = n.lane AND l.holder IS NULL";
+WHERE l.webhook_id = $1 AND l.lane = n.lane AND l.holder IS NULL AND l.due_at <> n.due_at";

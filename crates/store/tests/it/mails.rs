@@ -173,6 +173,10 @@ async fn the_next_attempt_is_shown_with_the_pause_of_the_key_that_senders_have()
     for _ in 0..4 {
         queued(&stage).await;
     }
+    // None of their links ends before.
+    stage
+        .execute("UPDATE mails SET expires_at = now() + interval '2 days'")
+        .await;
     let waits = async || {
         let pending = MailFilter {
             state: Some("pending".to_owned()),

@@ -55,13 +55,16 @@ pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err("The body must be a JSON object".to_owned());
     }
-    if let Ok(Doubled::At(name)) = serde_json::from_slice(body) {
+    let looked = serde_json::from_slice(body);
+    if let Ok(Doubled::At(name)) = looked {
         return Err(format!("A field is given twice{}", named(&name)));
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| unread(&error.path().to_string(), error.inner()))?;
     reader.end().map_err(|error| unread(".", &error))?;
+    // What is ignored may be what hides the rest from whoever looks at it.
+    looked.map_err(|error| unread(".", &error))?;
     Ok(read)
 }
 
@@ -152,6 +155,8 @@ impl<T: Apiv2Schema> OperationModifier for OptionalBody<T> {
 mod tests {
     use super::*;
     use serde::Deserialize;
+    use serde::de::IgnoredAny;
+    use std::collections::BTreeMap;
 
     #[test]
     fn a_zero_is_found_wherever_it_stands_and_nothing_else_is_taken_for_one() {
@@ -206,6 +211,11 @@ mod tests {
         ] {
             let refused = object::<Wish>(twice.as_bytes()).unwrap_err();
             assert_eq!(refused, "A field is given twice: `to`", "{twice}");
+        }
+        for unreadable in [&"[".repeat(130), "1e999", r#""\ud800""#] {
+            let closed = "]".repeat(unreadable.matches('[').count());
+            let body = format!(r#"{{"x":{unreadable}{closed},"data":{{"a":1,"a":2}}}}"#);
+            object::<BTreeMap<String, IgnoredAny>>(body.as_bytes()).unwrap_err();
         }
         assert!(object::<Wish>(br#"["a"]"#).unwrap_err().contains("object"));
         object::<Wish>(br#"{"to":"a"} "#).unwrap();

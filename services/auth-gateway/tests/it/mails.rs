@@ -195,6 +195,15 @@ async fn the_next_attempt_of_a_mail_is_shown_with_the_pause_that_holds_it() {
         let is = next().await.unwrap() > TimeDelta::minutes(50);
         assert_eq!(is, is_held, "{change}");
     }
+    let ends = "UPDATE mails SET due_at = now() + interval '1 hour', \
+                expires_at = now() + interval '30 minutes'";
+    client.batch_execute(ends).await.unwrap();
+    assert_eq!(next().await, None, "its link has ended by then");
+    client
+        .batch_execute("UPDATE mails SET expires_at = NULL")
+        .await
+        .unwrap();
+    assert!(next().await.is_some());
     let under_way =
         "UPDATE mails SET holder = gen_random_uuid(), held_until = now() + interval '1 hour'";
     client.batch_execute(under_way).await.unwrap();

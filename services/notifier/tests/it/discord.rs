@@ -5,7 +5,7 @@ use common::types::event::{Event, EventType};
 use common::types::id::DeliveryId;
 use common::types::webhook::WebhookType;
 use serde_json::json;
-use simulators::discord::{Effect, Fault};
+use simulators::discord::{Effect, Fault, Message};
 use testkit::wait_for;
 use tokio::task::JoinSet;
 
@@ -269,6 +269,31 @@ async fn a_message_to_discord_is_marked_before_it_leaves() {
     assert_eq!(outcomes().await, ["sending"]);
     stage.wait_state("delivered", 1).await;
     assert_eq!(outcomes().await, ["delivered"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sender_was_lost_over_is_told_in_a_message_of_its_own() {
+    let stage = Stage::new().await;
+    let there = stage.discord.add_webhook("100");
+    stage
+        .hook(&there.public_url, WebhookType::System, &[], json!([]))
+        .await;
+    let client = stage.database.connect().await;
+    let pause =
+        "INSERT INTO provider_pauses (kind, until) VALUES ('discord', now() + interval '1 hour')";
+    client.batch_execute(pause).await.unwrap();
+    stage.completed(&["a", "lost", "b", "c"]).await;
+    stage.wait_state("pending", 4).await;
+    let lost = "UPDATE deliveries d SET attempts = 1, failures = 1 FROM delivery_events e
+                  WHERE e.id = d.event_id AND e.subject = 'lost';
+                INSERT INTO delivery_attempts (delivery_id, number, outcome, counted)
+                  SELECT id, 1, 'unknown', true FROM deliveries WHERE attempts = 1;
+                UPDATE provider_pauses SET until = now()";
+    client.batch_execute(lost).await.unwrap();
+    stage.wait_state("delivered", 4).await;
+    let messages = stage.discord.messages("100");
+    let embeds = |it: &Message| it.body["embeds"].as_array().unwrap().len();
+    assert_eq!(messages.iter().map(embeds).collect::<Vec<_>>(), [1, 1, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

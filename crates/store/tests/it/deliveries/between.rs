@@ -57,6 +57,30 @@ async fn of_discord_one_lane_is_in_hand_at_a_time_whoever_has_it() {
 }
 
 #[tokio::test]
+async fn lanes_of_a_webhook_that_somebody_holds_keep_no_others_from_being_freed() {
+    let stage = Stage::new().await;
+    let mut webhooks = [
+        webhook(&stage.store, WebhookKind::Signed).await,
+        webhook(&stage.store, WebhookKind::Signed).await,
+    ];
+    webhooks.sort_by_key(|it| it.0);
+    for webhook in webhooks {
+        tell(&stage.store, webhook, &["a"]).await;
+    }
+    let mut claim = claim_of(WorkerId::new(), 2);
+    claim.hold = Duration::ZERO;
+    let lost = stage.store.deliveries_turn(&[], &claim).await.unwrap();
+    assert_eq!(lost.len(), 2);
+    let mut client = stage.database.connect().await;
+    let held = client.transaction().await.unwrap();
+    let hold = "SELECT 1 FROM webhooks WHERE id = $1 FOR UPDATE";
+    held.execute(hold, &[&webhooks[1].0]).await.unwrap();
+    assert_eq!(stage.store.deliveries_recover(10).await.unwrap(), 1);
+    held.commit().await.unwrap();
+    assert_eq!(stage.store.deliveries_recover(10).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn nothing_passes_what_is_put_off_before_it() {
     let stage = Stage::new().await;
     let webhook = webhook(&stage.store, WebhookKind::Discord).await;
@@ -302,7 +326,9 @@ async fn nobody_waits_for_ever_for_another() {
             for (webhook, _) in webhooks {
                 let kept = match round % 3 {
                     0 => Kept::Drop,
-                    _ => Kept::Send { per_second: 1e6 },
+                    _ => Kept::Send {
+                        per_second: Some(1e6),
+                    },
                 };
                 let off = enabled(false, None);
                 store.webhook_change(*webhook, off, &actor).await?;

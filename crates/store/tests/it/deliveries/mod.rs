@@ -4,6 +4,7 @@ mod between;
 mod endings;
 mod growth;
 mod health;
+mod kept;
 mod order;
 
 use crate::stage::Stage;

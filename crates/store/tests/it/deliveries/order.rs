@@ -176,6 +176,38 @@ async fn discord_is_told_one_thing_at_a_time_and_several_in_one_message() {
 }
 
 #[tokio::test]
+async fn what_spoilt_a_message_to_discord_is_known_after_a_limit_too() {
+    let stage = Stage::new().await;
+    let again = NextStep::Again {
+        wait: Duration::ZERO,
+        park: false,
+    };
+    for (word, status) in [("failed", Some(404)), ("unknown", None)] {
+        let webhook = webhook(&stage.store, WebhookKind::Discord).await;
+        let ids = [MessageId::new()];
+        add(&stage.store, webhook, WebhookKind::Discord, &["a"], &ids).await;
+        let message = async |word, status, counted| {
+            let held = take(&stage.store, 1).await.remove(0);
+            stage.store.deliveries_begin(&held).await.unwrap();
+            let mut said = outcome(&held, word, &again, HealthNote::Nothing);
+            let attempt = said.settled[0].attempt.as_mut().unwrap();
+            (attempt.status, attempt.counted) = (status, counted);
+            settle(&stage.store, &[said]).await;
+        };
+        message(word, status, true).await;
+        message("limited", Some(429), false).await;
+        let held = take(&stage.store, 1).await.remove(0);
+        let head = &held.heads[0];
+        assert_eq!(
+            (head.was_refused, head.was_lost),
+            (word == "failed", word == "unknown")
+        );
+        stage.store.deliveries_begin(&held).await.unwrap();
+        settle(&stage.store, &[delivered(&held)]).await;
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_lost_or_reordered_between_one_who_adds_and_many_who_send() {
     const EVENTS: usize = 600;
     const KEYS: usize = 20;

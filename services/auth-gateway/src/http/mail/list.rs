@@ -68,7 +68,8 @@ pub struct QueuedMail {
     /// Attempts that failed and count.
     failures: i32,
     /// Before then there is no next attempt; it may be that no mail leaves until then, because a
-    /// quota is used up, the key is refused or Resend blocks us. `null` while one is under way.
+    /// quota is used up, the key is refused or Resend blocks us. `null` while one is under way,
+    /// and where the link in it ends before.
     next_attempt_at: Option<String>,
     /// When the link in it ends, if it holds one.
     link_expires_at: Option<String>,

@@ -12,6 +12,7 @@ use serde_json::Value;
 use store::{Kept, WebhookChange, WebhookRow};
 use uuid::Uuid;
 
+use super::chosen::RATES;
 use super::discord::is_there;
 use super::failure::{address, field};
 use super::form::WebhookForm;
@@ -22,9 +23,6 @@ use crate::http::body::Body;
 use crate::http::failure::Failure;
 use crate::state::State;
 
-/// Deliveries a second that were kept, at most.
-const HIGHEST_RATE: f64 = 1000.0;
-
 /// What is to change about a webhook. What is absent or null stays as it is.
 // Flattened, the form would not say which of its fields has a wrong type.
 #[derive(Debug, Deserialize, Apiv2Schema)]
@@ -34,8 +32,8 @@ pub struct WebhookChangeForm {
     id: Option<Uuid>,
     /// When it is enabled again: `send` what was kept (as if nothing is said) or `drop` it.
     kept: Option<String>,
-    /// How many a second of what was kept are sent, above 0 and at most 1,000; without it as
-    /// fast as they are taken.
+    /// How many a second of what was kept are sent, from 0.001 to 1,000; without it as fast as
+    /// they are taken. This and `kept` are refused where nothing is enabled.
     kept_per_second: Option<f64>,
     /// What people call it, at most 100 characters.
     name: Option<String>,
@@ -103,6 +101,10 @@ async fn save(
 ) -> Result<Json<ChangedWebhook>, Failure<400, 404, 413>> {
     let kept = kept(form.kept.as_deref(), form.kept_per_second)?;
     let before = state.store.webhook(id).await?;
+    if kept.is_some() && (before.enabled || form.enabled != Some(true)) {
+        let why = "`kept` and `keptPerSecond` are of enabling a webhook that is disabled";
+        return Err(field("kept", why).into());
+    }
     let form = new_to(&before, form);
     let mut wish = WebhookChange {
         kept,
@@ -147,12 +149,18 @@ fn new_to(row: &WebhookRow, form: WebhookChangeForm) -> WebhookForm {
 }
 
 fn kept(word: Option<&str>, per_second: Option<f64>) -> Result<Option<Kept>, ApiError> {
-    if per_second.is_some_and(|rate| !(rate > 0.0 && rate <= HIGHEST_RATE)) {
-        let why = format!("`keptPerSecond` must be above 0 and at most {HIGHEST_RATE}");
+    if per_second.is_some_and(|rate| !RATES.contains(&rate)) {
+        let (least, most) = (RATES.start(), RATES.end());
+        let why = format!("`keptPerSecond` must be from {least} to {most}");
         return Err(field("keptPerSecond", why));
     }
     match word {
-        None | Some("" | "send") => Ok(per_second.map(|per_second| Kept::Send { per_second })),
+        None | Some("") if per_second.is_none() => Ok(None),
+        None | Some("" | "send") => Ok(Some(Kept::Send { per_second })),
+        Some("drop") if per_second.is_some() => {
+            let why = "What is dropped has no `keptPerSecond`";
+            Err(field("keptPerSecond", why))
+        }
         Some("drop") => Ok(Some(Kept::Drop)),
         Some(_) => Err(field("kept", "`kept` must be `send` or `drop`")),
     }

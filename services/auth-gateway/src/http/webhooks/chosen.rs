@@ -1,5 +1,7 @@
 //! What is done to deliveries that an administrator chooses: made again, or purged.
 
+use std::ops::RangeInclusive;
+
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};
 use common::types::caller::Actor;
@@ -21,8 +23,8 @@ use crate::state::State;
 const MOST: i64 = 10_000;
 /// Deliveries made again in a second unless told otherwise.
 const USUAL_RATE: f64 = 10.0;
-/// The most that one may ask for.
-const HIGHEST_RATE: f64 = 1000.0;
+/// Those that one may ask for.
+pub(super) const RATES: RangeInclusive<f64> = 0.001..=1000.0;
 
 /// What is to be made again or purged. At least one field must narrow the choice. A field that
 /// is not known is refused: a choice that was misspelt would be wider than it was meant.
@@ -60,7 +62,7 @@ pub struct Chosen {
     /// How many, oldest first, at most 10,000.
     #[serde(default, deserialize_with = "said")]
     limit: Option<i64>,
-    /// How many are made again in a second, at most 1,000; without it 10.
+    /// How many are made again in a second, from 0.001 to 1,000; without it 10.
     #[serde(default, deserialize_with = "said")]
     per_second: Option<f64>,
 }
@@ -102,8 +104,9 @@ pub async fn replay(
 ) -> Result<Json<Replayed>, Failure<400, 413>> {
     let filter = wish.filter(&request)?;
     let rate = wish.per_second.unwrap_or(USUAL_RATE);
-    if !(rate > 0.0 && rate <= HIGHEST_RATE) {
-        let why = format!("`per_second` must be above 0 and at most {HIGHEST_RATE}");
+    if !RATES.contains(&rate) {
+        let (least, most) = (RATES.start(), RATES.end());
+        let why = format!("`per_second` must be from {least} to {most}");
         return Err(ApiError::bad_request(why).into());
     }
     let most = wish.most()?;

@@ -66,8 +66,8 @@ pub struct Delivery {
     event_id: Uuid,
     event_type: String,
     subject: String,
-    /// `pending`, `parked` (set aside after it failed by itself), `delivered`, `dead` (given
-    /// up until it is replayed) or `dropped`.
+    /// `pending`, `parked` (set aside after it failed by itself, or three senders were lost
+    /// over it), `delivered`, `dead` (given up until it is replayed) or `dropped`.
     state: String,
     attempts: i32,
     /// Attempts that failed and count.

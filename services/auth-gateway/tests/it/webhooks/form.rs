@@ -191,6 +191,8 @@ async fn a_masked_address_that_is_not_the_one_shown_never_takes_the_real_ones_pl
     }
     for url in [
         "https://x.example/?key=****",
+        "https://x.example/***",
+        "https://x.example/**/a",
         "https://x.example/****/a",
         "https://x.example/%2A%2A%2a%2A",
         "https://****.example/x",

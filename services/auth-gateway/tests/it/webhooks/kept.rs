@@ -80,13 +80,22 @@ async fn what_cannot_be_done_with_what_was_kept_is_refused_and_nothing_changes()
     for (with, field) in [
         (json!({"kept": "lose"}), "kept"),
         (json!({"keptPerSecond": 0}), "keptPerSecond"),
+        (json!({"keptPerSecond": 1e-300}), "keptPerSecond"),
         (json!({"keptPerSecond": 1001}), "keptPerSecond"),
+        (json!({"kept": "drop", "keptPerSecond": 1}), "keptPerSecond"),
+        (json!({"kept": "drop", "enabled": false}), "kept"),
+        (json!({"keptPerSecond": 1, "enabled": null}), "kept"),
     ] {
         let mut form = json!({"id": webhook, "enabled": true});
-        form[field] = with[field].clone();
+        let fields = with.as_object().unwrap().clone();
+        form.as_object_mut().unwrap().extend(fields);
         let (status, body) = stage.send(Method::PUT, WEBHOOKS, &form).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{with}: {body}");
         assert_eq!(body["details"]["field"], field);
     }
     assert_eq!(stage.listed().await[0]["enabled"], false);
+    enabled(&stage, &webhook, json!({})).await;
+    let form = json!({"id": webhook, "enabled": true, "kept": "drop"});
+    let (status, body) = stage.send(Method::PUT, WEBHOOKS, &form).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "nothing is kept: {body}");
 }
