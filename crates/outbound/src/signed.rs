@@ -117,14 +117,13 @@ fn hidden(url: &Url, secrets: &[SigningSecret]) -> Vec<String> {
     // A value of a letter or two is no secret, and masking it would leave no word whole.
     let query = values.chain(raw).filter(|part| part.chars().count() > 3);
     // Many repeat it to those who ask for what is not there.
-    let whole = Some(url.path()).filter(|path| path.len() > 4);
+    let path = url.path().trim_end_matches('/');
+    let ends = path.match_indices('/').map(|(at, _)| path[at..].to_owned());
+    let ends = ends.filter(|end| end.len() > 4);
     let mut all: Vec<String> = signing
         .chain(query)
         .chain(url.query().map(str::to_owned))
-        .chain(
-            long.chain(whole.map(str::to_owned))
-                .flat_map(|part| [decoded(&part), part]),
-        )
+        .chain(ends.chain(long).flat_map(|part| [decoded(&part), part]))
         .collect();
     // Some write slashes into JSON as `\/`.
     let slashed = all.iter().filter(|it| it.contains('/'));

@@ -1,5 +1,6 @@
 //! The mails that there are, without what stands in them.
 
+use super::MAIL_LIFE;
 use crate::error::StoreError;
 use crate::pool::Store;
 use chrono::{DateTime, Utc};
@@ -7,7 +8,9 @@ use common::types::id::MailId;
 use common::types::mail::MailAddress;
 use diesel::QueryableByName;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    BigInt, Bool, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -116,7 +119,8 @@ impl Store {
         let mut conn = self.conn().await?;
         Ok(sql_query(
             "SELECT id, template, recipient, subject, state, attempts, failures, \
-               CASE WHEN expires_at IS NULL OR next.at < expires_at THEN next.at END AS due_at, \
+               CASE WHEN (next.at < LEAST(expires_at, first_attempt_at + make_interval(secs => $9))) \
+                 IS NOT FALSE THEN next.at END AS due_at, \
                expires_at, resend_id, created_by, \
                reason, created_at, finished_at \
              FROM mails LEFT JOIN LATERAL (SELECT GREATEST(due_at, (SELECT max(p.until) FROM mail_pauses p \
@@ -136,6 +140,7 @@ impl Store {
         .bind::<Nullable<Timestamptz>, _>(filter.until)
         .bind::<Nullable<SqlUuid>, _>(before.map(|it| it.0))
         .bind::<BigInt, _>(limit)
+        .bind::<Double, _>(MAIL_LIFE.as_secs_f64())
         .load(&mut conn)
         .await?)
     }

@@ -59,6 +59,12 @@ pub enum MailQueued {
     Suppressed,
 }
 
+#[derive(QueryableByName)]
+struct Suppressed {
+    #[diesel(sql_type = Bool)]
+    is_suppressed: bool,
+}
+
 /// Why nothing was kept.
 enum Undone<E> {
     NotAdmitted(E),
@@ -100,11 +106,11 @@ impl Store {
         let mut conn = self.conn().await?;
         let queued = conn
             .transaction(async |conn| {
-                let queued = queue(conn, mail).await?;
-                if matches!(queued, MailQueued::New(_)) {
-                    admission.await.map_err(Undone::NotAdmitted)?;
+                if let Some(foreseen) = foreseen(conn, &mail.asked).await? {
+                    return Ok(foreseen);
                 }
-                Ok(queued)
+                admission.await.map_err(Undone::NotAdmitted)?;
+                Ok(add(conn, mail).await?)
             })
             .await;
         match queued {
@@ -115,11 +121,35 @@ impl Store {
     }
 }
 
-async fn queue(conn: &mut Connection, mail: &NewMail) -> Result<MailQueued, StoreError> {
-    let asked = &mail.asked;
-    if let Some(earlier) = earlier(conn, asked).await? {
-        return Ok(earlier);
+/// What becomes of a mail without anything being kept, if that can be said: it was asked for
+/// before, or nothing is sent to its recipient. Of those who come at once with one key, one
+/// after another learns it.
+async fn foreseen(
+    conn: &mut Connection,
+    asked: &MailAsked,
+) -> Result<Option<MailQueued>, StoreError> {
+    if let Some(key) = &asked.idempotency_key {
+        sql_query("SELECT pg_advisory_xact_lock(hashtextextended('mail ' || $1 || ' ' || $2, 0))")
+            .bind::<Text, _>(asked.created_by.to_string())
+            .bind::<Text, _>(key)
+            .execute(conn)
+            .await?;
     }
+    if let Some(earlier) = earlier(conn, asked).await? {
+        return Ok(Some(earlier));
+    }
+    let recipient: Suppressed = sql_query(
+        "SELECT EXISTS (SELECT FROM mail_suppressions WHERE address = $1 AND lifted_at IS NULL) \
+           AS is_suppressed",
+    )
+    .bind::<Text, _>(asked.recipient.as_str())
+    .get_result(conn)
+    .await?;
+    Ok(recipient.is_suppressed.then_some(MailQueued::Suppressed))
+}
+
+async fn add(conn: &mut Connection, mail: &NewMail) -> Result<MailQueued, StoreError> {
+    let asked = &mail.asked;
     let added = sql_query(ADD)
         .bind::<SqlUuid, _>(mail.id.0)
         .bind::<Text, _>(asked.template)
@@ -134,7 +164,7 @@ async fn queue(conn: &mut Connection, mail: &NewMail) -> Result<MailQueued, Stor
         .execute(conn)
         .await?;
     if added == 0 {
-        // Somebody was faster with the same key, or nothing may be sent there.
+        // A release that knows no lock was faster, or the address is suppressed by now.
         let earlier = earlier(conn, asked).await?;
         return Ok(earlier.unwrap_or(MailQueued::Suppressed));
     }

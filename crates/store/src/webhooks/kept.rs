@@ -21,12 +21,15 @@ pub enum Kept {
 }
 
 /// Does so in the caller's transaction, which holds the webhook's row. What a sender has in
-/// hand at this moment is sent.
+/// hand at this moment is sent. Of hundreds of thousands it may take a minute.
 pub(super) async fn release(
     conn: &mut Connection,
     id: WebhookId,
     kept: Kept,
 ) -> Result<(), StoreError> {
+    sql_query("SET LOCAL statement_timeout = '2min'")
+        .execute(conn)
+        .await?;
     lock_all(conn, id.0).await?;
     match kept {
         Kept::Drop => {
@@ -40,60 +43,45 @@ pub(super) async fn release(
                 .await?;
         }
         Kept::Send { per_second } => {
-            match per_second {
+            let moved = match per_second {
                 Some(per_second) => {
-                    sql_query(SPREAD)
-                        .bind::<SqlUuid, _>(id.0)
-                        .bind::<Double, _>(per_second)
-                        .execute(conn)
-                        .await?
+                    let spread = sql_query(SPREAD).bind::<SqlUuid, _>(id.0);
+                    spread.bind::<Double, _>(per_second).execute(conn).await?
                 }
                 None => {
-                    sql_query(NOW)
-                        .bind::<SqlUuid, _>(id.0)
-                        .execute(conn)
-                        .await?
+                    let now = sql_query(NOW).bind::<SqlUuid, _>(id.0);
+                    now.execute(conn).await?
                 }
             };
-            sql_query(DUE)
-                .bind::<SqlUuid, _>(id.0)
-                .execute(conn)
-                .await?;
+            if moved > 0 {
+                sql_query(DUE)
+                    .bind::<SqlUuid, _>(id.0)
+                    .execute(conn)
+                    .await?;
+            }
         }
     }
     Ok(())
 }
 
-/// What waits, in order, without what a sender may have in hand.
-macro_rules! waiting {
-    () => {
-        "(SELECT d.id, d.seq FROM ( \
-           SELECT d.id, d.seq, l.holder, row_number() OVER (PARTITION BY d.lane ORDER BY d.seq) AS place \
-           FROM deliveries d JOIN delivery_lanes l ON l.webhook_id = d.webhook_id AND l.lane = d.lane \
-           WHERE d.webhook_id = $1 AND d.state = 'pending') d \
-         WHERE d.holder IS NULL OR d.place > 10)"
-    };
-}
+/// All that waits, without what a sender may have in hand.
+const DROP: &str = "
+UPDATE deliveries d SET state = 'dropped', finished_at = now(), reason = 'dropped when the webhook was enabled'
+FROM (SELECT d.id, l.holder, row_number() OVER (PARTITION BY d.lane ORDER BY d.seq) AS place
+      FROM deliveries d JOIN delivery_lanes l ON l.webhook_id = d.webhook_id AND l.lane = d.lane
+      WHERE d.webhook_id = $1 AND d.state = 'pending') w
+WHERE d.id = w.id AND (w.holder IS NULL OR w.place > 10)";
 
-const DROP: &str = concat!(
-    "UPDATE deliveries d SET state = 'dropped', finished_at = now(), \
-       reason = 'dropped when the webhook was enabled' FROM ",
-    waiting!(),
-    " w WHERE d.id = w.id"
-);
+/// All that waits, in order. When what a sender has in hand is due, is said anew with what
+/// becomes of it.
+const SPREAD: &str = "
+UPDATE deliveries d SET due_at = now() + make_interval(secs => w.turn / $2)
+FROM (SELECT id, row_number() OVER (ORDER BY seq) - 1 AS turn
+      FROM deliveries WHERE webhook_id = $1 AND state = 'pending') w
+WHERE d.id = w.id";
 
-const SPREAD: &str = concat!(
-    "UPDATE deliveries d SET due_at = now() + make_interval(secs => w.turn / $2) FROM ( \
-       SELECT id, row_number() OVER (ORDER BY seq) - 1 AS turn FROM ",
-    waiting!(),
-    " w) w WHERE d.id = w.id"
-);
-
-const NOW: &str = concat!(
-    "UPDATE deliveries d SET due_at = now() FROM ",
-    waiting!(),
-    " w WHERE d.id = w.id AND d.due_at > now()"
-);
+const NOW: &str = "
+UPDATE deliveries SET due_at = now() WHERE webhook_id = $1 AND state = 'pending' AND due_at > now()";
 
 /// A lane is due when its oldest delivery is.
 const DUE: &str = "

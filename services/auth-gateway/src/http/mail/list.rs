@@ -69,7 +69,7 @@ pub struct QueuedMail {
     failures: i32,
     /// Before then there is no next attempt; it may be that no mail leaves until then, because a
     /// quota is used up, the key is refused or Resend blocks us. `null` while one is under way,
-    /// and where the link in it ends before.
+    /// and where the link in it ends before, or the 23 hours within which it is tried.
     next_attempt_at: Option<String>,
     /// When the link in it ends, if it holds one.
     link_expires_at: Option<String>,
