@@ -30,16 +30,20 @@ async fn what_was_kept_for_a_disabled_webhook_is_sent_at_a_rate_or_dropped_as_th
     settle(&stage.store, &[delivered(&held[0])]).await;
     assert!(take(&stage.store, 5).await.is_empty());
     // It was too slow: what is said last holds.
-    for (kept, lanes) in [(Some(1e6), 1), (None, 2)] {
+    let anew = async |per_second| {
         change(slow, enabled(false, None)).await;
-        let kept = kept.map(|rate| Kept::Send {
-            per_second: Some(rate),
-        });
-        change(slow, enabled(true, kept)).await;
-        let held = take(&stage.store, lanes).await;
-        assert_eq!(held.len(), 1);
-        settle(&stage.store, &[delivered(&held[0])]).await;
-    }
+        let kept = Kept::Send { per_second };
+        change(slow, enabled(true, Some(kept))).await;
+    };
+    change(slow, enabled(false, None)).await;
+    change(slow, enabled(true, None)).await;
+    let held = take(&stage.store, 5).await;
+    assert_eq!(held.len(), 2, "one of each key");
+    settle(&stage.store, &[again(&held[0], false, HealthNote::Nothing)]).await;
+    settle(&stage.store, &[again(&held[1], false, HealthNote::Nothing)]).await;
+    anew(Some(0.001)).await;
+    anew(Some(1e6)).await;
+    assert_eq!(take(&stage.store, 5).await.len(), 2);
 
     let other = webhook(&stage.store, WebhookKind::Signed).await;
     change(other, enabled(false, None)).await;
