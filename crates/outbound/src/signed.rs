@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use common::crypto::webhook_signature::{SigningSecret, sign};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use secrecy::ExposeSecret;
+use std::cmp::Reverse;
 use std::time::Duration;
 use upstream::{Guard, HttpSettings};
 use url::Url;
@@ -20,6 +21,8 @@ const LARGEST_BODY: usize = 64 << 10;
 const USUAL_WAIT: Duration = Duration::from_secs(60);
 /// A part of a URL of this length is taken for a secret, in characters.
 const SHORTEST_SECRET: usize = 8;
+/// Of a path so many ends are hidden at most: each answer is searched for each of them.
+const MOST_ENDS: usize = 16;
 
 /// Sends signed requests. Clones share their connections.
 #[derive(Debug, Clone)]
@@ -118,8 +121,15 @@ fn hidden(url: &Url, secrets: &[SigningSecret]) -> Vec<String> {
     let query = values.chain(raw).filter(|part| part.chars().count() > 3);
     // Many repeat it to those who ask for what is not there.
     let path = url.path().trim_end_matches('/');
-    let ends = path.match_indices('/').map(|(at, _)| path[at..].to_owned());
-    let ends = ends.filter(|end| end.len() > 4);
+    let mut ends: Vec<&str> = path
+        .rmatch_indices('/')
+        .take(MOST_ENDS)
+        .map(|(at, _)| &path[at..])
+        .chain([path])
+        .filter(|end| end.len() > 4)
+        .collect();
+    ends.sort_by_key(|end| Reverse(end.len()));
+    let ends = ends.into_iter().map(str::to_owned);
     let mut all: Vec<String> = signing
         .chain(query)
         .chain(url.query().map(str::to_owned))

@@ -119,7 +119,7 @@ impl Store {
         let mut conn = self.conn().await?;
         Ok(sql_query(
             "SELECT id, template, recipient, subject, state, attempts, failures, \
-               CASE WHEN (next.at < LEAST(expires_at, first_attempt_at + make_interval(secs => $9))) \
+               CASE WHEN (GREATEST(next.at, now()) < LEAST(expires_at, first_attempt_at + make_interval(secs => $9))) \
                  IS NOT FALSE THEN next.at END AS due_at, \
                expires_at, resend_id, created_by, \
                reason, created_at, finished_at \

@@ -21,15 +21,13 @@ pub enum Kept {
 }
 
 /// Does so in the caller's transaction, which holds the webhook's row. What a sender has in
-/// hand at this moment is sent. Of hundreds of thousands it may take a minute.
+/// hand at this moment is sent. All its lanes are locked meanwhile, and senders that have to
+/// write what became of them wait: the caller's timeout of statements is what bounds that.
 pub(super) async fn release(
     conn: &mut Connection,
     id: WebhookId,
     kept: Kept,
 ) -> Result<(), StoreError> {
-    sql_query("SET LOCAL statement_timeout = '2min'")
-        .execute(conn)
-        .await?;
     lock_all(conn, id.0).await?;
     match kept {
         Kept::Drop => {

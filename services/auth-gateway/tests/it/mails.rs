@@ -199,6 +199,13 @@ async fn the_next_attempt_of_a_mail_is_shown_with_the_pause_that_holds_it() {
                 expires_at = now() + interval '30 minutes'";
     client.batch_execute(ends).await.unwrap();
     assert_eq!(next().await, None, "its link has ended by then");
+    client
+        .batch_execute("UPDATE mails SET due_at = now(), expires_at = now()")
+        .await
+        .unwrap();
+    assert_eq!(next().await, None, "its link has ended");
+    let later = "UPDATE mails SET due_at = now() + interval '1 hour'";
+    client.batch_execute(later).await.unwrap();
     let tried =
         "UPDATE mails SET expires_at = NULL, first_attempt_at = now() - interval '22.5 hours'";
     client.batch_execute(tried).await.unwrap();
